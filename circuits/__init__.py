@@ -1,0 +1,1 @@
+"""Crossbar networks, their nodal solution, and the same networks in ngspice."""

@@ -1,0 +1,1 @@
+"""YAML configuration, command line and reports."""

@@ -1,0 +1,1 @@
+"""Networks trained on the levels of the device and evaluated through the circuit."""

@@ -1,0 +1,1 @@
+"""The compact model as Verilog-A and SPICE text."""
