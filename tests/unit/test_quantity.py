@@ -1,0 +1,47 @@
+import math
+from typing import Annotated
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from compact_model.quantity import Quantity, parse_quantity
+
+
+@pytest.mark.parametrize(
+    ("written", "unit", "value"),
+    [
+        ("13.2 mA", "A", 0.0132),
+        ("200 us", "s", 2e-4),
+        ("5 um", "m", 5e-6),
+        ("90 uohm cm", "ohm m", 9e-7),
+        ("85 degC", "K", 358.15),
+        ("0.365 erg/cm2", "J/m^2", 3.65e-4),
+        ("100 Oe", "A/m", 1e5 / (4 * math.pi)),
+        ("2.35 kOe", "Oe", 2350.0),
+        ("2.41e11 A/m2", "A/m^2", 2.41e11),
+        ("5 %", "1", 0.05),
+        ("1e3", "1", 1000.0),
+        (7, "ohm", 7.0),
+    ],
+)
+def test_written_quantities_become_numbers_of_the_unit(written: object, unit: str, value: float) -> None:
+    assert parse_quantity(written, unit) == pytest.approx(value, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["13.2 mV", "5 parsnips", "mA 5", "", "9**9**9 A", True, None, [1], math.nan, math.inf, "1e999 A"],
+)
+def test_everything_else_is_refused_with_the_value_named(wrong: object) -> None:
+    with pytest.raises(ValueError, match=r"expected|convertible|unit"):
+        parse_quantity(wrong, "A")
+
+
+class Pulse(BaseModel):
+    current: Annotated[float, Quantity("A", "pulse current", above=0.0, high=0.02)] = 1e-3
+
+
+def test_a_field_states_unit_and_range_when_it_refuses() -> None:
+    with pytest.raises(ValidationError, match=r"0\.03 A is out of range, allowed: 0 < value <= 0\.02 A"):
+        Pulse.model_validate({"current": "30 mA"})
+    assert "pulse current [A]" in str(Pulse.model_json_schema())
