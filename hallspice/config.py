@@ -1,0 +1,187 @@
+"""The YAML configuration: its schema, and reading it with every mistake reported at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from compact_model.document import Document, Mistake, read_document, validate_leniently
+from compact_model.quantity import Quantity
+
+Count = Annotated[int, Field(strict=True)]
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_sections_are_defaults(cls, data: object) -> object:
+        """A section whose keys are all commented out is null in YAML."""
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if not (value is None and cls._is_section(key))}
+
+    @classmethod
+    def _is_section(cls, key: str) -> bool:
+        info = cls.model_fields.get(key)
+        return info is not None and isinstance(info.annotation, type) and issubclass(info.annotation, Section)
+
+
+class Device(Section):
+    """Which device, and how its levels are reached."""
+
+    card: Annotated[str, Field(description="Name of a shipped card, or path of a card file")] = "pt_ruo2_0p5"
+    levels: Annotated[
+        Literal["paper", "model"] | list[Annotated[float, Quantity("ohm", "Hall resistance of a level")]],
+        Field(description="paper: as published; model: as the ladder gives them; or a list of R_xy in ohm"),
+    ] = "paper"
+    ladder: Annotated[
+        Literal["paper_currents", "inverse"],
+        Field(description="paper_currents: equal steps 11..15.4 mA; inverse: currents that reach the levels"),
+    ] = "paper_currents"
+    reset: Annotated[
+        Literal["field", "pulse"],
+        Field(
+            description="field: saturating H_z, no electrical energy counted; pulse: a full negative pulse"
+        ),
+    ] = "field"
+
+
+class Wire(Section):
+    """Wire resistance of one cell pitch; empty: as in the periphery card."""
+
+    r_row: Annotated[float, Quantity("ohm", "row wire per cell", low=0.0, high=1e6)] | None = None
+    r_column: Annotated[float, Quantity("ohm", "column wire per cell", low=0.0, high=1e6)] | None = None
+
+
+class Driver(Section):
+    """Row drivers; empty: as in the periphery card."""
+
+    r_output: (
+        Annotated[float, Quantity("ohm", "output resistance of a row driver", low=0.0, high=1e6)] | None
+    ) = None
+    v_supply: Annotated[float, Quantity("V", "supply of the row drivers", above=0.0, high=1000.0)] | None = (
+        None
+    )
+
+
+class Sense(Section):
+    """Column sense inputs; empty: as in the periphery card."""
+
+    r_input: (
+        Annotated[float, Quantity("ohm", "input resistance of a column sense", above=0.0, high=1e6)] | None
+    ) = None
+
+
+class Amplifier(Section):
+    """Transconductor on each Hall pair (active architectures); empty: as in the periphery card."""
+
+    gm: Annotated[float, Quantity("S", "transconductance", above=0.0, high=10.0)] | None = None
+    cmrr_db: Annotated[float, Quantity("1", "common-mode rejection in dB", low=0.0, high=300.0)] | None = None
+
+
+class Cell(Section):
+    """The cell around the device; empty: as in the periphery card."""
+
+    r_arm: Annotated[float, Quantity("ohm", "resistance of one Hall arm", above=0.0, high=1e9)] | None = None
+    r_low: Annotated[
+        float, Quantity("ohm", "resistance of the highest level (resistive only)", above=0.0, high=1e12)
+    ] = 10e3
+    r_high: Annotated[
+        float, Quantity("ohm", "resistance of the lowest level (resistive only)", above=0.0, high=1e12)
+    ] = 100e3
+
+
+class Read(Section):
+    """How an input is applied; empty: as in the periphery card."""
+
+    i_read: (
+        Annotated[float, Quantity("A", "channel current of a full input (Hall cells)", above=0.0, high=1.0)]
+        | None
+    ) = None
+    v_read: Annotated[
+        float, Quantity("V", "word-line voltage of a full input (resistive only)", above=0.0, high=100.0)
+    ] = 0.2
+    t_read: Annotated[float, Quantity("s", "length of a read", above=0.0, high=10.0)] | None = None
+
+
+class Converters(Section):
+    """Resolution of the converters."""
+
+    dac_bits: Annotated[Count, Field(ge=1, le=16, description="Bits of an input")] = 6
+    adc_bits: Annotated[Count, Field(ge=1, le=16, description="Bits of a column output")] = 6
+
+
+class Array(Section):
+    """One tile of the crossbar, and its periphery."""
+
+    architecture: Annotated[
+        Literal["resistive", "active_parallel"], Field(description="Topology of the array")
+    ] = "active_parallel"
+    rows: Annotated[Count, Field(ge=1, le=1024, description="Word lines of a tile")] = 64
+    columns: Annotated[Count, Field(ge=1, le=1024, description="Bit lines of a tile")] = 64
+    periphery: Annotated[str, Field(description="Name of a shipped periphery card, or path of one")] = (
+        "periphery_default"
+    )
+    wire: Wire = Wire()
+    driver: Driver = Driver()
+    sense: Sense = Sense()
+    amplifier: Amplifier = Amplifier()
+    cell: Cell = Cell()
+    read: Read = Read()
+    converters: Converters = Converters()
+    calibration: Annotated[
+        Literal["column", "none"], Field(description="column: gain and offset fitted per column")
+    ] = "column"
+
+
+class Network(Section):
+    """The network, and how it is trained."""
+
+    dataset: Annotated[Literal["mnist", "fashion-mnist"], Field(description="Data set")] = "mnist"
+    layers: Annotated[
+        list[Annotated[Count, Field(ge=1, le=65536)]],
+        Field(min_length=2, max_length=20, description="Layer sizes, inputs first"),
+    ] = [784, 256, 128, 10]
+    weights: Annotated[
+        Literal["reference", "differential"],
+        Field(
+            description="reference: one cell per weight, two reference columns; differential: two cells a weight"
+        ),
+    ] = "reference"
+    recipe: Annotated[Literal["good", "paper"], Field(description="Training recipe")] = "good"
+    epochs: Annotated[Count, Field(ge=1, le=10000, description="Training epochs")] = 30
+    batch_size: Annotated[Count, Field(ge=1, le=60000, description="Training batch")] = 128
+
+
+class Certificate(Section):
+    """The check of sampled tiles in ngspice."""
+
+    tiles: Annotated[Count, Field(ge=0, le=1000, description="Tiles to check; 0 leaves the check out")] = 4
+    vectors: Annotated[Count, Field(ge=1, le=100, description="Test images per tile")] = 4
+    tolerance: Annotated[
+        float, Quantity("1", "largest relative difference that passes", above=0.0, high=1.0)
+    ] = 1e-6
+
+
+class Config(Section):
+    """A hallspice configuration: from the device to the network."""
+
+    seed: Annotated[Count, Field(ge=0, le=2**31 - 1, description="Seed of everything random")] = 1
+    device: Device = Device()
+    array: Array = Array()
+    network: Network = Network()
+    certificate: Certificate = Certificate()
+
+
+def read_config(
+    path: str | Path,
+) -> tuple[Config | None, list[Mistake], frozenset[tuple[str | int, ...]], Document]:
+    """Read a configuration as far as it is right; see `validate_leniently`."""
+    document = read_document(path)
+    return *validate_leniently(document, Config), document

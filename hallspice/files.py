@@ -1,0 +1,80 @@
+"""Output that is either whole or absent."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+RESULTS = "results.json"
+
+
+class OutputError(ValueError):
+    """An output path that can't be written."""
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a file under a temporary name and rename it, so that it is never seen half-written."""
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            Path(name).chmod(0o666 & ~_umask())
+            Path(name).replace(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from None
+
+
+@contextmanager
+def staged_folder(out: str | Path) -> Iterator[Path]:
+    """A temporary folder whose files move into `out` when the block ends without an error.
+
+    Files of an earlier result in `out` (those its ``results.json`` lists) are replaced or removed; everything
+    else there is left alone. ``results.json`` moves last: where it stands, the result is whole.
+    """
+    target = Path(out)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(dir=target, prefix=".partial-"))
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from None
+    try:
+        yield stage
+        new = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
+        old = {name for name in _listed_files(target) if name not in set(new)}
+        (target / RESULTS).unlink(missing_ok=True)
+        for name in old:
+            (target / name).unlink(missing_ok=True)
+        for name in sorted(new, key=lambda path: path == Path(RESULTS)):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            (stage / name).replace(target / name)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _listed_files(folder: Path) -> set[Path]:
+    """Files of the earlier result in `folder`, as far as they lie inside it."""
+    try:
+        listed = json.loads((folder / RESULTS).read_text(encoding="utf-8"))["files"]
+        paths = {Path(name) for name in listed}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {path for path in paths if not path.is_absolute() and ".." not in path.parts}
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,87 @@
+"""Matrices of numbers in CSV files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from compact_model.document import DocumentError, Mistake, Place
+
+Floats = npt.NDArray[np.float64]
+
+MAX_MISTAKES = 20
+
+
+def read_matrix(path: str | Path, what: str) -> Floats:
+    """Read a CSV file of numbers as a matrix.
+
+    Empty lines and lines that begin with ``#`` are passed over, and so is a first line in which nothing is a
+    number (a header).
+
+    Parameters
+    ----------
+    path
+        The file.
+    what
+        What one number is, for messages, e.g. ``"a cell state in ohm"``.
+
+    Raises
+    ------
+    DocumentError
+        With every mistake (up to 20), each with its line and the column of the table.
+    """
+    name = str(path)
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+        lines = list(csv.reader(io.StringIO(text, newline="")))
+    except FileNotFoundError:
+        raise DocumentError([Mistake(name, None, "", "no such file")]) from None
+    except (OSError, ValueError, csv.Error) as error:
+        raise DocumentError([Mistake(name, None, "", f"cannot be read as CSV: {error}")]) from None
+    rows: list[list[float]] = []
+    mistakes: list[Mistake] = []
+    for number, fields in enumerate(lines, start=1):
+        if not any(field.strip() for field in fields) or fields[0].lstrip().startswith("#"):
+            continue
+        values = [_number(field) for field in fields]
+        if not rows and all(value is None for value in values):
+            continue  # a header
+        for column, (field, value) in enumerate(zip(fields, values, strict=True), start=1):
+            if value is None or not math.isfinite(value):
+                text = f"expected {what}, a finite number, got {field.strip()[:40]!r}"
+                mistakes.append(Mistake(name, Place(number, column), "", text))
+        if rows and len(values) != len(rows[0]):
+            text = f"{len(values)} numbers, but the lines above have {len(rows[0])}"
+            mistakes.append(Mistake(name, Place(number, 1), "", text))
+        rows.append([math.nan if value is None else value for value in values])
+    if not rows and not mistakes:
+        mistakes.append(Mistake(name, None, "", "holds no numbers"))
+    if mistakes:
+        raise DocumentError(mistakes[:MAX_MISTAKES])
+    return np.array(rows)
+
+
+def _number(field: str) -> float | None:
+    try:
+        return float(field)
+    except ValueError:
+        return None
+
+
+def csv_text(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """CSV text with a header line; floats in full precision."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([[_field(value) for value in row] for row in rows])
+    return stream.getvalue()
+
+
+def _field(value: object) -> str:
+    return f"{value:.15g}" if isinstance(value, (float, np.floating)) else str(value)
