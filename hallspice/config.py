@@ -151,7 +151,7 @@ class Network(Section):
     weights: Annotated[
         Literal["reference", "differential"],
         Field(
-            description="reference: one cell per weight, two reference columns; differential: two cells a weight"
+            description="reference: a cell per weight and two reference columns; differential: two cells a weight"
         ),
     ] = "reference"
     recipe: Annotated[Literal["good", "paper"], Field(description="Training recipe")] = "good"

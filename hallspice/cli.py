@@ -1,0 +1,184 @@
+"""The `hallspice` command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+BAD_INPUT = 2
+SIMULATOR_FAILED = 3
+
+app = typer.Typer(
+    name="hallspice",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="SOT Hall-bar synapses from physics to network accuracy. "
+    "Exit codes: 0 done, 2 the input is wrong, 3 the simulator failed.",
+)
+
+
+class Engine(StrEnum):
+    """Who solves the network."""
+
+    NODAL = "nodal"
+    NGSPICE = "ngspice"
+
+
+ConfigFile = Annotated[
+    Path, typer.Argument(help="YAML configuration (see `hallspice init`).", show_default=False)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and warnings, no progress.")]
+Seed = Annotated[int | None, typer.Option(help="Replace the configuration's seed.", min=0, max=2**31 - 1)]
+
+
+class _Options:
+    debug = False
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"hallspice {version('hallspice')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of every command."""
+    _Options.debug = debug
+
+
+@app.command()
+def doctor() -> None:
+    """Show what is found on this machine, and what therefore can and can't be run."""
+    from hallspice import doctor as examination
+
+    with errors_as_messages():
+        examination.show()
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of the configuration, for editors that check YAML."""
+    import json
+
+    from hallspice.config import Config
+
+    typer.echo(json.dumps(Config.model_json_schema(), indent=2))
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="File to write.")] = Path("hallspice.yaml"),
+) -> None:
+    """Write a commented starter configuration."""
+    from hallspice.files import write_text
+    from hallspice.starter import starter_text
+
+    with errors_as_messages():
+        if path.exists():
+            raise ValueError(f"{path}: exists already; name another file")
+        write_text(path, starter_text())
+        typer.echo(f"Wrote {path}. Next: hallspice run {path} --out results")
+
+
+@app.command()
+def run(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
+    quiet: Quiet = False,
+    seed: Seed = None,
+) -> None:
+    """Train, map, evaluate through the circuit, check in ngspice, report.
+
+    Example: hallspice run examples/mnist_active_parallel.yaml --out results/demo
+    """
+    from hallspice.progress import reporter
+    from hallspice.run import run as run_configuration
+
+    with errors_as_messages(), reporter(quiet) as progress:
+        run_configuration(config, out, seed=seed, progress=progress)
+
+
+@app.command()
+def netlist(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option(help="Netlist file to write.", show_default=False)],
+    seed: Seed = None,
+) -> None:
+    """Write a read tile as a netlist that `ngspice -b FILE` runs as it is.
+
+    The tile has the configured size; its states are levels of the device drawn with the seed, its inputs full.
+    """
+    from hallspice.arrays import write_netlist
+
+    with errors_as_messages():
+        write_netlist(config, out, seed=seed)
+        typer.echo(f"Wrote {out}. Next: ngspice -b {out}")
+
+
+@app.command()
+def read(
+    config: ConfigFile,
+    states: Annotated[
+        Path, typer.Option(help="CSV of cell states in ohm, rows x columns.", show_default=False)
+    ],
+    inputs: Annotated[
+        Path, typer.Option(help="CSV of inputs in volt, one line per vector.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="CSV to write: column currents in ampere.", show_default=False)],
+    engine: Annotated[Engine, typer.Option(help="Solver.")] = Engine.NODAL,
+) -> None:
+    """Read your own array: any matrix of states with any inputs.
+
+    Example: hallspice read array.yaml --states states.csv --inputs inputs.csv --out outputs.csv
+    """
+    from hallspice.arrays import read_array
+
+    with errors_as_messages():
+        shape = read_array(config, states, inputs, out, use_ngspice=engine is Engine.NGSPICE)
+        typer.echo(f"Wrote {out}: {shape[0]} vectors x {shape[1]} columns, solved by {engine.value}")
+
+
+@contextmanager
+def errors_as_messages() -> Iterator[None]:
+    """Turn errors of the input and of the simulator into one screen of text and an exit code."""
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:
+        from circuits.ngspice import SpiceError
+
+        if _Options.debug or not isinstance(error, (ValueError, SpiceError)):
+            raise
+        typer.echo(_one_screen(str(error)), err=True)
+        raise typer.Exit(BAD_INPUT if isinstance(error, ValueError) else SIMULATOR_FAILED) from None
+
+
+def _one_screen(message: str, lines: int = 40) -> str:
+    parts = message.splitlines() or ["unknown error"]
+    if len(parts) > lines:
+        parts = [*parts[:lines], f"... and {len(parts) - lines} more lines (--debug shows all)"]
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Entry point of the `hallspice` command."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        typer.echo("Interrupted; nothing half-written is left.", err=True)
+        sys.exit(130)

@@ -1,0 +1,177 @@
+"""Figures of a run, as SVG text made from its results."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+Floats = npt.NDArray[np.float64]
+
+# Okabe and Ito's colour-blind safe palette (https://jfly.uni-koeln.de/color/).
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
+
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "hallspice",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "axes.grid": False,
+}
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG text, the same bytes for the same data."""
+    stream = io.StringIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(stream, format="svg", bbox_inches="tight", metadata={"Date": None})
+    return stream.getvalue()
+
+
+def _axes(width: float, height: float) -> tuple[Figure, Axes]:
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height))
+        axes = figure.subplots()
+    return figure, axes
+
+
+def levels(used: Floats, modelled: Floats, published: Floats, currents: Floats) -> str:
+    """Hall resistance of each level, over the ladder pulse that reaches it.
+
+    Parameters
+    ----------
+    used, modelled, published
+        R_xy of the levels in ohm: those the network uses, the model's ladder, the paper's.
+    currents
+        Pulse currents in ampere; one fewer than levels (the first is the reset state).
+    """
+    figure, axes = _axes(6.0, 3.4)
+    steps = np.arange(used.size)
+    axes.step(steps, used, where="mid", color=GREY, linewidth=1)
+    axes.plot(steps, used, "o", color=BLUE, label="levels of the network")
+    if modelled.size == used.size:
+        axes.plot(steps, modelled, "x", color=ORANGE, markersize=8, label="compact model after each pulse")
+    if published.size == used.size and not np.array_equal(published, used):
+        axes.plot(steps, published, "+", color=GREEN, markersize=9, label="arXiv:2601.16222")
+    labels = ["reset", *(f"{1e3 * current:.4g} mA" for current in currents)]
+    axes.set_xticks(steps, labels[: steps.size])
+    axes.set_xlabel("state after")
+    axes.set_ylabel("Hall resistance R$_{xy}$ (Ω)")
+    axes.legend(loc="lower right")
+    return svg(figure)
+
+
+def training_curve(curves: Mapping[str, Sequence[float]]) -> str:
+    """Test accuracy after each epoch, per network, in percent."""
+    figure, axes = _axes(6.0, 3.4)
+    for (name, accuracy), colour in zip(curves.items(), (BLUE, ORANGE, GREEN, PURPLE), strict=False):
+        epochs = np.arange(1, len(accuracy) + 1)
+        axes.plot(
+            epochs, 100 * np.asarray(accuracy), color=colour, label=f"{name}: {100 * accuracy[-1]:.2f} %"
+        )
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("test accuracy (%)")
+    axes.legend(loc="lower right", title="last epoch")
+    return svg(figure)
+
+
+def confusion(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> str:
+    """Confusion matrix through the circuit: counts, rows true, columns predicted."""
+    figure, axes = _axes(5.2, 4.8)
+    errors = matrix.astype(float)
+    np.fill_diagonal(errors, np.nan)
+    largest = max(1.0, float(np.nanmax(errors))) if matrix.size > 1 else 1.0
+    image = axes.imshow(errors, cmap="Oranges", vmin=0, vmax=largest)
+    image.cmap.set_bad("#e8f1f8")
+    for (true, predicted), count in np.ndenumerate(matrix):
+        if count:
+            dark = true != predicted and count > 0.6 * largest
+            axes.text(
+                predicted, true, str(count), ha="center", va="center", fontsize=8, color="w" if dark else "k"
+            )
+    axes.set_xticks(range(len(names)), names, rotation=45 if max(map(len, names)) > 2 else 0)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    figure.colorbar(image, ax=axes, label="images confused", shrink=0.8)
+    return svg(figure)
+
+
+def energy(parts: Mapping[str, float]) -> str:
+    """Energy per inference by part, in joule, on a logarithmic axis."""
+    figure, axes = _axes(6.0, 0.42 * len(parts) + 1.1)
+    items = sorted(((name, value) for name, value in parts.items() if value > 0), key=lambda item: item[1])
+    values = np.array([value for _, value in items])
+    total = values.sum()
+    axes.barh(range(len(items)), values, color=BLUE, left=0)
+    axes.set_xscale("log")
+    axes.set_xlim(values.min() / 3, values.max() * 60)
+    for position, value in enumerate(values):
+        share = 100 * value / total
+        text = (
+            f" {engineering(value, 'J')}  ({share:.2g} %)" if share < 99.5 else f" {engineering(value, 'J')}"
+        )
+        axes.text(value, position, text, va="center", fontsize=9)
+    axes.set_yticks(range(len(items)), [name for name, _ in items])
+    axes.set_xlabel(f"energy per inference (J), total {engineering(total, 'J')}")
+    return svg(figure)
+
+
+def ir_drop(voltage: Floats, full: float) -> str:
+    """Voltage across each cell of a tile with every input full, as a share of the ideal voltage.
+
+    Parameters
+    ----------
+    voltage
+        (rows, columns), volt.
+    full
+        Voltage of a cell without wires and drivers, volt.
+    """
+    figure, axes = _axes(5.2, 4.4)
+    share = 100 * voltage / full
+    image = axes.imshow(share, cmap="viridis", aspect="auto", origin="upper", interpolation="nearest")
+    axes.set_xlabel("column (distance from the row driver)")
+    axes.set_ylabel("row")
+    figure.colorbar(image, ax=axes, label=f"cell voltage (% of {engineering(full, 'V')})")
+    return svg(figure)
+
+
+def engineering(value: float, unit: str) -> str:
+    """A number with an SI prefix.
+
+    >>> engineering(8.833e-05, "J")
+    '88.3 µJ'
+    """
+    if value == 0 or not np.isfinite(value):
+        return f"{value:g} {unit}"
+    power = int(np.clip(np.floor(np.log10(abs(value)) / 3), -6, 4))
+    number = f"{value / 1000.0**power:.3g}"
+    if float(number) >= 1000 and power < 4:
+        power, number = power + 1, f"{value / 1000.0 ** (power + 1):.3g}"
+    prefix: dict[int, Any] = {
+        -6: "a",
+        -5: "f",
+        -4: "p",
+        -3: "n",
+        -2: "µ",
+        -1: "m",
+        0: "",
+        1: "k",
+        2: "M",
+        3: "G",
+        4: "T",
+    }
+    return f"{number} {prefix[power]}{unit}"
