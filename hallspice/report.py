@@ -1,0 +1,299 @@
+"""The report of a run: one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jinja2
+
+from hallspice.figures import engineering
+
+Results = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Heading of a table column; numbers are aligned to the right."""
+
+    text: str
+    number: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Headings and rows; `total` sets the last row apart."""
+
+    head: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+    total: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A figure by its name, and what it shows."""
+
+    name: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Something folded away: a table or preformatted text."""
+
+    summary: str
+    table: Table | None = None
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One part of the page."""
+
+    title: str
+    text: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    figures: Sequence[Caption] = ()
+    details: Sequence[Detail] = field(default=())
+
+
+def report_html(results: Results, figures: Mapping[str, str]) -> str:
+    """The page for `results` (the content of ``results.json``), with `figures` as SVG text by name."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("hallspice"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    network, array = results["network"], results["array"]
+    shape = " - ".join(map(str, network["layers"]))
+    return environment.get_template("report.html").render(
+        title=f"{network['dataset']}, {array['architecture']}",
+        question=f"What accuracy and what energy does {network['dataset']} get on {array['architecture']} arrays "
+        "of SOT Hall bars?",
+        subtitle=f"Network {shape}, tiles of at most {array['rows']} x {array['columns']} cells, device card "
+        f"{results['device']['card']}, seed {results['seed']}, hallspice {results['versions']['hallspice']}, "
+        f"{results['created']}.",
+        answers=_answers(results),
+        sentences=results["findings"],
+        warnings=results["warnings"],
+        sections=[
+            _device(results),
+            _accuracy(results),
+            _array(results),
+            _energy(results),
+            _write(results),
+            _certificate(results),
+            _provenance(results),
+        ],
+        figures={name: _inline(text) for name, text in figures.items()},
+    )
+
+
+def percent(accuracy: float) -> str:
+    """An accuracy as text, two decimals."""
+    return f"{100 * accuracy:.2f} %"
+
+
+def _inline(svg: str) -> str:
+    return svg[svg.index("<svg") :]
+
+
+def _answers(results: Results) -> list[dict[str, str]]:
+    accuracy, energy = results["accuracy"], results["energy_per_inference_j"]
+    certificate = results["certificate"]
+    images = f"{accuracy['images']} test images"
+    answers = [
+        ("through the circuit", percent(accuracy["circuit"]), images),
+        ("ideal levels", percent(accuracy["levels"]), images),
+        ("float weights", percent(accuracy["float"]), "same network and recipe"),
+        ("energy per inference", engineering(energy["total"], "J"), "device, wires and periphery"),
+        ("latency", engineering(results["latency_s"], "s"), "layers one after another"),
+    ]
+    if certificate["tiles"]:
+        difference = f"{certificate['max_relative_difference']:.1e}"
+        answers.append(("ngspice against solver", difference, f"{certificate['tiles']} tiles checked"))
+    return [{"name": name, "value": value, "note": note} for name, value, note in answers]
+
+
+def _device(results: Results) -> Section:
+    device = results["device"]
+    rows = [
+        [
+            str(index),
+            _pulse(device, index),
+            f"{used:.4f}",
+            _at(device["levels_model_ohm"], index),
+            f"{weight:+.4f}",
+        ]
+        for index, (used, weight) in enumerate(
+            zip(device["levels_ohm"], device["levels_normalised"], strict=True)
+        )
+    ]
+    return Section(
+        "Device",
+        text=[
+            device["description"],
+            f"Writing all levels once takes {engineering(device['write_energy_j'], 'J')} "
+            f"(the paper states {engineering(device['write_energy_paper_j'], 'J')}); {device['reset_note']}",
+        ],
+        tables=[
+            Table(
+                [
+                    Column("level"),
+                    Column("reached by"),
+                    Column("R_xy (ohm)", True),
+                    Column("model's ladder (ohm)", True),
+                    Column("normalised", True),
+                ],
+                rows,
+            )
+        ],
+        figures=[
+            Caption("levels", "Levels used by the network, beside what the compact model's ladder gives.")
+        ],
+    )
+
+
+def _pulse(device: Mapping[str, Any], index: int) -> str:
+    currents = device["ladder_a"]
+    if index == 0:
+        return "reset"
+    return engineering(currents[index - 1], "A") if index <= len(currents) else "-"
+
+
+def _at(values: Sequence[float], index: int) -> str:
+    return f"{values[index]:.4f}" if index < len(values) else "-"
+
+
+def _accuracy(results: Results) -> Section:
+    accuracy = results["accuracy"]
+    rows = [[row["name"], percent(row["accuracy"]), row["meaning"]] for row in accuracy["causes"]]
+    return Section(
+        "Accuracy, and what costs it",
+        text=[results["network"]["training_note"]],
+        tables=[Table([Column("evaluated with"), Column("accuracy", True), Column("meaning")], rows)],
+        figures=[
+            Caption(
+                "training",
+                "Accuracy on the test images after each epoch. The last epoch counts; no epoch was selected.",
+            ),
+            Caption("confusion", "Through the circuit: images of each true class by predicted class."),
+        ],
+    )
+
+
+def _array(results: Results) -> Section:
+    array = results["array"]
+    return Section(
+        "Array",
+        text=[array["note"]],
+        tables=[
+            Table(
+                [Column("layer"), Column("weights", True), Column("tiles", True), Column("cells", True)],
+                [
+                    [row["name"], row["weights"], str(row["tiles"]), str(row["cells"])]
+                    for row in array["layers"]
+                ],
+                total=True,
+            )
+        ],
+        figures=[
+            Caption(
+                "ir_drop",
+                "IR drop: voltage across the channel (or cell) of each cell of the largest tile, all inputs full.",
+            )
+        ],
+        details=[Detail("Parameters of the solved circuit", table=_pairs(array["parameters"]))],
+    )
+
+
+def _pairs(items: Mapping[str, object]) -> Table:
+    rows = [
+        [name, f"{value:.6g}" if isinstance(value, float) else str(value)] for name, value in items.items()
+    ]
+    return Table([Column("parameter"), Column("value (SI)", True)], rows)
+
+
+def _energy(results: Results) -> Section:
+    parts = {name: value for name, value in results["energy_per_inference_j"].items() if name != "total"}
+    total = results["energy_per_inference_j"]["total"]
+    rows = [
+        [name, engineering(value, "J"), f"{100 * value / total:.3g} %"]
+        for name, value in [*sorted(parts.items(), key=lambda item: -item[1]), ("total", total)]
+    ]
+    return Section(
+        "Energy and latency of one inference",
+        text=results["energy_notes"],
+        tables=[Table([Column("part"), Column("energy", True), Column("share", True)], rows, total=True)],
+        figures=[Caption("energy", "Energy by part, averaged over the test images; logarithmic axis.")],
+    )
+
+
+def _write(results: Results) -> Section:
+    write = results["write"]
+    return Section(
+        "Writing the network once",
+        text=[write["note"]],
+        tables=[
+            Table(
+                [Column("quantity"), Column("value", True)],
+                [
+                    ["cells written", f"{write['cells']}"],
+                    ["energy in the devices", engineering(write["energy_j"], "J")],
+                    ["time, one cell after another", engineering(write["time_s"], "s")],
+                ],
+            )
+        ],
+    )
+
+
+def _certificate(results: Results) -> Section:
+    certificate = results["certificate"]
+    if not certificate["tiles"]:
+        return Section("Certificate", text=[f"No tile was checked in ngspice: {certificate['reason']}"])
+    verdict = "passes" if certificate["passed"] else "FAILS"
+    rows = [
+        [row["name"], row["shape"], str(row["vectors"]), f"{row['relative_difference']:.2e}"]
+        for row in certificate["checked"]
+    ]
+    return Section(
+        "Certificate",
+        text=[
+            f"{certificate['simulator']} read {certificate['tiles']} tiles with inputs of real test images; largest "
+            f"difference from the nodal solver, relative to the largest output: "
+            f"{certificate['max_relative_difference']:.2e}. The check {verdict} (limit "
+            f"{certificate['tolerance']:.0e}). The netlists are in the folder netlists/."
+        ],
+        tables=[
+            Table(
+                [Column("tile"), Column("cells"), Column("input vectors", True), Column("difference", True)],
+                rows,
+            )
+        ],
+    )
+
+
+def _provenance(results: Results) -> Section:
+    head = [Column("number"), Column("value", True), Column("unit"), Column("provenance"), Column("source")]
+    details = [
+        Detail(
+            f"{title} ({len(entries)} numbers)",
+            table=Table(
+                head,
+                [
+                    [entry["name"], entry["value"], entry["unit"], entry["provenance"], entry["source"]]
+                    for entry in entries
+                ],
+            ),
+        )
+        for title, entries in results["provenance"].items()
+    ]
+    return Section(
+        "Where the numbers come from",
+        text=[results["provenance_note"]],
+        details=[
+            *details,
+            Detail("Configuration", code=json.dumps(results["config"], indent=2)),
+            Detail("Versions", table=_pairs(results["versions"])),
+        ],
+    )
