@@ -1,72 +1,22 @@
-"""The report of a run: one HTML page that needs nothing else."""
+"""The report of a run: results.json as a page."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-import jinja2
-
 from hallspice.figures import engineering
+from hallspice.page import Answer, Caption, Column, Detail, Page, Section, Table
 
 Results = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """Heading of a table column; numbers are aligned to the right."""
-
-    text: str
-    number: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Headings and rows; `total` sets the last row apart."""
-
-    head: Sequence[Column]
-    rows: Sequence[Sequence[str]]
-    total: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Caption:
-    """A figure by its name, and what it shows."""
-
-    name: str
-    caption: str
-
-
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """Something folded away: a table or preformatted text."""
-
-    summary: str
-    table: Table | None = None
-    code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One part of the page."""
-
-    title: str
-    text: Sequence[str] = ()
-    tables: Sequence[Table] = ()
-    figures: Sequence[Caption] = ()
-    details: Sequence[Detail] = field(default=())
-
-
 def report_html(results: Results, figures: Mapping[str, str]) -> str:
     """The page for `results` (the content of ``results.json``), with `figures` as SVG text by name."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("hallspice"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
     network, array = results["network"], results["array"]
     shape = " - ".join(map(str, network["layers"]))
-    return environment.get_template("report.html").render(
+    page = Page(
         title=f"{network['dataset']}, {array['architecture']}",
         question=f"What accuracy and what energy does {network['dataset']} get on {array['architecture']} arrays "
         "of SOT Hall bars?",
@@ -85,8 +35,9 @@ def report_html(results: Results, figures: Mapping[str, str]) -> str:
             _certificate(results),
             _provenance(results),
         ],
-        figures={name: _inline(text) for name, text in figures.items()},
+        figures=figures,
     )
+    return page.html()
 
 
 def percent(accuracy: float) -> str:
@@ -94,11 +45,7 @@ def percent(accuracy: float) -> str:
     return f"{100 * accuracy:.2f} %"
 
 
-def _inline(svg: str) -> str:
-    return svg[svg.index("<svg") :]
-
-
-def _answers(results: Results) -> list[dict[str, str]]:
+def _answers(results: Results) -> list[Answer]:
     accuracy, energy = results["accuracy"], results["energy_per_inference_j"]
     certificate = results["certificate"]
     images = f"{accuracy['images']} test images"
@@ -112,7 +59,7 @@ def _answers(results: Results) -> list[dict[str, str]]:
     if certificate["tiles"]:
         difference = f"{certificate['max_relative_difference']:.1e}"
         answers.append(("ngspice against solver", difference, f"{certificate['tiles']} tiles checked"))
-    return [{"name": name, "value": value, "note": note} for name, value, note in answers]
+    return [Answer(*answer) for answer in answers]
 
 
 def _device(results: Results) -> Section:
