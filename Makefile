@@ -1,0 +1,43 @@
+# The commands of hallspice; `make help` lists them. Each one sets up first what it needs (tools/setup.sh), once.
+#
+# Variables: PYTHON=python3.12 picks the interpreter, TORCH_INDEX=URL an additional index for PyTorch (see README.md).
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+DEMO := results/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fix bench clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(READY) ## install what is needed: system packages, .venv, pinned versions
+
+$(READY): pyproject.toml requirements/constraints.txt tools/setup.sh
+	@PYTHON="$(PYTHON)" TORCH_INDEX="$(TORCH_INDEX)" tools/setup.sh $(VENV)
+	@touch $@
+
+demo: $(READY) ## MNIST on active-parallel Hall tiles: accuracy, energy, report (results/demo)
+	$(BIN)/hallspice run examples/mnist_active_parallel.yaml --out $(DEMO)
+	@echo "Report: $(DEMO)/report.html"
+
+test: check ## everything that must hold: check, then all tests
+	$(BIN)/pytest
+
+check: $(READY) ## formatting, lint and types, without changing a file
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+fix: $(READY) ## format the code and repair what lint can repair
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(READY) ## time the solvers and the training
+	@for script in benchmarks/*.py; do [ ! -e "$$script" ] || $(BIN)/python "$$script"; done
+
+clean: ## remove .venv, caches and results
+	rm -rf $(VENV) results build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
