@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 DEMO := results/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench clean
+.PHONY: help setup demo test check fix bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,12 @@ fix: $(READY) ## format the code and repair what lint can repair
 
 bench: $(READY) ## time the solvers and the training
 	@for script in benchmarks/*.py; do [ ! -e "$$script" ] || $(BIN)/python "$$script"; done
+
+lock: ## renew requirements/constraints.txt with the newest versions that fit
+	@PYTHON="$(PYTHON)" TORCH_INDEX="$(TORCH_INDEX)" CONSTRAINTS=/dev/null tools/setup.sh build/lock
+	@head -n 1 requirements/constraints.txt >build/constraints.txt
+	@build/lock/bin/python -m pip freeze --exclude-editable | grep -v '^#' | sed 's/+cpu$$//' >>build/constraints.txt
+	@mv build/constraints.txt requirements/constraints.txt
 
 clean: ## remove .venv, caches and results
 	rm -rf $(VENV) results build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

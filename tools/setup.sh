@@ -4,6 +4,7 @@
 # Usage: tools/setup.sh [FOLDER]          FOLDER of the virtual environment, default .venv
 #
 #   PYTHON        the Python to use (3.11 or later); default: python3, then python3.14 ... python3.11
+#   CONSTRAINTS   the file of exact versions; default: requirements/constraints.txt
 #   TORCH_INDEX   an additional package index to take PyTorch from
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -135,5 +136,5 @@ if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
 fi
 say "installing the pinned Python packages into $venv (a few minutes the first time)"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-    ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} --constraint requirements/constraints.txt \
+    ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} --constraint "${CONSTRAINTS:-requirements/constraints.txt}" \
     --config-settings editable_mode=compat --editable '.[dev,veriloga]'
