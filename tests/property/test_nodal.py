@@ -1,0 +1,87 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from circuits.arrays import Architecture, ArrayConfig, crossbar
+from circuits.nodal import factor, nodal_matrix
+
+SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 6))
+WIRES = st.sampled_from([0.0, 1e-3, 1.0])
+
+
+def make(architecture: Architecture, shape: tuple[int, int], seed: int, **changes: Any) -> tuple[Any, Any]:
+    random = np.random.default_rng(seed)
+    states = random.uniform(0.33, 0.57, shape) * (1e5 if architecture is Architecture.RESISTIVE else 1)
+    network = crossbar(states, ArrayConfig(architecture=architecture, **changes))
+    return network, random.uniform(-1, 1, (3, shape[0]))
+
+
+@pytest.mark.parametrize("architecture", Architecture)
+@given(shape=SHAPES, row=WIRES, column=WIRES, driver=WIRES, seed=st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
+def test_energy_is_conserved_and_currents_sum_to_zero(
+    architecture: Architecture, shape: tuple[int, int], row: float, column: float, driver: float, seed: int
+) -> None:
+    network, inputs = make(architecture, shape, seed, r_row=row, r_col=column, r_driver=driver)
+    solution = factor(network).solve(inputs)
+    total = sum(solution.power.values())
+    # Node voltages near 1 V carry 1e-16 V; 1000 S of wire make that 1e-13 A beside 20 uA of cell current.
+    np.testing.assert_allclose(total, solution.source_power, rtol=1e-8)
+    leaving = nodal_matrix(network) @ solution.node_voltages.T
+    leaving[network.plus[network.kind == 2]] = 0.0
+    assert np.abs(leaving).max() < 1e-12
+    for name in ("cell", "wire", "driver"):
+        assert (solution.power[name] >= -1e-15).all()
+
+
+@pytest.mark.parametrize("architecture", Architecture)
+@given(shape=SHAPES, row=WIRES, seed=st.integers(0, 99))
+@settings(max_examples=15, deadline=None)
+def test_transfer_and_power_forms_say_what_solve_says(
+    architecture: Architecture, shape: tuple[int, int], row: float, seed: int
+) -> None:
+    network, inputs = make(architecture, shape, seed, r_row=row)
+    factored = factor(network)
+    solution = factored.solve(inputs)
+    np.testing.assert_allclose(inputs @ factored.transfer().T, solution.outputs, rtol=1e-9, atol=1e-18)
+    forms = factored.power_forms()
+    for name, power in solution.power.items():
+        by_form = np.einsum("bi,ij,bj->b", inputs, forms[name], inputs)
+        np.testing.assert_allclose(by_form, power, atol=1e-8 * solution.source_power.max())
+        np.testing.assert_array_equal(forms[name], forms[name].T)
+
+
+@given(shape=SHAPES, seed=st.integers(0, 99))
+@settings(max_examples=15, deadline=None)
+def test_resistive_arrays_are_reciprocal(shape: tuple[int, int], seed: int) -> None:
+    """Driving the bit lines and sensing the word lines of the mirrored array gives the transposed matrix."""
+    states = np.random.default_rng(seed).uniform(10.0, 100.0, shape)
+    config = ArrayConfig(architecture="resistive", r_row=1.0, r_col=2.0, r_driver=3.0, r_sense=4.0)
+    turned = ArrayConfig(architecture="resistive", r_row=2.0, r_col=1.0, r_driver=4.0, r_sense=3.0)
+    forward = factor(crossbar(states, config)).transfer()
+    backward = factor(crossbar(states[::-1, ::-1].T, turned)).transfer()
+    np.testing.assert_allclose(backward[::-1, ::-1].T, forward, rtol=1e-11)
+
+
+@pytest.mark.parametrize("architecture", Architecture)
+def test_permuted_inputs_of_equal_rows_permute_outputs(architecture: Architecture) -> None:
+    network, inputs = make(architecture, (4, 3), 5, r_col=0.0)
+    states_reversed = np.random.default_rng(5).uniform(0.33, 0.57, (4, 3))[::-1]
+    states_reversed = states_reversed * (1e5 if architecture is Architecture.RESISTIVE else 1)
+    mirrored = crossbar(states_reversed, ArrayConfig(architecture=architecture, r_col=0.0))
+    np.testing.assert_allclose(
+        factor(mirrored).solve(inputs[:, ::-1]).outputs, factor(network).solve(inputs).outputs, rtol=1e-10
+    )
+
+
+@pytest.mark.parametrize("architecture", Architecture)
+def test_the_channel_probe_shows_the_voltage_drop_along_a_row(architecture: Architecture) -> None:
+    network, _ = make(architecture, (2, 6), 1, r_row=5.0, r_col=0.0)
+    across = network.probed("channel", factor(network).solve(np.ones((1, 2))).node_voltages)
+    assert across.shape == (1, 2, 6)
+    assert (np.diff(across[0], axis=1) < 0).all()
+    assert (across > 0).all()
+    assert (across < 1).all()

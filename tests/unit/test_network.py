@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+
+from circuits.network import GROUND, Kind, Network, NetworkBuilder
+from circuits.nodal import SingularNetworkError, factor
+
+
+def ladder(ohms: list[float]) -> Network:
+    """Voltage source, resistors in series, one ohm to ground at the end."""
+    build = NetworkBuilder()
+    node = build.nodes("n", len(ohms) + 1)
+    build.voltage_sources("Vin", build.inputs("v", 1), node[0], 1.0, title="source")
+    build.resistors("R", node[:-1], node[1:], ohms, "wire", title="series resistors")
+    build.resistors("Rs", node[-1], GROUND, 1.0, "sense", title="sense")
+    build.outputs("i", node[-1], GROUND, 1.0)
+    return build.network()
+
+
+def test_names_follow_the_grid() -> None:
+    build = NetworkBuilder()
+    node = build.nodes("w", 2, 2)
+    build.voltage_sources("Vin", build.inputs("v", 2), node[:, 0], 1.0, title="sources")
+    build.resistors("Rw", node[:, :1], node[:, 1:], 1.0, "wire", title="wire")
+    build.outputs("i", node[:, 1], GROUND, 1.0)
+    network = build.network()
+    assert network.node_names == ("w0_0", "w0_1", "w1_0", "w1_1")
+    assert network.branch_names == ("Vin0", "Vin1", "Rw0_0", "Rw1_0")
+    assert network.input_names == ("v0", "v1")
+    assert network.output_names == ("i0", "i1")
+
+
+def test_zero_ohms_merge_nodes_into_the_first_of_them() -> None:
+    network = ladder([2.0, 0.0, 0.0, 3.0])
+    assert network.node_names == ("n0", "n1", "n4")
+    assert network.branch_names == ("Vin0", "R0", "R3", "Rs")
+    assert factor(network).transfer() == pytest.approx(1 / 6, rel=1e-14)
+
+
+def test_zero_ohms_to_ground_ground_a_node() -> None:
+    build = NetworkBuilder()
+    node = build.nodes("n", 3)
+    build.voltage_sources("Vin", build.inputs("v", 1), node[0], 1.0, title="source")
+    build.resistors("Ra", node[:2], node[1:], [4.0, 4.0], "cell", title="cells")
+    build.resistors("Rz", node[1], GROUND, 0.0, "wire", title="short")
+    build.outputs("v", node[0], node[1], 1.0)
+    network = build.network()
+    assert network.node_names == ("n0", "n2")
+    assert network.minus[network.kind == Kind.RESISTOR].tolist() == [GROUND, 1]
+    assert factor(network).transfer() == pytest.approx(1.0)
+
+
+def test_sources_joined_by_wires_of_no_resistance_are_refused() -> None:
+    build = NetworkBuilder()
+    node = build.nodes("n", 2)
+    build.voltage_sources("Vin", build.inputs("v", 2), node, 1.0, title="sources")
+    build.resistors("R", node[0], node[1], 0.0, "wire", title="wire")
+    build.outputs("v", node[0], GROUND, 1.0)
+    with pytest.raises(ValueError, match="0 Ohm join two voltage sources"):
+        build.network()
+
+
+@pytest.mark.parametrize("ohm", [-1.0, np.nan, np.inf])
+def test_a_resistance_out_of_range_is_named(ohm: float) -> None:
+    with pytest.raises(ValueError, match=r"series resistors = .* Ohm, allowed: 0 <= value"):
+        ladder([1.0, ohm])
+
+
+@pytest.mark.parametrize("inputs", [[1.0], [[1.0, 2.0]], [[np.nan]]])
+def test_wrong_inputs_are_refused(inputs: list[float]) -> None:
+    with pytest.raises(ValueError, match="inputs"):
+        factor(ladder([1.0])).solve(inputs)
+
+
+def test_floating_nodes_are_named() -> None:
+    build = NetworkBuilder()
+    node = build.nodes("n", 4)
+    build.voltage_sources("Vin", build.inputs("v", 1), node[0], 1.0, title="source")
+    build.resistors("Ra", node[0], node[1], 1.0, "cell", title="cell")
+    build.resistors("Rb", node[2], node[3], 1.0, "cell", title="island")
+    build.outputs("v", node[3], GROUND, 1.0)
+    with pytest.raises(SingularNetworkError, match="n2, n3"):
+        factor(build.network())
+
+
+def test_contradicting_equations_are_an_error_not_a_nan() -> None:
+    build = NetworkBuilder()
+    node = build.nodes("n", 1)
+    build.current_sources("Iin", build.inputs("i", 1), GROUND, node, 1.0, title="source")
+    build.resistors("Ra", node, GROUND, 1.0, "cell", title="cell")
+    build.vccs("Gn", (GROUND, node, node, GROUND), 1.0, "cell", title="minus one siemens")
+    build.outputs("v", node, GROUND, 1.0)
+    with pytest.raises(SingularNetworkError, match="no unique solution"):
+        factor(build.network())
