@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import math
 import re
@@ -230,6 +231,24 @@ def validate(document: Document, model: type[Model]) -> Model:
 def load_model(path: str | Path, model: type[Model]) -> Model:
     """Read a YAML file as a pydantic model; DocumentError with all mistakes otherwise."""
     return validate(read_document(path), model)
+
+
+def load_overlaid(path: str | Path | None, shipped: Path, model: type[Model]) -> Model:
+    """Read a card file; None means the shipped one.
+
+    A file with the key ``based_on`` (the shipped card's name) states only what differs from the shipped card.
+    """
+    document = read_document(shipped if path is None else path)
+    if isinstance(document.data, dict) and document.data.get("based_on") == shipped.stem:
+        merged = _overlaid(read_document(shipped).data, document.data)
+        document = dataclasses.replace(document, data=merged)
+    return validate(document, model)
+
+
+def _overlaid(base: Any, top: Any) -> Any:
+    if not (isinstance(base, dict) and isinstance(top, dict)):
+        return top
+    return {**base, **{key: _overlaid(base.get(key), item) for key, item in top.items()}}
 
 
 def validate_leniently(
