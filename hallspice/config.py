@@ -1,13 +1,11 @@
-"""The YAML configuration: its schema, and reading it with every mistake reported at once."""
+"""The YAML configuration: its sections, keys, units, ranges and defaults."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from compact_model.document import Document, Mistake, read_document, validate_leniently
 from compact_model.quantity import Quantity
 
 Count = Annotated[int, Field(strict=True)]
@@ -33,23 +31,25 @@ class Section(BaseModel):
 
 
 class Device(Section):
-    """Which device, and how its levels are reached."""
+    """Which device, and how its levels are reached; empty: as in the device card."""
 
     card: Annotated[str, Field(description="Name of a shipped card, or path of a card file")] = "pt_ruo2_0p5"
     levels: Annotated[
-        Literal["paper", "model"] | list[Annotated[float, Quantity("ohm", "Hall resistance of a level")]],
+        Literal["paper", "model"]
+        | list[Annotated[float, Quantity("ohm", "Hall resistance of a level")]]
+        | None,
         Field(description="paper: as published; model: as the ladder gives them; or a list of R_xy in ohm"),
-    ] = "paper"
+    ] = None
     ladder: Annotated[
-        Literal["paper_currents", "inverse"],
+        Literal["paper_currents", "inverse"] | None,
         Field(description="paper_currents: equal steps 11..15.4 mA; inverse: currents that reach the levels"),
-    ] = "paper_currents"
+    ] = None
     reset: Annotated[
-        Literal["field", "pulse"],
+        Literal["field", "pulse"] | None,
         Field(
             description="field: saturating H_z, no electrical energy counted; pulse: a full negative pulse"
         ),
-    ] = "field"
+    ] = None
 
 
 class Wire(Section):
@@ -177,11 +177,3 @@ class Config(Section):
     array: Array = Array()
     network: Network = Network()
     certificate: Certificate = Certificate()
-
-
-def read_config(
-    path: str | Path,
-) -> tuple[Config | None, list[Mistake], frozenset[tuple[str | int, ...]], Document]:
-    """Read a configuration as far as it is right; see `validate_leniently`."""
-    document = read_document(path)
-    return *validate_leniently(document, Config), document

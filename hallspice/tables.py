@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from compact_model.document import DocumentError, Mistake, Place
+from compact_model.quantity import Quantity
 
 Floats = npt.NDArray[np.float64]
 
 MAX_MISTAKES = 20
 
 
-def read_matrix(path: str | Path, what: str) -> Floats:
+def read_matrix(path: str | Path, allowed: Quantity) -> Floats:
     """Read a CSV file of numbers as a matrix.
 
     Empty lines and lines that begin with ``#`` are passed over, and so is a first line in which nothing is a
@@ -28,8 +29,8 @@ def read_matrix(path: str | Path, what: str) -> Floats:
     ----------
     path
         The file.
-    what
-        What one number is, for messages, e.g. ``"a cell state in ohm"``.
+    allowed
+        What one number is: unit, meaning, range.
 
     Raises
     ------
@@ -49,17 +50,19 @@ def read_matrix(path: str | Path, what: str) -> Floats:
     for number, fields in enumerate(lines, start=1):
         if not any(field.strip() for field in fields) or fields[0].lstrip().startswith("#"):
             continue
-        values = [_number(field) for field in fields]
-        if not rows and all(value is None for value in values):
+        if not rows and not any(map(_is_number, fields)):
             continue  # a header
-        for column, (field, value) in enumerate(zip(fields, values, strict=True), start=1):
-            if value is None or not math.isfinite(value):
-                text = f"expected {what}, a finite number, got {field.strip()[:40]!r}"
-                mistakes.append(Mistake(name, Place(number, column), "", text))
-        if rows and len(values) != len(rows[0]):
-            text = f"{len(values)} numbers, but the lines above have {len(rows[0])}"
+        if rows and len(fields) != len(rows[0]):
+            text = f"{len(fields)} numbers, but the lines above have {len(rows[0])}"
             mistakes.append(Mistake(name, Place(number, 1), "", text))
-        rows.append([math.nan if value is None else value for value in values])
+        rows.append([])
+        for column, field in enumerate(fields, start=1):
+            try:
+                rows[-1].append(allowed.read(float(field) if _is_number(field) else field))
+            except ValueError as error:
+                rows[-1].append(math.nan)
+                text = f"{allowed.meaning}: {error}, allowed: {allowed.allowed}"
+                mistakes.append(Mistake(name, Place(number, column), "", text))
     if not rows and not mistakes:
         mistakes.append(Mistake(name, None, "", "holds no numbers"))
     if mistakes:
@@ -67,11 +70,12 @@ def read_matrix(path: str | Path, what: str) -> Floats:
     return np.array(rows)
 
 
-def _number(field: str) -> float | None:
+def _is_number(field: str) -> bool:
     try:
-        return float(field)
+        float(field)
     except ValueError:
-        return None
+        return False
+    return True
 
 
 def csv_text(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

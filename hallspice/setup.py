@@ -1,0 +1,227 @@
+"""A configuration made concrete: cards loaded, defaults filled in, keys checked against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from circuits.arrays import Architecture, ArrayConfig
+from circuits.periphery import SHIPPED as SHIPPED_PERIPHERY
+from circuits.periphery import PeripheryCard, load_periphery
+from compact_model import stack, switching, synapse
+from compact_model.card import SHIPPED as SHIPPED_DEVICE
+from compact_model.card import DeviceCard, load_card
+from compact_model.document import (
+    Document,
+    DocumentError,
+    KeyPath,
+    Mistake,
+    read_document,
+    validate_leniently,
+)
+from hallspice.config import Array, Config, Network
+
+Floats = npt.NDArray[np.float64]
+Card = TypeVar("Card")
+
+IMAGE_PIXELS = 784
+CLASSES = 10
+WEAK_READ = 0.9  # a row whose last cell sees less than this share of its voltage is worth a warning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """Everything a command needs, as numbers in SI units."""
+
+    config: Config
+    card: DeviceCard
+    periphery: PeripheryCard
+    levels_ohm: Floats
+    array: ArrayConfig
+    v_full: float
+    """Input of a full-scale value, V."""
+    t_read: float
+    """Length of a read, s."""
+    warnings: tuple[str, ...]
+
+
+def load_setup(path: str | Path, seed: int | None = None) -> Setup:
+    """Read a configuration and all that it names.
+
+    Raises
+    ------
+    DocumentError
+        With every mistake in the configuration and in the cards it names, each with its line.
+    """
+    document = read_document(path)
+    config, mistakes, wrong = validate_leniently(document, Config)
+    if config is None:
+        raise DocumentError(mistakes)
+    if seed is not None:
+        config = config.model_copy(update={"seed": seed})
+    folder = Path(path).parent
+    card = _load(
+        load_card, config.device.card, SHIPPED_DEVICE, folder, document, ("device", "card"), mistakes
+    )
+    periphery = _load(
+        load_periphery,
+        config.array.periphery,
+        SHIPPED_PERIPHERY,
+        folder,
+        document,
+        ("array", "periphery"),
+        mistakes,
+    )
+    if card is None or periphery is None:
+        raise DocumentError(mistakes)
+    setup = _concrete(config, card, periphery)
+    for paths, what in _contradictions(setup):
+        if not any(key[: len(path)] == path or path[: len(key)] == key for key in wrong for path in paths):
+            mistakes.append(document.mistake(paths[0], what))
+    if mistakes:
+        raise DocumentError(mistakes)
+    return setup
+
+
+def _load(
+    loader: Callable[[Path | None], Card],
+    name: str,
+    shipped: str,
+    folder: Path,
+    document: Document,
+    key: KeyPath,
+    mistakes: list[Mistake],
+) -> Card | None:
+    try:
+        return loader(None if name == shipped else folder / name)
+    except DocumentError as error:
+        if str(error).endswith("no such file"):
+            what = f"{error}. Allowed: {shipped!r} (shipped), or the path of a card, relative to this file"
+            mistakes.append(document.mistake(key, what))
+        else:
+            mistakes.extend(error.mistakes)
+        return None
+
+
+def _concrete(config: Config, card: DeviceCard, periphery: PeripheryCard) -> Setup:
+    device, array = config.device, config.array
+    choices = {name: getattr(device, name) for name in ("levels", "ladder", "reset")}
+    card = card.with_choices(**{name: value for name, value in choices.items() if isinstance(value, str)})
+    levels = np.array(device.levels) if isinstance(device.levels, list) else synapse.levels(card)
+    r_channel = float(stack.channel_resistance(card))
+    concrete = ArrayConfig(
+        architecture=Architecture(array.architecture),
+        r_row=_first(array.wire.r_row, periphery.wire.r_row.value),
+        r_col=_first(array.wire.r_column, periphery.wire.r_column.value),
+        r_driver=_first(array.driver.r_output, periphery.driver.r_output.value),
+        r_sense=_first(array.sense.r_input, periphery.sense.r_input.value),
+        r_channel=r_channel,
+        r_arm=_first(array.cell.r_arm, periphery.cell.r_arm.value),
+        r_off=synapse.offset_resistance(card),
+        gm=_first(array.amplifier.gm, periphery.amplifier.gm.value),
+        cmrr_db=_first(array.amplifier.cmrr_db, periphery.amplifier.cmrr_db.value),
+    )
+    resistive = concrete.architecture is Architecture.RESISTIVE
+    i_read = _first(array.read.i_read, periphery.read.i_read.value)
+    return Setup(
+        config=config,
+        card=card,
+        periphery=periphery,
+        levels_ohm=np.sort(levels),
+        array=concrete,
+        v_full=array.read.v_read if resistive else i_read * r_channel,
+        t_read=_first(array.read.t_read, periphery.read.t_read.value),
+        warnings=tuple(_warnings(config, card, concrete)),
+    )
+
+
+def _first(configured: float | None, default: float) -> float:
+    return default if configured is None else configured
+
+
+Contradiction = tuple[tuple[KeyPath, ...], str]
+
+
+def _contradictions(setup: Setup) -> Iterator[Contradiction]:
+    """Keys that don't fit each other or the device: the keys involved (the one to change first), and what."""
+    yield from _levels_of_the_device(setup)
+    yield from _network_shape(setup.config.network, setup.config.array)
+    array = setup.config.array
+    if setup.array.architecture is Architecture.RESISTIVE:
+        if array.cell.r_low >= array.cell.r_high:
+            what = f"{array.cell.r_low:g} ohm is not below r_high = {array.cell.r_high:g} ohm"
+            yield (("array", "cell", "r_low"), ("array", "cell", "r_high")), what
+    else:
+        onset = switching.disturb_onset_current(setup.card)
+        i_read = setup.v_full / setup.array.r_channel
+        if i_read >= onset:
+            what = f"{i_read:g} A would switch the device while it is read, allowed: below {onset:.4g} A, the onset"
+            yield (("array", "read", "i_read"),), what
+    supply = _first(array.driver.v_supply, setup.periphery.driver.v_supply.value)
+    if setup.v_full > supply:
+        what = f"a row needs {setup.v_full:.4g} V for a full input, but the supply is {supply:g} V"
+        keys = (("array", "driver", "v_supply"), ("array", "read", "i_read"), ("array", "read", "v_read"))
+        yield keys, f"{what}; raise it or lower the read current or voltage"
+
+
+def _levels_of_the_device(setup: Setup) -> Iterator[Contradiction]:
+    levels = setup.levels_ohm
+    key = (("device", "levels"),)
+    if not 2 <= levels.size <= 16:
+        yield key, f"{levels.size} levels given, allowed: 2 to 16"
+        return
+    if np.any(np.diff(levels) <= 0):
+        yield key, f"levels repeat ({', '.join(f'{level:g}' for level in levels)} ohm); each must differ"
+    low = setup.card.hall.r_reset.value
+    high = low + synapse.window(setup.card)
+    outside = [f"{level:g}" for level in levels if not low - 1e-9 <= level <= high + 1e-9]
+    if outside:
+        yield (
+            key,
+            f"{', '.join(outside)} ohm: the device has no such level, allowed: {low:.4g} to {high:.4g} ohm",
+        )
+
+
+def _network_shape(network: Network, array: Array) -> Iterator[Contradiction]:
+    key = (("network", "layers"), ("network", "dataset"))
+    if network.layers[0] != IMAGE_PIXELS:
+        yield key, f"the first layer has {network.layers[0]} inputs, but an image has {IMAGE_PIXELS} pixels"
+    if network.layers[-1] != CLASSES:
+        yield (
+            key,
+            f"the last layer has {network.layers[-1]} outputs, but {network.dataset} has {CLASSES} classes",
+        )
+    least = {"reference": 3, "differential": 2}[network.weights]
+    if array.columns < least:
+        what = f"{array.columns} columns; weights by {network.weights} need at least {least} in a tile"
+        yield (("array", "columns"), ("network", "weights")), what
+    if network.batch_size < 2:
+        yield (("network", "batch_size"),), "batch normalisation needs at least 2 images in a batch"
+
+
+def _warnings(config: Config, card: DeviceCard, array: ArrayConfig) -> Iterator[str]:
+    """What is allowed, but weakens the result."""
+    if array.architecture is Architecture.RESISTIVE:
+        yield (
+            "resistive cells: a Hall bar's channel does not change with its state; these cells are an assumed "
+            f"two-terminal read-out of it ({config.array.cell.r_low:g} to {config.array.cell.r_high:g} ohm)."
+        )
+        cell = config.array.cell.r_low
+    else:
+        cell = array.r_channel
+    # A row is a ladder of its cells; to first order the far cell loses sum_k k r / R on each rail.
+    columns, rails = config.array.columns, 1 if array.architecture is Architecture.RESISTIVE else 2
+    loss = rails * (array.r_row * columns * (columns + 1) / 2 + array.r_driver * columns) / cell
+    if loss > 1 - WEAK_READ:
+        yield (
+            f"IR drop: the far end of a full row of {columns} cells loses about {100 * min(loss, 1):.0f} % of the "
+            "read voltage; column calibration takes out what is the same for all inputs."
+        )
+    choices = card.choices
+    if choices.reset == "field":
+        yield "the reset before writing is a saturating field H_z; its energy is outside the device and not counted."

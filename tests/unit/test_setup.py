@@ -1,0 +1,113 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compact_model.document import DocumentError, parse_document, validate
+from hallspice.config import Config
+from hallspice.provenance import provenance_entries
+from hallspice.setup import Setup, load_setup
+from hallspice.starter import starter_text
+
+
+def _setup(tmp_path: Path, text: str) -> Setup:
+    path = tmp_path / "array.yaml"
+    path.write_text(text)
+    return load_setup(path)
+
+
+def _mistakes(tmp_path: Path, text: str) -> list[str]:
+    with pytest.raises(DocumentError) as caught:
+        _setup(tmp_path, text)
+    return [line.split("array.yaml:")[-1] for line in str(caught.value).splitlines()]
+
+
+def test_the_starter_file_is_the_default_configuration() -> None:
+    assert validate(parse_document(starter_text(), "starter"), Config) == Config()
+
+
+def test_defaults_come_from_the_cards(tmp_path: Path) -> None:
+    setup = _setup(tmp_path, "seed: 3\n")
+    assert setup.config.seed == 3
+    np.testing.assert_allclose(setup.levels_ohm, [0.33, 0.46, 0.49, 0.52, 0.54, 0.57])
+    assert setup.v_full == pytest.approx(0.5)
+    assert setup.t_read == 1e-5
+    assert setup.array.r_row == 0.01
+
+
+def test_configured_values_replace_those_of_the_cards(tmp_path: Path) -> None:
+    text = "device: {levels: model}\narray: {wire: {r_row: 2 mohm}, read: {i_read: 0.5 mA, t_read: 20 us}}\n"
+    setup = _setup(tmp_path, text)
+    assert setup.array.r_row == 0.002
+    assert setup.array.r_col == 0.01
+    assert setup.v_full == pytest.approx(0.25)
+    assert setup.levels_ohm[1] == pytest.approx(0.4585, abs=1e-4)
+
+
+FIVE = """\
+array:
+  rows: many
+  wire: {r_row: 1 V}
+  read:
+    i_read: 4 mA
+  colums: 3
+  driver: {v_supply: 3 V}
+network:
+  layers: [784, 256, 12]
+"""
+
+
+def test_five_different_mistakes_yield_five_messages_with_their_lines(tmp_path: Path) -> None:
+    lines = _mistakes(tmp_path, FIVE)
+    starts = [
+        "2:9 array.rows: expected",
+        "3:17 array.wire.r_row: '1 V' is not",
+        "5:13 array.read.i_read: 0.004 A would",
+    ]
+    starts += [
+        "6:3 array.colums: unknown key, did you mean 'columns'?",
+        "9:11 network.layers: the last layer has 12",
+    ]
+    assert [line.startswith(start) for line, start in zip(lines, starts, strict=True)] == [True] * 5, lines
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("array: {read: {i_read: 3.9 mA}, driver: {v_supply: 3 V}}", "allowed: below 0.003764 A, the onset"),
+        ("array: {driver: {v_supply: 0.4 V}}", "a row needs 0.5 V for a full input, but the supply is 0.4 V"),
+        ("array: {columns: 2}", "need at least 3 in a tile"),
+        ("array: {architecture: resistive, cell: {r_low: 1e6}}", "is not below r_high"),
+        (
+            "device: {levels: [0.33, 0.7]}",
+            "0.7 ohm: the device has no such level, allowed: 0.33 to 0.6032 ohm",
+        ),
+        ("device: {levels: [0.4, 0.4]}", "levels repeat"),
+        ("device: {levels: [0.4]}", "1 levels given, allowed: 2 to 16"),
+        ("network: {layers: [100, 10]}", "100 inputs, but an image has 784 pixels"),
+        ("device: {card: none.yaml}", "no such file. Allowed: 'pt_ruo2_0p5' (shipped)"),
+    ],
+)
+def test_keys_that_contradict_each_other_or_the_device(tmp_path: Path, text: str, message: str) -> None:
+    (line,) = _mistakes(tmp_path, text + "\n")
+    assert message in line
+
+
+def test_mistakes_of_a_named_card_are_reported_with_the_card_file(tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text("name: my\nbased_on: periphery_default\nwires: {}\n")
+    with pytest.raises(DocumentError, match=r"my\.yaml:3:1 wires: unknown key, did you mean 'wire'"):
+        _setup(tmp_path, "array: {periphery: my.yaml}\n")
+
+
+def test_a_wire_that_costs_much_voltage_is_warned_about(tmp_path: Path) -> None:
+    quiet = _setup(tmp_path, "array: {rows: 8, columns: 8}\n").warnings
+    loud = _setup(tmp_path, "array: {wire: {r_row: 1 ohm}}\n").warnings
+    assert not any("IR drop" in warning for warning in quiet)
+    assert any("IR drop" in warning for warning in loud)
+
+
+def test_every_number_of_the_cards_has_a_source(tmp_path: Path) -> None:
+    setup = _setup(tmp_path, "seed: 1\n")
+    entries = [*provenance_entries(setup.card), *provenance_entries(setup.periphery)]
+    assert len(entries) > 80
+    assert all(entry["source"] and entry["provenance"] for entry in entries)
