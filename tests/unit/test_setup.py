@@ -74,7 +74,7 @@ def test_five_different_mistakes_yield_five_messages_with_their_lines(tmp_path: 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("array: {read: {i_read: 3.9 mA}, driver: {v_supply: 3 V}}", "allowed: below 0.003764 A, the onset"),
+        ("array: {read: {i_read: 3.9 mA}, driver: {v_supply: 3 V}}", "allowed: below 0.003757 A, the onset"),
         ("array: {driver: {v_supply: 0.4 V}}", "a row needs 0.5 V for a full input, but the supply is 0.4 V"),
         ("array: {columns: 2}", "need at least 3 in a tile"),
         ("array: {architecture: resistive, cell: {r_low: 1e6}}", "is not below r_high"),
