@@ -75,7 +75,7 @@ def _fingerprint(
 
     digest = hashlib.sha256()
     for part in (dataset.train_images, dataset.train_labels, dataset.test_images, dataset.test_labels):
-        digest.update(np.ascontiguousarray(part))
+        digest.update(np.ascontiguousarray(part).tobytes())
     settings = {
         "layers": list(layers),
         "levels": None if levels is None else levels.tolist(),
