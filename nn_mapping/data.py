@@ -1,0 +1,245 @@
+"""Image sets: found, checked against their published checksums, and read as arrays."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import logging
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+log = logging.getLogger(__name__)
+
+Bytes = NDArray[np.uint8]
+
+FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+_FIELDS = ("train_images", "train_labels", "test_images", "test_labels")
+
+
+class DataError(ValueError):
+    """A data set is missing or is not what it should be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a data set comes from and how its content is recognised."""
+
+    folder: Path
+    """Where it lies when it is installed."""
+    package: str
+    """What installs it there."""
+    url: str
+    """Folder on the web that holds the four files, gzipped."""
+    md5: Mapping[str, str]
+    """MD5 of the unpacked content; packed files differ between mirrors."""
+
+
+SOURCES: Mapping[str, Source] = {
+    "mnist": Source(
+        folder=Path(__file__).parent / "datasets" / "mnist",
+        package="hallspice itself (nn_mapping/datasets/mnist)",
+        url="https://ossci-datasets.s3.amazonaws.com/mnist/",
+        md5=dict(
+            zip(
+                FILES,
+                (
+                    "6bbc9ace898e44ae57da46a324031adb",
+                    "a25bea736e30d166cdddb491f175f624",
+                    "2646ac647ad5339dbf082846283269ea",
+                    "27ae3e4e09519cfbb04c329615203637",
+                ),
+                strict=True,
+            )
+        ),
+    ),
+    "fashion-mnist": Source(
+        folder=Path("/usr/share/datasets/fashion-mnist"),
+        package="apt-get install dataset-fashion-mnist (Debian, Ubuntu)",
+        url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        md5=dict(
+            zip(
+                FILES,
+                (
+                    "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+                    "9018921c3c673c538a1fc5bad174d6f9",
+                    "8181f5470baa50b63fa0f6fddb340f0a",
+                    "15d484375f8d13e6eb1aabb0c3f46965",
+                ),
+                strict=True,
+            )
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """Labelled images, split into training and test.
+
+    Images are ``uint8`` of shape (count, height, width), labels ``uint8`` of shape (count,).
+    """
+
+    name: str
+    train_images: Bytes
+    train_labels: Bytes
+    test_images: Bytes
+    test_labels: Bytes
+
+    def __post_init__(self) -> None:
+        for part in ("train", "test"):
+            images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
+            if images.ndim != 3 or labels.shape != images.shape[:1] or not len(labels):
+                raise DataError(
+                    f"{self.name}: {part} images of shape {images.shape} and labels of shape {labels.shape} "
+                    f"do not belong together; expected (count, height, width) and (count,) with count >= 1"
+                )
+        if self.train_images.shape[1:] != self.test_images.shape[1:]:
+            raise DataError(
+                f"{self.name}: training images of {self.train_images.shape[1:]} pixels, "
+                f"test images of {self.test_images.shape[1:]}; expected one size"
+            )
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of one image: the length of a network's input."""
+        return int(self.train_images.shape[1] * self.train_images.shape[2])
+
+    @property
+    def classes(self) -> int:
+        """Number of classes, by the largest label of the training set."""
+        return int(self.train_labels.max()) + 1
+
+    def head(self, train: int, test: int) -> Dataset:
+        """Return the first `train` and `test` images: a small set for a quick look."""
+        return replace(
+            self,
+            train_images=self.train_images[:train],
+            train_labels=self.train_labels[:train],
+            test_images=self.test_images[:test],
+            test_labels=self.test_labels[:test],
+        )
+
+
+def load(name: str, data_dir: Path | None = None, *, verify: bool = True, download: bool = True) -> Dataset:
+    """Load a data set from `data_dir`, or from where it is installed, or by download.
+
+    Parameters
+    ----------
+    name
+        ``"mnist"`` (shipped) or ``"fashion-mnist"``.
+    data_dir
+        Folder with the four idx files, gzipped or not (or a folder that holds such a folder named `name`).
+        When given, nothing else is tried.
+    verify
+        Compare the MD5 of the unpacked files with the published sets. Switch off for a set of your own in
+        the same format.
+    download
+        Whether files that are not installed may be fetched into the user's cache folder.
+
+    Raises
+    ------
+    DataError
+        When a file is missing, damaged or of another content; the message says how to get it.
+
+    Examples
+    --------
+    >>> digits = load("mnist")
+    >>> digits.train_images.shape, digits.test_images.shape, digits.classes
+    ((60000, 28, 28), (10000, 28, 28), 10)
+    """
+    if name not in SOURCES:
+        raise DataError(f"data set {name!r} is not known; allowed: {', '.join(SOURCES)}")
+    source = SOURCES[name]
+    arrays = {}
+    for field, file in zip(_FIELDS, FILES, strict=True):
+        path = _find(name, file, data_dir, download)
+        raw = _unpack(path)
+        if verify and (md5 := hashlib.md5(raw, usedforsecurity=False).hexdigest()) != source.md5[file]:
+            raise DataError(
+                f"{path}: content has MD5 {md5}, {name} has {source.md5[file]}; the file is damaged or "
+                f"another set. Delete it and fetch it again, or switch the check off for a set of your own."
+            )
+        arrays[field] = parse_idx(raw, str(path))
+    return Dataset(name=name, **arrays)
+
+
+def parse_idx(raw: bytes, where: str = "idx data") -> Bytes:
+    """Read the idx format (unsigned bytes): two zero bytes, type 8, number of axes, their lengths, the data.
+
+    Raises
+    ------
+    DataError
+        When the header or the length is wrong.
+
+    Examples
+    --------
+    >>> parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9])).tolist()
+    [7, 8, 9]
+    """
+    if len(raw) < 4 or raw[:3] != b"\x00\x00\x08":
+        raise DataError(f"{where}: not an idx file of unsigned bytes (starts with {raw[:4]!r})")
+    start = 4 + 4 * raw[3]
+    shape = tuple(int(length) for length in np.frombuffer(raw[4:start], dtype=">u4"))
+    if len(shape) != raw[3] or len(raw) - start != int(np.prod(shape)):
+        raise DataError(f"{where}: header says {shape} bytes, {max(len(raw) - start, 0)} follow it")
+    return np.frombuffer(raw, dtype=np.uint8, offset=start).reshape(shape)
+
+
+def _find(name: str, file: str, data_dir: Path | None, download: bool) -> Path:
+    source = SOURCES[name]
+    folders = [data_dir, data_dir / name] if data_dir else [source.folder]
+    for folder in folders:
+        for path in (folder / f"{file}.gz", folder / file):
+            if path.is_file():
+                return path
+    reason = f"no {file} or {file}.gz in {folders[0]}"
+    if data_dir is None and download:
+        try:
+            return _fetch(name, f"{file}.gz", source.url)
+        except (OSError, ValueError) as error:
+            reason += f", and no download from {source.url}: {error}"
+    raise DataError(
+        f"{name}: {reason}.\n"
+        f"Three ways to get it:\n"
+        f"  1. {source.package}\n"
+        f"  2. a connection to {source.url} (checksums are verified)\n"
+        f"  3. --data-dir FOLDER with {', '.join(FILES)}, gzipped or not"
+    )
+
+
+def _fetch(name: str, file: str, url: str) -> Path:
+    import pooch  # only this rare path needs it
+
+    pooch.get_logger().setLevel(logging.WARNING)
+    downloader: Any = pooch.HTTPDownloader(timeout=30)
+    log.info("fetching %s%s", url, file)
+    return Path(
+        pooch.retrieve(
+            url + file,
+            known_hash=None,  # the unpacked content is checked after reading
+            fname=file,
+            path=pooch.os_cache("hallspice") / name,
+            downloader=downloader,
+        )
+    )
+
+
+def _unpack(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: not readable: {error}") from error

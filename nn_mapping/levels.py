@@ -1,0 +1,153 @@
+"""Level sets: which weights a device with a few stable resistances can hold, and how they are stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+PAPER_LEVELS_OHM = (0.33, 0.46, 0.49, 0.52, 0.54, 0.57)
+"""Stable Hall resistances [Ohm] of the six-state synapse (arXiv:2601.16222, text to Fig. 4)."""
+
+_SAME = 1e-9  # two differences closer than this share of the window are one weight
+
+
+class Scheme(StrEnum):
+    """How a signed weight is made of resistances that are all positive."""
+
+    REFERENCE = "reference"
+    """One cell per weight; the mean of two uniform columns of each tile is subtracted."""
+    DIFFERENTIAL = "differential"
+    """Two cells per weight, in neighbouring columns that are subtracted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelSet:
+    """The weights that one synapse can hold, in ascending order, and the device levels that make them.
+
+    The weight is ``(R_plus - R_minus) / scale`` for a pair and ``(R_plus - r_reference) / scale`` for a
+    single cell, where `r_reference` is what the two reference columns give on average.
+    """
+
+    scheme: Scheme
+    levels_ohm: Floats
+    """Device levels [Ohm], ascending."""
+    weights: Floats
+    """Weights in [-1, 1], ascending, shape (count,)."""
+    plus: Ints
+    """Device level of the (positive) cell for each weight, shape (count,)."""
+    minus: Ints
+    """Device level of the negative cell for each weight; for single cells the two reference levels (2,)."""
+    scale: float
+    """Resistance that stands for a weight of 1 [Ohm]."""
+
+    @property
+    def r_reference(self) -> float:
+        """Resistance [Ohm] that is subtracted from a single cell; 0 for pairs."""
+        return float(self.levels_ohm[self.minus].mean()) if self.scheme is Scheme.REFERENCE else 0.0
+
+
+def single_levels(levels_ohm: Sequence[float] | Floats, r_reference: float | None = None) -> LevelSet:
+    """Weights of one cell against two reference columns.
+
+    Parameters
+    ----------
+    levels_ohm
+        Device levels [Ohm], at least two, all different.
+    r_reference
+        Wanted reference [Ohm]; default the middle of the window, which lowest and highest level give exactly.
+        The pair of levels whose mean comes nearest is used, and **its** mean is the zero of the weights: a
+        residual against the wanted value moves the weights, never the result.
+
+    Examples
+    --------
+    >>> levels = single_levels(PAPER_LEVELS_OHM)
+    >>> levels.weights.round(4).tolist()
+    [-1.0, 0.0833, 0.3333, 0.5833, 0.75, 1.0]
+    >>> moved = single_levels(PAPER_LEVELS_OHM, r_reference=0.5)
+    >>> moved.levels_ohm[moved.minus].tolist(), round(moved.r_reference, 6)
+    ([0.46, 0.54], 0.5)
+    """
+    ohm = _ascending(levels_ohm)
+    low, high = np.triu_indices(len(ohm), k=0)
+    wanted = (ohm[0] + ohm[-1]) / 2 if r_reference is None else r_reference
+    if not ohm[0] <= wanted <= ohm[-1]:
+        raise ValueError(f"r_reference = {wanted} Ohm is outside the levels [{ohm[0]}, {ohm[-1]}] Ohm")
+    miss = np.abs((ohm[low] + ohm[high]) / 2 - wanted)
+    # Among equally good pairs take the widest, which is the same for every reading of "the middle".
+    best = np.lexsort((low - high, np.round(miss / (ohm[-1] - ohm[0]), 9)))[0]
+    minus = np.array([low[best], high[best]], dtype=np.intp)
+    deviation = ohm - ohm[minus].mean()
+    scale = float(np.abs(deviation).max())
+    return LevelSet(
+        scheme=Scheme.REFERENCE,
+        levels_ohm=ohm,
+        weights=deviation / scale,
+        plus=np.arange(len(ohm)),
+        minus=minus,
+        scale=scale,
+    )
+
+
+def pair_levels(levels_ohm: Sequence[float] | Floats) -> LevelSet:
+    """Weights of a differential pair: every difference of two levels over the window.
+
+    When several pairs of levels give one difference, the pair of the lowest levels is used: the fewest and
+    smallest write pulses, and a zero is two untouched cells.
+
+    Examples
+    --------
+    >>> pairs = pair_levels(PAPER_LEVELS_OHM)
+    >>> len(pairs.weights), float(pairs.weights[11]), int(pairs.plus[11]), int(pairs.minus[11])
+    (23, 0.0, 0, 0)
+    """
+    ohm = _ascending(levels_ohm)
+    scale = float(ohm[-1] - ohm[0])
+    plus, minus = (axis.ravel() for axis in np.indices((len(ohm), len(ohm))))
+    weights = (ohm[plus] - ohm[minus]) / scale
+    order = np.lexsort((plus + minus, np.round(weights / _SAME)))
+    ordered = weights[order]
+    first = np.concatenate([[True], np.diff(np.round(ordered / _SAME)) > 1])
+    return LevelSet(
+        scheme=Scheme.DIFFERENTIAL,
+        levels_ohm=ohm,
+        weights=ordered[first],
+        plus=plus[order][first],
+        minus=minus[order][first],
+        scale=scale,
+    )
+
+
+def level_set(
+    scheme: Scheme | str, levels_ohm: Sequence[float] | Floats, r_reference: float | None = None
+) -> LevelSet:
+    """Return :func:`single_levels` or :func:`pair_levels` by the name of the scheme."""
+    if Scheme(scheme) is Scheme.REFERENCE:
+        return single_levels(levels_ohm, r_reference)
+    if r_reference is not None:
+        raise ValueError(f"r_reference = {r_reference} Ohm belongs to scheme 'reference'; a pair has none")
+    return pair_levels(levels_ohm)
+
+
+def nearest_level(weights: NDArray[np.floating], levels: Floats) -> NDArray[np.uint8]:
+    """Index of the level nearest to each weight (levels ascending, at most 256)."""
+    middles = (levels[1:] + levels[:-1]) / 2
+    return np.searchsorted(middles, weights).astype(np.uint8)
+
+
+def _ascending(levels_ohm: Sequence[float] | Floats) -> Floats:
+    ohm = np.sort(np.asarray(levels_ohm, dtype=np.float64))
+    if ohm.ndim != 1 or not 2 <= len(ohm) <= 16:
+        raise ValueError(f"levels_ohm = {levels_ohm}: expected a list of 2 to 16 levels")
+    if not np.isfinite(ohm).all() or ohm[0] <= 0 or np.diff(ohm).min() <= 0:
+        raise ValueError(f"levels_ohm = {ohm.tolist()} Ohm: expected positive, finite, different levels")
+    return ohm
