@@ -1,0 +1,107 @@
+"""What `hallspice doctor` finds and concludes."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from hallspice import doctor
+from hallspice.doctor import Finding, capabilities, ngspice_findings
+
+
+@dataclass(frozen=True)
+class FakeSimulator:
+    """The discovered properties of an ngspice."""
+
+    executable: Path | None = None
+    library: Path | None = None
+    version: int | None = None
+    klu: bool = False
+    osdi: bool = False
+
+
+VERSION_46 = FakeSimulator(Path("/usr/bin/ngspice"), Path("/usr/lib/libngspice.so.0"), 46, True, True)
+VERSION_39 = FakeSimulator(Path("/usr/bin/ngspice"), Path("/usr/lib/libngspice.so.0"), 39)
+
+
+def all_found_with(simulator: FakeSimulator) -> list[Finding]:
+    others = {name for names in doctor.TASKS.values() for name in names if not name.startswith("ngspice")}
+    here = [Finding(name=name, found=True, detail="1.0") for name in sorted(others)]
+    return [*here, *ngspice_findings(simulator)]  # type: ignore[arg-type]
+
+
+def impossible_tasks(findings: list[Finding]) -> set[str]:
+    return {capability.task for capability in capabilities(findings) if not capability.possible}
+
+
+def test_everything_found_means_everything_can_be_run() -> None:
+    assert impossible_tasks(all_found_with(VERSION_46)) == set()
+
+
+def test_an_old_ngspice_lacks_klu_and_osdi_alone() -> None:
+    found = all_found_with(VERSION_39)
+    assert impossible_tasks(found) == {
+        "large arrays in ngspice (sparse solver KLU)",
+        "the Verilog-A device in ngspice",
+    }
+    osdi = next(c for c in capabilities(found) if c.task == "the Verilog-A device in ngspice")
+    assert "ngspice OSDI" in osdi.advice
+    assert "newer ngspice" in osdi.advice
+
+
+def test_without_ngspice_the_nodal_solver_remains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    found = all_found_with(FakeSimulator())
+    assert impossible_tasks(found) == {
+        task for task, names in doctor.TASKS.items() if any(name.startswith("ngspice") for name in names)
+    }
+    certificate = next(c for c in capabilities(found) if c.task.startswith("tiles in ngspice"))
+    assert certificate.advice == "missing: ngspice library. apt-get install ngspice libngspice0"
+
+
+def test_on_a_mac_the_advice_is_brew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    found = ngspice_findings(FakeSimulator())  # type: ignore[arg-type]
+    assert {finding.install for finding in found} == {"brew install ngspice libngspice"}
+
+
+def test_every_task_needs_findings_that_are_collected() -> None:
+    collected = {finding.name for finding in doctor.collect()}
+    assert {name for names in doctor.TASKS.values() for name in names} <= collected
+
+
+def test_findings_on_this_machine() -> None:
+    by_name = {finding.name: finding for finding in doctor.collect()}
+    assert by_name["numpy"].found
+    assert by_name["torch"].detail.startswith("2.13.0")
+    assert "threads" in by_name["torch"].detail
+    assert by_name["MNIST"].detail.startswith("60000 + 10000 images")
+    for finding in by_name.values():
+        assert finding.detail
+        assert finding.found != bool(finding.consequence and finding.install)
+
+
+def test_a_program_that_does_not_start_is_not_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "vacask"
+    program.write_text("#!/nonexistent/interpreter\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(OSError, match="vacask"):
+        subprocess.run([program], check=True)
+    assert doctor._program("vacask") is None
+
+
+def test_show_prints_both_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = [Finding(name="ngspice", found=False, detail="[Errno 2] none", install="apt-get [all]")]
+    monkeypatch.setattr(doctor, "collect", lambda: findings)
+    screen = io.StringIO()
+    doctor.show(Console(file=screen, width=160))
+    text = screen.getvalue()
+    assert "[Errno 2] none" in text
+    assert "netlists by hand" in text
+    assert "missing: ngspice. apt-get [all]" in text
