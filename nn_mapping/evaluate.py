@@ -1,0 +1,356 @@
+"""Accuracy through the circuit: DAC, tiles, trim, reference, ADC, digital sums, and again for each layer.
+
+Every layer reads ``row voltages = v_full * DAC(input / input scale)``. The column currents of a tile are trimmed
+by a gain and an offset per column, its reference (or the other half of a pair) is subtracted before conversion,
+and the ADC's codes of the tiles on different rows are added digitally. Gain, offset (batch normalisation) and ReLU
+are digital. All scales are calibrated on training images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nn_mapping.mapping import combination
+from nn_mapping.solve import conductance_per_weight, ideal_transfers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from circuits.arrays import ArrayConfig
+    from nn_mapping.data import Bytes, Dataset
+    from nn_mapping.levels import Floats
+    from nn_mapping.mapping import MappedNetwork
+
+_CHUNK = 2000
+_CALIBRATION_IMAGES = 2000
+_TRIM_VECTORS = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readout:
+    """How an array is driven and read."""
+
+    v_full: float
+    """Row voltage of a full input [V]: read current times channel resistance for Hall cells."""
+    dac_bits: int | None = 6
+    """Bits of an input; None for a continuous one."""
+    adc_bits: int | None = 6
+    """Bits of an output, sign included; None for an exact one."""
+    quantile: float = 0.999
+    """Share of the training activations that full scale covers; the rest is clipped."""
+    trim: bool = True
+    """Whether gain and offset of every column are calibrated."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.v_full < np.inf:
+            raise ValueError(f"v_full = {self.v_full} V is outside (0, inf)")
+        for name in ("dac_bits", "adc_bits"):
+            bits = getattr(self, name)
+            if bits is not None and not 1 <= bits <= 24:
+                raise ValueError(f"{name} = {bits} is outside 1..24")
+        if not 0.5 < self.quantile <= 1:
+            raise ValueError(f"quantile = {self.quantile} is outside (0.5, 1]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileMap:
+    """What a tile with its trim and reference does: ``current = matrix @ row voltages + offset``."""
+
+    matrix: Floats
+    """Signed output currents per row voltage [A/V], shape (outputs, rows)."""
+    offset: Floats
+    """Output currents [A] that the trim adds, shape (outputs,)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scales:
+    """Full scales per layer, found on training images."""
+
+    inputs: tuple[float, ...]
+    """Input of the layer that the DAC's full scale stands for; the first is 1 (a white pixel)."""
+    currents: tuple[float, ...]
+    """Full scale of the ADC [A], the same for all tiles of a layer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Result of a test set through the circuit."""
+
+    accuracy: float
+    predictions: NDArray[np.intp]
+    confusion: NDArray[np.intp]
+    """Images per class and prediction, shape (classes, classes), classes down."""
+    scales: Scales
+    input_moments: tuple[Floats, ...]
+    """Second moment of each layer's row voltages over the images [V^2], shape (inputs, inputs)."""
+    input_means: tuple[Floats, ...]
+    """Mean row voltages of each layer [V], shape (inputs,)."""
+
+
+def evaluate(
+    mapped: MappedNetwork,
+    transfers: Sequence[Floats],
+    config: ArrayConfig,
+    readout: Readout,
+    dataset: Dataset,
+    seed: int = 0,
+) -> Evaluation:
+    """Put the whole test set through the tiles' transfer matrices.
+
+    Parameters
+    ----------
+    mapped
+        Network on tiles.
+    transfers
+        Transfer matrix of each tile [A/V], shape (columns, rows): solved or ideal.
+    config
+        Electrical description of the array, for the ideal currents that the trim aims at.
+    readout
+        Voltages, converters, trim.
+    dataset
+        Full scales are set on the first 2000 training images, accuracy is that of all test images.
+    seed
+        Of the random vectors that the trim is fitted on.
+    """
+    maps = tile_maps(mapped, transfers, config, readout, seed)
+    unit = conductance_per_weight(mapped, config)
+    network = mapped.network
+    _, scales, _ = propagate(
+        mapped, maps, unit, readout, network.inputs(dataset.train_images[:_CALIBRATION_IMAGES])
+    )
+    sizes = network.sizes[:-1]
+    moments = [np.zeros((size, size)) for size in sizes]
+    sums = [np.zeros(size) for size in sizes]
+    predictions = []
+    count = len(dataset.test_images)
+    for start in range(0, count, _CHUNK):
+        inputs = network.inputs(dataset.test_images[start : start + _CHUNK])
+        outputs, _, voltages = propagate(mapped, maps, unit, readout, inputs, scales)
+        predictions.append(outputs.argmax(axis=1))
+        for number, voltage in enumerate(voltages):
+            moments[number] += voltage.T @ voltage
+            sums[number] += voltage.sum(axis=0)
+    predicted = np.concatenate(predictions)
+    return Evaluation(
+        accuracy=float(np.mean(predicted == dataset.test_labels)),
+        predictions=predicted,
+        confusion=confusion_matrix(dataset.test_labels, predicted, network.sizes[-1]),
+        scales=scales,
+        input_moments=tuple(moment / count for moment in moments),
+        input_means=tuple(total / count for total in sums),
+    )
+
+
+def ablation(
+    mapped: MappedNetwork,
+    transfers: Sequence[Floats],
+    config: ArrayConfig,
+    readout: Readout,
+    dataset: Dataset,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Accuracy with one cause at a time, to say what the circuit costs and why.
+
+    Returns
+    -------
+    dict
+        ``levels``: digital, on the device's levels; ``converters``: ideal arrays with DAC and ADC; ``array``:
+        the solved arrays, trimmed, without converters; ``circuit``: all of it; ``untrimmed``: all of it
+        without the calibration of the columns.
+    """
+
+    def accuracy(matrices: Sequence[Floats], **changes: bool | None) -> float:
+        return evaluate(mapped, matrices, config, replace(readout, **changes), dataset, seed).accuracy  # type: ignore[arg-type]
+
+    return {
+        "levels": mapped.network.accuracy(dataset.test_images, dataset.test_labels),
+        "converters": accuracy(ideal_transfers(mapped, config), trim=False),
+        "array": accuracy(transfers, dac_bits=None, adc_bits=None),
+        "circuit": accuracy(transfers),
+        "untrimmed": accuracy(transfers, trim=False),
+    }
+
+
+def tile_maps(
+    mapped: MappedNetwork,
+    transfers: Sequence[Floats],
+    config: ArrayConfig,
+    readout: Readout,
+    seed: int = 0,
+) -> tuple[TileMap, ...]:
+    """Trim the columns of every tile and subtract its reference.
+
+    The trim of a column is the gain and offset that bring its current, over random input vectors of densities
+    from 5 to 100 %, nearest to that of an ideal array (least squares).
+    """
+    maps = []
+    for number, (transfer, ideal) in enumerate(zip(transfers, ideal_transfers(mapped, config), strict=True)):
+        columns, rows = transfer.shape
+        gain, offset = np.ones(columns), np.zeros(columns)
+        if readout.trim:
+            vectors = readout.v_full * _random_vectors(rows, np.random.default_rng([seed, number]))
+            gain, offset = fit_trim(vectors @ transfer.T, vectors @ ideal.T)
+        combine = combination(columns, mapped.level_set)
+        maps.append(TileMap(matrix=(combine * gain) @ transfer, offset=combine @ offset))
+    return tuple(maps)
+
+
+def fit_trim(measured: Floats, wanted: Floats) -> tuple[Floats, Floats]:
+    """Gain and offset per column that bring `measured` nearest to `wanted`, both (vectors, columns).
+
+    Examples
+    --------
+    >>> gain, offset = fit_trim(np.array([[1.0], [2.0], [3.0]]), np.array([[3.0], [5.0], [7.0]]))
+    >>> gain.round(9).tolist(), offset.round(9).tolist()
+    ([2.0], [1.0])
+    """
+    mean, target = measured.mean(axis=0), wanted.mean(axis=0)
+    deviation = measured - mean
+    gain = np.sum(deviation * (wanted - target), axis=0) / np.sum(deviation**2, axis=0)
+    return gain, target - gain * mean
+
+
+def propagate(
+    mapped: MappedNetwork,
+    maps: Sequence[TileMap],
+    unit: float,
+    readout: Readout,
+    inputs: NDArray[np.floating],
+    scales: Scales | None = None,
+) -> tuple[Floats, Scales, list[Floats]]:
+    """Put inputs (images, pixels) in 0..1 through all layers.
+
+    Parameters
+    ----------
+    unit
+        Current per row voltage of a weight of 1 [S].
+    scales
+        Full scales; None sets them on these very inputs.
+
+    Returns
+    -------
+    tuple
+        Outputs (images, classes), the full scales, and the row voltages (images, inputs) of each layer [V].
+    """
+    input_scales, current_scales, voltages = [1.0], [], []
+    activations = inputs.astype(np.float64)
+    last = len(mapped.network.layers) - 1
+    for number, layer in enumerate(mapped.network.layers):
+        input_scale = scales.inputs[number] if scales else input_scales[number]
+        voltage = readout.v_full * convert_input(activations / input_scale, readout.dac_bits)
+        voltages.append(voltage)
+        parts = [
+            (
+                mapped.tiles[place].outputs,
+                voltage[:, mapped.tiles[place].rows] @ maps[place].matrix.T + maps[place].offset,
+            )
+            for place in mapped.layer_tiles(number)
+        ]
+        full = (
+            scales.currents[number]
+            if scales
+            else _full_scale(np.abs(np.hstack([i for _, i in parts])), readout)
+        )
+        current_scales.append(full)
+        total = np.zeros((len(inputs), layer.shape[0]))
+        for outputs, current in parts:
+            total[:, outputs] += convert_output(current, full, readout.adc_bits)
+        activations = layer.gain * (total * (input_scale / (unit * readout.v_full))) + layer.offset
+        if number < last:
+            activations = np.maximum(activations, 0)
+            if scales is None:
+                input_scales.append(_full_scale(activations, readout))
+    return activations, scales or Scales(inputs=tuple(input_scales), currents=tuple(current_scales)), voltages
+
+
+def convert_input(values: Floats, bits: int | None) -> Floats:
+    """Round inputs to ``2**bits`` steps from 0 to 1 and clip what lies outside (DAC); None leaves them.
+
+    Examples
+    --------
+    >>> convert_input(np.array([-0.1, 0.4, 0.6, 1.5]), 1).tolist()
+    [0.0, 0.0, 1.0, 1.0]
+    """
+    if bits is None:
+        return values
+    steps = 2**bits - 1
+    return np.asarray(np.round(np.clip(values, 0, 1) * steps) / steps, dtype=np.float64)
+
+
+def convert_output(current: Floats, full: float, bits: int | None) -> Floats:
+    """Round currents to the codes ``-2**(bits-1) .. 2**(bits-1) - 1`` of a signed ADC; None leaves them.
+
+    Examples
+    --------
+    >>> convert_output(np.array([-3.0, -0.4, 0.6, 3.0]), full=2.0, bits=2).tolist()
+    [-2.0, -0.0, 1.0, 1.0]
+    """
+    if bits is None:
+        return current
+    half = 2 ** (bits - 1)
+    step = full / half
+    return np.asarray(np.clip(np.round(current / step), -half, half - 1) * step, dtype=np.float64)
+
+
+def sample_reads(
+    mapped: MappedNetwork,
+    transfers: Sequence[Floats],
+    config: ArrayConfig,
+    readout: Readout,
+    dataset: Dataset,
+    *,
+    tiles: int,
+    vectors: int,
+    seed: int = 0,
+) -> list[tuple[int, Floats]]:
+    """Tiles with real inputs, to be read again by another simulator.
+
+    The tiles are drawn with the seed, layer after layer in turn, so that every layer is among the first ones;
+    the inputs are row voltages (vectors, rows) [V] of test images drawn with the same seed.
+
+    Returns
+    -------
+    list
+        Position of the tile in ``mapped.tiles`` and its row voltages.
+    """
+    random = np.random.default_rng(seed)
+    chosen = random.choice(len(dataset.test_images), min(vectors, len(dataset.test_images)), replace=False)
+    queues = [random.permutation(mapped.layer_tiles(number)) for number in range(len(mapped.network.layers))]
+    longest = max(len(queue) for queue in queues)
+    order = [int(queue[turn]) for turn in range(longest) for queue in queues if turn < len(queue)][:tiles]
+    maps = tile_maps(mapped, transfers, config, readout, seed)
+    unit = conductance_per_weight(mapped, config)
+    training = mapped.network.inputs(dataset.train_images[:_CALIBRATION_IMAGES])
+    _, scales, _ = propagate(mapped, maps, unit, readout, training)
+    inputs = mapped.network.inputs(dataset.test_images[chosen])
+    _, _, voltages = propagate(mapped, maps, unit, readout, inputs, scales)
+    return [(place, voltages[mapped.tiles[place].layer][:, mapped.tiles[place].rows]) for place in order]
+
+
+def confusion_matrix(labels: Bytes, predictions: NDArray[np.intp], classes: int) -> NDArray[np.intp]:
+    """Images per class (down) and prediction (across).
+
+    Examples
+    --------
+    >>> confusion_matrix(np.array([0, 1, 1], dtype=np.uint8), np.array([0, 0, 1]), 2).tolist()
+    [[1, 0], [1, 1]]
+    """
+    pairs = labels.astype(np.intp) * classes + predictions
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def _full_scale(values: Floats, readout: Readout) -> float:
+    full = float(np.quantile(values, readout.quantile))
+    return full if full > 0 else 1.0  # a layer that never speaks needs no resolution
+
+
+def _random_vectors(rows: int, random: np.random.Generator) -> Floats:
+    """Return inputs (vectors, rows) in 0..1; each vector has its own share of rows that are on at all."""
+    density = random.uniform(0.05, 1, (_TRIM_VECTORS, 1))
+    return random.uniform(0, 1, (_TRIM_VECTORS, rows)) * (
+        random.uniform(0, 1, (_TRIM_VECTORS, rows)) < density
+    )

@@ -1,0 +1,93 @@
+"""The tiles of a mapped network as circuits: what each one does to its inputs, and what that costs."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
+
+from circuits.arrays import ArrayConfig, crossbar, ideal_transfer
+from circuits.nodal import factor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from nn_mapping.levels import Floats
+    from nn_mapping.mapping import MappedNetwork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileResponse:
+    """A solved tile. A linear network needs no more than this for any input."""
+
+    transfer: Floats
+    """Column currents per row voltage [A/V], shape (columns, rows)."""
+    power_forms: dict[str, Floats]
+    """Group of elements -> Q [W/V^2], shape (rows, rows): power is ``v @ Q @ v``; the groups sum to what the
+    sources deliver."""
+
+
+def solve_tiles(
+    mapped: MappedNetwork,
+    config: ArrayConfig,
+    workers: int = 1,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> tuple[TileResponse, ...]:
+    """Solve every tile with its wires, drivers and sense resistors.
+
+    Parameters
+    ----------
+    mapped
+        Network on tiles.
+    config
+        Electrical description of the array.
+    workers
+        Processes; each works with one thread.
+    progress
+        Called after each tile with tiles done, tiles in all, and the tile's name.
+    """
+    states = [tile.states for tile in mapped.tiles]
+    responses = []
+    for number, response in enumerate(_each(partial(solve_tile, config=config), states, workers)):
+        responses.append(response)
+        if progress is not None:
+            progress(number + 1, len(states), mapped.tiles[number].name)
+    return tuple(responses)
+
+
+def solve_tile(states: Floats, config: ArrayConfig) -> TileResponse:
+    """Transfer matrix and power forms of one tile with the given cell states (rows, columns)."""
+    factored = factor(crossbar(states, config))
+    return TileResponse(transfer=factored.transfer(), power_forms=factored.power_forms())
+
+
+def ideal_transfers(mapped: MappedNetwork, config: ArrayConfig) -> tuple[Floats, ...]:
+    """Transfer matrices [A/V], shape (columns, rows), of tiles without wires, drivers and offsets."""
+    return tuple(ideal_transfer(tile.states, config) for tile in mapped.tiles)
+
+
+def conductance_per_weight(mapped: MappedNetwork, config: ArrayConfig) -> float:
+    """Ideal column current per row voltage that stands for a weight of 1 [S]."""
+    per_level = ideal_transfer(mapped.state_ohm[np.newaxis, :], config)[:, 0]
+    levels = mapped.level_set.levels_ohm
+    return float((per_level[-1] - per_level[0]) / (levels[-1] - levels[0]) * mapped.level_set.scale)
+
+
+def _each(
+    solve: Callable[[Floats], TileResponse], states: list[Floats], workers: int
+) -> Iterator[TileResponse]:
+    if workers == 1:
+        with threadpool_limits(1):
+            yield from map(solve, states)
+        return
+    # Processes that are started afresh: a fork of a process that has run threads can hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=threadpool_limits, initargs=(1,)
+    ) as pool:
+        yield from pool.map(solve, states)
