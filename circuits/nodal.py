@@ -209,6 +209,12 @@ def nodal_matrix(network: Network, which: NDArray[np.bool_] | None = None) -> cs
     return coo_array((entries[inside], (rows[inside], columns[inside])), shape=(size, size)).tocsr()
 
 
+def coupled_parts(network: Network) -> Ints:
+    """Sizes of the sets of nodes that act on each other, and so have to be solved together."""
+    _, label = connected_components(nodal_matrix(network), directed=True, connection="strong")
+    return np.bincount(label).astype(np.int64)
+
+
 def _incidence(network: Network, kind: Kind) -> csr_array:
     """+1 at the plus node and -1 at the minus node of each branch of a kind, (branches, nodes)."""
     branch = np.flatnonzero(network.kind == kind)

@@ -1,0 +1,345 @@
+"""Find ngspice and run networks in it."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from circuits.network import GROUND, Floats, Network
+from circuits.nodal import coupled_parts
+from circuits.spice import saved_nodes, sweep_deck
+
+logger = logging.getLogger(__name__)
+
+LIBRARY_VARIABLE = "NGSPICE_LIBRARY_PATH"
+
+_HOW_TO_INSTALL = (
+    "install it (Debian, Ubuntu: apt install libngspice0 ngspice; macOS: brew install libngspice ngspice),"
+    f" or set {LIBRARY_VARIABLE} to the file of the shared library"
+)
+_FAILURE = re.compile(
+    r"singular matrix|\berror\b|\bfatal\b|\bignored\b|aborted|can't (find|parse)|timestep too small|no such",
+    re.IGNORECASE,
+)
+_LOG_LINES = 12
+
+
+class SpiceError(RuntimeError):
+    """A simulator failed: what happened, its last words, and what to try.
+
+    Attributes
+    ----------
+    deck
+        The netlist that was run, or nothing.
+    log
+        What the simulator said, line by line.
+    """
+
+    def __init__(self, what: str, *, deck: str = "", log: Sequence[str] = (), hint: str = "") -> None:
+        self.deck = deck
+        self.log = tuple(log)
+        tail = [f"    {line}" for line in self.log[-_LOG_LINES:]]
+        parts = [
+            what,
+            *(["last lines of the log:", *tail] if tail else []),
+            *([f"Try: {hint}"] if hint else []),
+        ]
+        super().__init__("\n".join(parts))
+
+
+class SimulatorMissing(SpiceError):  # noqa: N818 - says what it is
+    """There is no ngspice where one is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulator:
+    """What is known about the ngspice of this machine.
+
+    Attributes
+    ----------
+    library
+        Path or name of the shared library, or None.
+    executable
+        Path of the program, or None.
+    version
+        Major version of the library (of the program when there is no library), or None.
+    klu
+        Has the KLU solver, which large arrays need.
+    osdi
+        Loads compiled Verilog-A models.
+    problem
+        Why the library can't be used; empty when it can.
+    """
+
+    library: str | None
+    executable: str | None
+    version: int | None
+    klu: bool
+    osdi: bool
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRun:
+    """What ``ngspice -b`` printed: its log, and the values of ``name = number`` lines."""
+
+    log: tuple[str, ...]
+    values: Mapping[str, float]
+
+
+def find_library() -> str | None:
+    """Path (or, failing that, loadable name) of the shared library; None when there is none."""
+    given = os.environ.get(LIBRARY_VARIABLE)
+    if given:
+        return given if Path(given).is_file() else None
+    suffixes = ("libngspice*.dylib",) if sys.platform == "darwin" else ("libngspice.so", "libngspice.so.*")
+    for folder in _library_folders():
+        for pattern in suffixes:
+            found = sorted(folder.glob(pattern), key=lambda path: (len(path.name), path.name))
+            if found:
+                return str(found[0])
+    return ctypes.util.find_library("ngspice")
+
+
+def _library_folders() -> Iterator[Path]:
+    variable = "DYLD_LIBRARY_PATH" if sys.platform == "darwin" else "LD_LIBRARY_PATH"
+    yield from (Path(part) for part in os.environ.get(variable, "").split(os.pathsep) if part)
+    for prefix in (os.environ.get("HOMEBREW_PREFIX"), "/opt/homebrew", "/usr/local", sys.prefix):
+        if prefix:
+            yield from (Path(prefix, "lib"), Path(prefix, "opt", "libngspice", "lib"))
+    if sys.platform.startswith("linux"):
+        architecture = os.uname().machine
+        yield from (Path(f"/usr/lib/{architecture}-linux-gnu"), Path("/usr/lib64"), Path("/usr/lib"))
+
+
+@cache
+def find_simulator() -> Simulator:
+    """Look for ngspice and ask it what it can do. Never raises; looked up once per process."""
+    executable = shutil.which("ngspice")
+    try:
+        shared = _shared()
+    except SpiceError as error:
+        version = _executable_version(executable) if executable else None
+        return Simulator(find_library(), executable, version, klu=False, osdi=False, problem=str(error))
+    about = "\n".join(shared.ask("version -f"))
+    match = re.search(r"ngspice-(\d+)", about)
+    return Simulator(
+        library=find_library(),
+        executable=executable,
+        version=int(match[1]) if match else None,
+        klu="KLU" in about,
+        osdi="no such command" not in "\n".join(shared.ask("osdi")),
+    )
+
+
+def _executable_version(executable: str) -> int | None:
+    try:
+        run = subprocess.run(
+            [executable, "--version"], capture_output=True, text=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = re.search(r"ngspice-(\d+)", run.stdout)
+    return int(match[1]) if match else None
+
+
+def simulate(
+    network: Network, inputs: ArrayLike, *, klu: bool | None = None, limit_s: float = 300.0
+) -> Floats:
+    """Solve a batch of inputs in ngspice.
+
+    Parameters
+    ----------
+    network
+        The circuit.
+    inputs
+        (batch, inputs), in the unit of the sources.
+    klu
+        Which solver to use; None: KLU when this ngspice has it.
+    limit_s
+        Refuse when the run is expected to take longer [s].
+
+    Returns
+    -------
+    (batch, outputs).
+
+    Raises
+    ------
+    SimulatorMissing
+        When there is no ngspice.
+    SpiceError
+        When ngspice fails, or would take longer than `limit_s`.
+    """
+    batch = network.checked_inputs(inputs)
+    if len(batch) == 0:
+        return np.zeros((0, network.n_outputs))
+    shared = _shared()
+    use_klu = find_simulator().klu if klu is None else klu
+    _guard(network, len(batch), use_klu, limit_s)
+    deck = sweep_deck(network, batch, options=("klu",) if use_klu else ())
+    vectors = shared.run(deck, saved_nodes(network))
+    names = (*network.node_names, "0")
+    vectors["0"] = np.zeros(len(batch))
+    plus = np.stack([vectors[names[k]][: len(batch)] for k in network.output_plus.tolist()], axis=1)
+    if (network.output_minus != GROUND).any():
+        plus -= np.stack([vectors[names[k]][: len(batch)] for k in network.output_minus.tolist()], axis=1)
+    outputs: Floats = plus * network.output_scale
+    if not np.isfinite(outputs).all():
+        raise SpiceError("ngspice returned values that are not numbers", deck=deck)
+    return outputs
+
+
+def expected_seconds(network: Network, batch: int, klu: bool) -> float:
+    """Rough time of `simulate` [s], from runs of 16x16 to 128x128 arrays in versions 39 and 46.
+
+    Without KLU ngspice orders the equations of each coupled part anew with a method whose cost grows with the
+    2.5th power of their number.
+    """
+    parts = coupled_parts(network)
+    linear = 3e-5 * network.n_nodes * (1 + 0.05 * batch)
+    if klu:
+        return float(linear + 0.05 * batch * np.sum((parts / 8400) ** 1.5))
+    return float(linear + (1.6 + 0.15 * batch) * np.sum((parts / 8400) ** 2.5))
+
+
+def _guard(network: Network, batch: int, klu: bool, limit_s: float) -> None:
+    seconds = expected_seconds(network, batch, klu)
+    if seconds <= limit_s:
+        return
+    fraction = (limit_s / seconds) ** (1 / 5)
+    rows, columns = network.n_inputs, network.n_outputs
+    raise SpiceError(
+        f"ngspice would take about {seconds:.0f} s for this {rows} x {columns} array and {batch} input vectors,"
+        f" allowed: {limit_s:.0f} s",
+        hint=f"an array of {int(rows * fraction)} x {int(columns * fraction)}, fewer input vectors, a longer limit"
+        + (" or an ngspice with the KLU solver (version 42 or later)" if not klu else ""),
+    )
+
+
+def run_batch(path: str | Path, *, timeout_s: float = 300.0) -> BatchRun:
+    """Run a deck with ``ngspice -b``.
+
+    Raises
+    ------
+    SimulatorMissing
+        When there is no ngspice program.
+    SpiceError
+        When it exits with an error, says so in its log, or takes longer than `timeout_s`.
+    """
+    executable = shutil.which("ngspice")
+    if executable is None:
+        raise SimulatorMissing("there is no program ngspice on this machine", hint=_HOW_TO_INSTALL)
+    command = [executable, "-b", str(path)]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+    except subprocess.TimeoutExpired:
+        raise SpiceError(f"{' '.join(command)} took longer than {timeout_s:.0f} s") from None
+    except OSError as error:
+        raise SpiceError(f"{executable} can't be run: {error.strerror}", hint=_HOW_TO_INSTALL) from None
+    log = (*run.stdout.splitlines(), *run.stderr.splitlines())
+    bad = [line for line in log if _FAILURE.search(line)]
+    if run.returncode or bad:
+        what = f"{' '.join(command)} failed with exit code {run.returncode}"
+        raise SpiceError(what, log=bad or log, hint="look at the deck, the log names the line or the node")
+    pairs = re.findall(r"^(\w+) = (\S+)$", run.stdout, re.MULTILINE)
+    return BatchRun(log, {name: float(value) for name, value in pairs})
+
+
+class _Shared:
+    """The shared library, driven through PySpice; ngspice keeps global state, so there is one per process."""
+
+    def __init__(self, library: str) -> None:
+        try:
+            ctypes.CDLL(library)  # PySpice can't recover from a library that doesn't load
+        except OSError as error:
+            raise SpiceError(
+                f"the shared library of ngspice can't be loaded: {error}", hint=_HOW_TO_INSTALL
+            ) from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PySpice 1.5 is older than this Python
+            from PySpice.Spice.NgSpice.Shared import NgSpiceShared
+
+        # Everything that ngspice says comes back as its log and is judged here, instead of being printed; and
+        # "Unsupported Ngspice version" only means that PySpice is older than ngspice.
+        logging.getLogger(f"{NgSpiceShared.__module__}.{NgSpiceShared.__name__}").addFilter(_relog)
+        NgSpiceShared.LIBRARY_PATH = library
+        self._engine: Any = NgSpiceShared.new_instance()
+
+    def ask(self, command: str) -> list[str]:
+        """What ngspice answers to a command, whether it liked it or not."""
+        with suppress(NameError):  # that is what PySpice's errors are
+            self._engine.exec_command(command)
+        return self._log()
+
+    def run(self, deck: str, nodes: Sequence[str]) -> dict[str, Floats]:
+        """Run a deck with one analysis; the wanted node voltages, as vectors."""
+        with self._loaded(deck):
+            self._do(deck, self._engine.run)
+            plot = self._engine.plot(None, self._engine.last_plot)
+            missing = [name for name in nodes if name not in plot]
+            if missing:
+                what = f"ngspice gave no voltage of node {missing[0]}"
+                raise SpiceError(what, deck=deck, log=self._log())
+            return {name: np.array(plot[name]._data, dtype=float) for name in nodes}
+
+    @contextmanager
+    def _loaded(self, deck: str) -> Iterator[None]:
+        """A circuit that is taken out of ngspice's memory afterwards, whatever happens."""
+        try:
+            self._do(deck, lambda: self._engine.load_circuit(deck))
+            yield
+        finally:
+            self.ask("remcirc")
+            self.ask("destroy all")
+
+    def _do(self, deck: str, action: Any) -> None:
+        failed = ""
+        try:
+            action()
+        except NameError as error:
+            failed = str(error)
+        log = self._log()
+        bad = [line for line in log if _FAILURE.search(line)]
+        if failed or bad:
+            raise SpiceError(
+                "ngspice failed" + (f" ({failed})" if failed else ""),
+                deck=deck,
+                log=bad or log,
+                hint="the nodal engine names floating nodes and wrong values; the deck is in the error",
+            )
+
+    def _log(self) -> list[str]:
+        return [*self._engine._stdout, *self._engine._stderr]
+
+
+@cache
+def _shared() -> _Shared:
+    library = find_library()
+    if library is None:
+        given = os.environ.get(LIBRARY_VARIABLE)
+        what = (
+            f"{LIBRARY_VARIABLE} = {given} is no file" if given else "no shared library of ngspice was found"
+        )
+        raise SimulatorMissing(what, hint=_HOW_TO_INSTALL)
+    return _Shared(library)
+
+
+def _relog(record: logging.LogRecord) -> bool:
+    logger.debug("%s", record.getMessage())
+    return False

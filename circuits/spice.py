@@ -1,0 +1,160 @@
+"""Netlists: a `Network` as text that SPICE reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from circuits.network import GROUND, Floats, Ints, Kind, Network
+
+_PER_LINE = 8
+
+
+def netlist(network: Network, inputs: ArrayLike, title: str) -> str:
+    """A deck for one input vector: ``ngspice -b FILE`` runs it as it is and prints the named outputs.
+
+    Parameters
+    ----------
+    network
+        What to write.
+    inputs
+        (inputs,), in the unit of the sources.
+    title
+        First line of the deck.
+
+    Examples
+    --------
+    >>> from circuits.arrays import ArrayConfig, crossbar
+    >>> config = ArrayConfig(architecture="resistive", r_row=0, r_col=0, r_driver=0)
+    >>> print(netlist(crossbar([[1e4]], config), [0.2], "one cell"))  # doctest: +ELLIPSIS
+    * one cell
+    ...
+    * word-line sources [V]
+    Vin0 s0 0 0.2
+    ...
+    """
+    vector = network.checked_inputs(np.asarray(inputs, dtype=float)[None])[0]
+    values = np.zeros(len(network.kind))
+    np.add.at(values, network.drive_source, network.drive_coefficient * vector[network.drive_input])
+    sources = {k: format(values[k], ".15g") for k in _sources(network).tolist()}
+    lines = [
+        *_header(network, title),
+        *_elements(network, sources, prefix=""),
+        "",
+        "* outputs",
+        ".control",
+        "set numdgt=15",
+        "op",
+        *_output_lines(network),
+        "quit 0",
+        ".endc",
+        ".end",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def sweep_deck(network: Network, inputs: Floats, options: Sequence[str] = ()) -> str:
+    """A deck that solves a whole batch of inputs in one ``.dc`` run, so that the equations are ordered once.
+
+    The swept source `Vindex` counts the input vectors; every source of the network is a piecewise linear
+    function of it. Only the nodes that outputs need are saved.
+
+    Parameters
+    ----------
+    network
+        What to write.
+    inputs
+        (batch, inputs), in the unit of the sources.
+    options
+        Words for an ``.options`` line, e.g. ``klu``.
+    """
+    batch = len(inputs)
+    swept = np.zeros((len(network.kind), batch))
+    np.add.at(swept, network.drive_source, network.drive_coefficient[:, None] * inputs.T[network.drive_input])
+    letter = {int(Kind.VOLTAGE): "v", int(Kind.CURRENT): "i"}
+    sources = {
+        k: f"{letter[int(network.kind[k])]} = {_piecewise(swept[k].tolist())}"
+        for k in _sources(network).tolist()
+    }
+    lines = [
+        *_header(network, f"{batch} input vectors, one per step of the sweep"),
+        *_elements(network, sources, prefix="B"),
+        "",
+        "* number of the input vector, and the sweep over all of them",
+        "Vindex index 0 0",
+        f".dc Vindex 0 {max(batch - 1, 1)} 1",
+        *(f".save {' '.join(f'v({name})' for name in group)}" for group in _rows(saved_nodes(network))),
+        *([f".options {' '.join(options)}"] if options else []),
+        ".end",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def saved_nodes(network: Network) -> list[str]:
+    """Names of the nodes that the outputs need."""
+    needed = np.unique(np.concatenate([network.output_plus, network.output_minus]))
+    return [network.node_names[k] for k in needed.tolist() if k != GROUND]
+
+
+def _header(network: Network, title: str) -> Iterator[str]:
+    yield "* " + " ".join(title.split())
+    yield "* Written by hallspice. This file is yours: no licence is claimed on it."
+    yield "* Units: ohm, farad, siemens, volt, ampere. Numbers carry no SPICE suffixes. Node 0 is ground."
+    counts = f"{network.n_nodes} nodes, {len(network.kind)} branches"
+    yield f"* {counts}, {network.n_inputs} inputs, {network.n_outputs} outputs."
+
+
+def _elements(network: Network, sources: dict[int, str], prefix: str) -> Iterator[str]:
+    """One line per branch, with a comment before each block; `sources` are the right-hand sides."""
+    ends = (network.plus, network.minus, network.control_plus, network.control_minus)
+    plus, minus, control_plus, control_minus = (_named(network, end) for end in ends)
+    starts = np.cumsum([0, *(block.size for block in network.branch_blocks)])
+    block_of = (np.searchsorted(starts, network.branch_kept, side="right") - 1).tolist()
+    shown = None
+    for k, (name, kind, value) in enumerate(
+        zip(network.branch_names, network.kind.tolist(), network.value.tolist(), strict=True)
+    ):
+        if block_of[k] != shown:
+            shown = block_of[k]
+            yield ""
+            yield f"* {network.branch_blocks[shown].title}"
+        if kind == Kind.VCCS:
+            yield f"{name} {plus[k]} {minus[k]} {control_plus[k]} {control_minus[k]} {value:.15g}"
+        elif k in sources:
+            yield f"{prefix}{name} {plus[k]} {minus[k]} {sources[k]}"
+        else:
+            yield f"{name} {plus[k]} {minus[k]} {value:.15g}"
+
+
+def _named(network: Network, nodes: Ints) -> list[str]:
+    names = (*network.node_names, "0")  # ground, -1, is the last
+    return [names[k] for k in nodes.tolist()]
+
+
+def _sources(network: Network) -> Ints:
+    return np.flatnonzero(np.isin(network.kind, (Kind.VOLTAGE, Kind.CURRENT)))
+
+
+def _piecewise(values: list[float]) -> str:
+    """``pwl(v(index), 0, x0, 1, x1, ...)``, continued over lines; at least two points."""
+    points = [f"{k}, {value:.15g}" for k, value in enumerate(values if len(values) > 1 else values * 2)]
+    return "pwl(v(index),\n+ " + ",\n+ ".join(", ".join(group) for group in _rows(points)) + ")"
+
+
+def _output_lines(network: Network) -> Iterator[str]:
+    plus, minus = _named(network, network.output_plus), _named(network, network.output_minus)
+    for name, a, b, scale in zip(
+        network.output_names, plus, minus, network.output_scale.tolist(), strict=True
+    ):
+        difference = " - ".join(f"v({node})" for node in (a, b) if node != "0") if a != "0" else f"-v({b})"
+        yield f"let {name} = ({difference}) * {scale:.15g}"
+        yield f"print {name}"
+
+
+def _rows(items: Iterable[str]) -> Iterator[list[str]]:
+    every = list(items)
+    return (every[k : k + _PER_LINE] for k in range(0, len(every), _PER_LINE))

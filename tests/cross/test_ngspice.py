@@ -1,0 +1,136 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from circuits import ngspice
+from circuits.arrays import Architecture, ArrayConfig, crossbar
+from circuits.network import GROUND, Network, NetworkBuilder
+from circuits.nodal import factor
+from circuits.spice import netlist
+
+SIMULATOR = ngspice.find_simulator()
+needs_library = pytest.mark.skipif(
+    bool(SIMULATOR.problem), reason="ngspice shared library: " + SIMULATOR.problem
+)
+needs_program = pytest.mark.skipif(SIMULATOR.executable is None, reason="no program ngspice")
+SHAPES = [(1, 1), (1, 2), (2, 1), (3, 5), (16, 16)]
+
+
+def array(architecture: Architecture, shape: tuple[int, int], seed: int = 0) -> Network:
+    random = np.random.default_rng(seed)
+    states = random.uniform(1e4, 1e5, shape)
+    if architecture is not Architecture.RESISTIVE:
+        states = random.uniform(0.33, 0.57, shape)
+    return crossbar(states, ArrayConfig(architecture=architecture, r_row=0.5, r_col=0.25))
+
+
+def difference(network: Network, found: np.ndarray, inputs: np.ndarray) -> float:
+    expected = factor(network).solve(inputs).outputs
+    return float(np.abs(found - expected).max() / np.abs(expected).max())
+
+
+@pytest.mark.ngspice
+@needs_library
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("architecture", Architecture)
+def test_ngspice_and_nodal_agree(architecture: Architecture, shape: tuple[int, int]) -> None:
+    network = array(architecture, shape)
+    inputs = np.random.default_rng(1).uniform(-0.5, 0.5, (7, shape[0]))
+    assert difference(network, ngspice.simulate(network, inputs), inputs) < 1e-9
+    assert difference(network, ngspice.simulate(network, inputs[:1]), inputs[:1]) < 1e-9
+    assert difference(network, ngspice.simulate(network, inputs, klu=False), inputs) < 1e-9
+
+
+@pytest.mark.ngspice
+@needs_program
+@pytest.mark.parametrize("architecture", Architecture)
+def test_a_netlist_runs_as_it_is(architecture: Architecture, tmp_path: Path) -> None:
+    network = array(architecture, (3, 5))
+    inputs = np.array([[0.2, -0.1, 0.5]])
+    deck = tmp_path / "read.cir"
+    deck.write_text(netlist(network, inputs[0], "a read"))
+    run = ngspice.run_batch(deck)
+    found = np.array([[run.values[name] for name in network.output_names]])
+    assert difference(network, found, inputs) < 1e-12
+
+
+def floating() -> Network:
+    build = NetworkBuilder()
+    node = build.nodes("n", 3)
+    build.voltage_sources("Vin", build.inputs("v", 1), node[0], 1.0, title="source")
+    build.resistors("Ra", node[0], GROUND, 1.0, "cell", title="load")
+    build.resistors("Rb", node[1], node[2], 1.0, "cell", title="island")
+    build.outputs("v", node[2], GROUND, 1.0)
+    return build.network()
+
+
+@pytest.mark.ngspice
+@needs_library
+def test_a_singular_network_is_an_error_with_deck_and_log_and_the_next_run_works() -> None:
+    with pytest.raises(ngspice.SpiceError, match="singular") as caught:
+        ngspice.simulate(floating(), [[1.0]])
+    assert "Rb n1 n2 1" in caught.value.deck
+    assert caught.value.log
+    network = array(Architecture.RESISTIVE, (2, 2))
+    inputs = np.ones((2, 2))
+    assert difference(network, ngspice.simulate(network, inputs), inputs) < 1e-9
+
+
+@pytest.mark.ngspice
+@needs_program
+def test_a_deck_that_fails_with_exit_code_zero_is_an_error(tmp_path: Path) -> None:
+    deck = tmp_path / "floating.cir"
+    deck.write_text(netlist(floating(), [1.0], "an island"))
+    with pytest.raises(ngspice.SpiceError, match="singular matrix"):
+        ngspice.run_batch(deck)
+
+
+def test_no_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ngspice.SimulatorMissing, match="no program ngspice"):
+        ngspice.run_batch(tmp_path / "x.cir")
+
+
+IN_A_NEW_PROCESS = """
+from circuits.arrays import ArrayConfig, crossbar
+from circuits import ngspice
+found = ngspice.find_simulator()
+assert found.problem and not found.klu, found
+try:
+    ngspice.simulate(crossbar([[1e4]], ArrayConfig(architecture="resistive")), [[1.0]])
+except ngspice.SpiceError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"), [(None, "SimulatorMissing"), ("no library", "can't be loaded")]
+)
+def test_a_missing_or_broken_library_is_an_error_not_a_crash(
+    content: str | None, expected: str, tmp_path: Path
+) -> None:
+    library = tmp_path / "libngspice.so"
+    if content is not None:
+        library.write_text(content)
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", IN_A_NEW_PROCESS],
+        env={**os.environ, ngspice.LIBRARY_VARIABLE: str(library)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stderr == ""
+    assert expected in run.stdout
+    assert "libngspice" in run.stdout
+
+
+@pytest.mark.ngspice
+@needs_library
+def test_an_array_that_would_take_too_long_is_refused_with_a_size_that_works() -> None:
+    network = array(Architecture.RESISTIVE, (32, 32))
+    with pytest.raises(ngspice.SpiceError, match=r"32 x 32 array.*\n.*Try: an array of \d+ x \d+"):
+        ngspice.simulate(network, np.ones((1, 32)), klu=False, limit_s=1e-3)
