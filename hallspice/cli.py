@@ -122,7 +122,7 @@ def netlist(
 ) -> None:
     """Write a read tile as a netlist that `ngspice -b FILE` runs as it is.
 
-    The tile has the configured size; its states are levels of the device drawn with the seed, its inputs full.
+    It has the configured size; its states are levels of the device drawn with the seed, its inputs are full.
     """
     from hallspice.arrays import write_netlist
 
@@ -160,15 +160,38 @@ def errors_as_messages() -> Iterator[None]:
     try:
         yield
     except (ValueError, RuntimeError) as error:
-        from circuits.ngspice import SpiceError
-
-        if _Options.debug or not isinstance(error, (ValueError, SpiceError)):
+        code = _exit_code(error)
+        if _Options.debug or code is None:
             raise
         typer.echo(_one_screen(str(error)), err=True)
-        raise typer.Exit(BAD_INPUT if isinstance(error, ValueError) else SIMULATOR_FAILED) from None
+        if deck := getattr(error, "deck", ""):
+            typer.echo(_kept(deck), err=True)
+        raise typer.Exit(code) from None
 
 
-def _one_screen(message: str, lines: int = 40) -> str:
+def _exit_code(error: Exception) -> int | None:
+    from circuits.ngspice import SpiceError
+
+    if isinstance(error, SpiceError):
+        return SIMULATOR_FAILED
+    # A network that can't learn is a RuntimeError by its name only: the configuration asks for it.
+    wrong_input = isinstance(error, ValueError) or type(error).__name__ == "DeadNetworkError"
+    return BAD_INPUT if wrong_input else None
+
+
+def _kept(deck: str) -> str:
+    """Keep the deck of a failed simulation for the user to look at; its first lines, and where it is."""
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="hallspice-failed-", suffix=".cir", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(deck)
+    head = "\n".join(f"    {line[:100]}" for line in deck.splitlines()[:5])
+    return f"The deck is in {file.name}; it begins with\n{head}"
+
+
+def _one_screen(message: str, lines: int = 30) -> str:
     parts = message.splitlines() or ["unknown error"]
     if len(parts) > lines:
         parts = [*parts[:lines], f"... and {len(parts) - lines} more lines (--debug shows all)"]
