@@ -30,6 +30,8 @@ class TileResponse:
     power_forms: dict[str, Floats]
     """Group of elements -> Q [W/V^2], shape (rows, rows): power is ``v @ Q @ v``; the groups sum to what the
     sources deliver."""
+    imbalance: float
+    """Power of the sources minus the sum of the groups, over the former, for a full input (Tellegen's theorem)."""
 
 
 def solve_tiles(
@@ -63,7 +65,12 @@ def solve_tiles(
 def solve_tile(states: Floats, config: ArrayConfig) -> TileResponse:
     """Transfer matrix and power forms of one tile with the given cell states (rows, columns)."""
     factored = factor(crossbar(states, config))
-    return TileResponse(transfer=factored.transfer(), power_forms=factored.power_forms())
+    forms = factored.power_forms()
+    delivered = float(factored.solve(np.ones((1, len(states)))).source_power[0])
+    taken = sum(float(form.sum()) for form in forms.values())
+    return TileResponse(
+        transfer=factored.transfer(), power_forms=forms, imbalance=abs(delivered - taken) / delivered
+    )
 
 
 def ideal_transfers(mapped: MappedNetwork, config: ArrayConfig) -> tuple[Floats, ...]:

@@ -1,0 +1,212 @@
+"""Energy and time of an inference, and of writing the network, item by item."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from circuits.arrays import Architecture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from circuits.arrays import ArrayConfig
+    from circuits.periphery import PeripheryCard
+    from nn_mapping.evaluate import Evaluation
+    from nn_mapping.levels import Floats
+    from nn_mapping.mapping import MappedNetwork
+    from nn_mapping.solve import TileResponse
+
+PARTS = ("cells", "wires", "drivers", "sense", "dac", "adc", "digital")
+"""Parts of the energy of an inference, in the order of the signal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartCosts:
+    """What the parts around the array take; SI units."""
+
+    t_read: float
+    """Time that the row voltages and the amplifiers are on for one read [s]."""
+    amplifier_power: float
+    """Supply power of the transconductor of one cell [W]; 0 where there is none."""
+    driver_efficiency: float
+    """Energy that the row drivers deliver over the energy they take, in (0, 1]."""
+    dac_energy: float
+    """One conversion of one row [J]."""
+    adc_energy: float
+    """One conversion of one output [J]."""
+    adc_time: float
+    """One conversion of one output [s]."""
+    adc_outputs: int
+    """Outputs of a tile that take turns at one converter."""
+    add: float
+    """Digital addition or comparison, 32 bit [J]."""
+    multiply_float: float
+    """Digital multiplication, float32 [J]."""
+    add_float: float
+    """Digital addition, float32 [J]."""
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if not 0 <= value < np.inf:
+                raise ValueError(f"{entry.name} = {value} is outside [0, inf)")
+        if not self.t_read > 0 or not 0 < self.driver_efficiency <= 1 or self.adc_outputs < 1:
+            raise ValueError(
+                f"t_read = {self.t_read} s, driver_efficiency = {self.driver_efficiency}, adc_outputs = "
+                f"{self.adc_outputs}: expected > 0, (0, 1] and >= 1"
+            )
+
+
+def part_costs(
+    card: PeripheryCard, architecture: Architecture, dac_bits: int, adc_bits: int, t_read: float | None = None
+) -> PartCosts:
+    """Costs from a periphery card; `t_read` [s] replaces the card's.
+
+    Examples
+    --------
+    >>> from circuits.periphery import load_periphery
+    >>> costs = part_costs(load_periphery(), Architecture.ACTIVE_PARALLEL, dac_bits=6, adc_bits=6)
+    >>> f"{costs.amplifier_power:.2e} W, {costs.adc_energy:.2e} J, {costs.dac_energy:.2e} J"
+    '1.80e-04 W, 4.20e-13 J, 2.34e-12 J'
+    """
+    amplifiers = architecture is not Architecture.RESISTIVE
+    return PartCosts(
+        t_read=card.read.t_read.value if t_read is None else t_read,
+        amplifier_power=card.amplifier.v_supply.value * card.amplifier.i_bias.value if amplifiers else 0.0,
+        driver_efficiency=card.driver.efficiency.value,
+        dac_energy=card.dac.energy_per_bit.value * dac_bits,
+        adc_energy=card.adc.conversion_energy(adc_bits),
+        adc_time=card.adc.t_convert.value,
+        adc_outputs=round(card.adc.columns.value),
+        add=card.digital.add_32bit.value,
+        multiply_float=card.digital.multiply_fp32.value,
+        add_float=card.digital.add_fp32.value,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceCost:
+    """Energy and latency of one inference, averaged over the images of the evaluation."""
+
+    layers: tuple[dict[str, float], ...]
+    """Energy [J] of each of :data:`PARTS`, per layer."""
+    amplifiers: float
+    """Share of ``sense`` that the supplies of the transconductors take [J]."""
+    latency: float
+    """Time of one inference [s]: the layers follow each other, the tiles of a layer work at once."""
+    dac_conversions: int
+    adc_conversions: int
+    additions: int
+    """Digital additions of partial sums, comparisons of ReLU and of the final maximum."""
+    scalings: int
+    """Digital multiplications by a gain, each with the addition of an offset."""
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Energy [J] of each part, over all layers."""
+        return {part: math.fsum(layer[part] for layer in self.layers) for part in PARTS}
+
+    @property
+    def total(self) -> float:
+        """Energy of one inference [J]: the sum of the parts."""
+        return math.fsum(self.parts.values())
+
+
+def inference_cost(
+    mapped: MappedNetwork,
+    responses: Sequence[TileResponse],
+    evaluation: Evaluation,
+    config: ArrayConfig,
+    costs: PartCosts,
+) -> InferenceCost:
+    r"""Energy and latency of one inference.
+
+    The mean power of a group of elements is ``trace(Q M)``, with its power form Q and the second moment M of the
+    row voltages over the test images. The energy that the row drivers deliver is the sum over the groups, where
+    the transconductors' outputs count negative: their supplies deliver that power, and are counted with
+    ``amplifier_power`` per cell. Every row of every tile has its DAC, every output of every tile is converted.
+    Digital work: one 32-bit addition per output for each further tile on other rows, gain and offset in float32
+    per output, one 32-bit comparison per output (ReLU, or the final maximum).
+    """
+    amplified = config.architecture is not Architecture.RESISTIVE
+    layers = []
+    amplifiers = 0.0
+    latency = 0.0
+    dac = adc = additions = scalings = 0
+    for number, layer in enumerate(mapped.network.layers):
+        places = mapped.layer_tiles(number)
+        power = dict.fromkeys(("cell", "wire", "driver", "sense"), 0.0)
+        rows = outputs = cells = widest = 0
+        for place in places:
+            tile = mapped.tiles[place]
+            moment = evaluation.input_moments[number][tile.rows, tile.rows]
+            for group, form in responses[place].power_forms.items():
+                power[group] += float(np.sum(form * moment))
+            tile_outputs = tile.outputs.stop - tile.outputs.start
+            rows += len(tile.states)
+            outputs += tile_outputs
+            cells += tile.states.size
+            widest = max(widest, tile_outputs)
+        delivered = math.fsum(power.values())
+        supplies = costs.t_read * costs.amplifier_power * cells if amplified else 0.0
+        sums = outputs  # joins of the tiles on further rows, and one comparison for each joined output
+        layers.append(
+            {
+                "cells": costs.t_read * power["cell"],
+                "wires": costs.t_read * power["wire"],
+                "drivers": costs.t_read * (power["driver"] + delivered * (1 / costs.driver_efficiency - 1)),
+                "sense": costs.t_read * power["sense"] + supplies,
+                "dac": rows * costs.dac_energy,
+                "adc": outputs * costs.adc_energy,
+                "digital": sums * costs.add + layer.shape[0] * (costs.multiply_float + costs.add_float),
+            }
+        )
+        amplifiers += supplies
+        latency += costs.t_read + costs.adc_time * min(costs.adc_outputs, widest)
+        dac, adc, additions, scalings = dac + rows, adc + outputs, additions + sums, scalings + layer.shape[0]
+    return InferenceCost(
+        layers=tuple(layers),
+        amplifiers=amplifiers,
+        latency=latency,
+        dac_conversions=dac,
+        adc_conversions=adc,
+        additions=additions,
+        scalings=scalings,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteCost:
+    """Energy and time of writing all cells once."""
+
+    energy: float
+    """[J]"""
+    time_serial: float
+    """One cell after another, everywhere [s]."""
+    time_tiles_parallel: float
+    """One cell after another in each tile, all tiles at once [s]."""
+
+
+def write_cost(mapped: MappedNetwork, energy_per_level: Floats, time_per_level: Floats) -> WriteCost:
+    """Cost of writing the network, from what the ladder takes to reach each device level.
+
+    Parameters
+    ----------
+    mapped
+        Network on tiles; reference columns are written too.
+    energy_per_level, time_per_level
+        Energy [J] and time [s] of bringing one cell from reset to each device level, ascending.
+    """
+    per_tile = [
+        np.bincount(tile.level_index.ravel(), minlength=len(mapped.state_ohm)) @ time_per_level
+        for tile in mapped.tiles
+    ]
+    return WriteCost(
+        energy=float(mapped.level_counts @ energy_per_level),
+        time_serial=float(np.sum(per_tile)),
+        time_tiles_parallel=float(np.max(per_tile)),
+    )
