@@ -203,24 +203,24 @@ def ngspice_findings(simulator: Simulator) -> Iterator[Finding]:
     )
     yield _part(
         "ngspice library",
-        simulator.library and f"{version}, {simulator.library}",
-        "no libngspice among the system's libraries",
+        None if simulator.problem else f"{version}, {simulator.library}",
+        _first_line(simulator.problem),
         "no certificate against ngspice; the nodal solver does everything else",
         install,
     )
     yield _part(
         "ngspice KLU",
         "sparse solver KLU is built in" if simulator.klu else None,
-        "this ngspice has no KLU",
-        "ngspice gets slow beyond some thousand cells",
-        newer if simulator.library else install,
+        "no usable ngspice library" if simulator.problem else "this ngspice has no KLU",
+        "ngspice takes minutes to hours for large arrays",
+        install if simulator.problem else newer,
     )
     yield _part(
         "ngspice OSDI",
         "compiled Verilog-A models can be loaded" if simulator.osdi else None,
-        "this ngspice has no OSDI",
+        "no usable ngspice library" if simulator.problem else "this ngspice has no OSDI",
         "the device runs in ngspice as a subcircuit only",
-        newer if simulator.library else install,
+        install if simulator.problem else newer,
     )
 
 
@@ -253,6 +253,10 @@ def _part(name: str, detail: str | None, absent: str, consequence: str, install:
     if detail:
         return Finding(name=name, found=True, detail=detail)
     return Finding(name=name, found=False, detail=absent, consequence=consequence, install=install)
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def _program(name: str) -> str | None:
@@ -292,7 +296,7 @@ def _data_sets() -> Iterator[Finding]:
             yield Finding(
                 name=title,
                 found=False,
-                detail=str(error).splitlines()[0],
+                detail=_first_line(str(error)),
                 consequence="fetched on first use, where there is a network",
                 install=f"{SOURCES[name].package}, or --data-dir FOLDER",
             )

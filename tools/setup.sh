@@ -44,7 +44,8 @@ look() {
 }
 
 has_ngspice_library() {
-    [ -n "$python" ] && "$python" -c 'import ctypes; ctypes.CDLL("libngspice.so.0")' 2>/dev/null
+    [ -n "$python" ] && "$python" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' \
+        "${NGSPICE_LIBRARY_PATH:-libngspice.so.0}" 2>/dev/null
 }
 
 find_brew_library() {

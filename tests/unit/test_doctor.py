@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import io
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from circuits.ngspice import Simulator
 from hallspice import doctor
 from hallspice.doctor import Finding, capabilities, ngspice_findings
 
-
-@dataclass(frozen=True)
-class FakeSimulator:
-    """The discovered properties of an ngspice."""
-
-    executable: Path | None = None
-    library: Path | None = None
-    version: int | None = None
-    klu: bool = False
-    osdi: bool = False
+LIBRARY = "/usr/lib/libngspice.so.0"
+PROGRAM = "/usr/bin/ngspice"
+VERSION_46 = Simulator(LIBRARY, PROGRAM, 46, klu=True, osdi=True)
+VERSION_39 = Simulator(LIBRARY, PROGRAM, 39, klu=False, osdi=False)
+NONE = Simulator(
+    None, None, None, klu=False, osdi=False, problem="no ngspice shared library\nTry: install it"
+)
 
 
-VERSION_46 = FakeSimulator(Path("/usr/bin/ngspice"), Path("/usr/lib/libngspice.so.0"), 46, True, True)
-VERSION_39 = FakeSimulator(Path("/usr/bin/ngspice"), Path("/usr/lib/libngspice.so.0"), 39)
-
-
-def all_found_with(simulator: FakeSimulator) -> list[Finding]:
+def all_found_with(simulator: Simulator) -> list[Finding]:
     others = {name for names in doctor.TASKS.values() for name in names if not name.startswith("ngspice")}
     here = [Finding(name=name, found=True, detail="1.0") for name in sorted(others)]
-    return [*here, *ngspice_findings(simulator)]  # type: ignore[arg-type]
+    return [*here, *ngspice_findings(simulator)]
 
 
 def impossible_tasks(findings: list[Finding]) -> set[str]:
@@ -56,17 +49,26 @@ def test_an_old_ngspice_lacks_klu_and_osdi_alone() -> None:
 
 def test_without_ngspice_the_nodal_solver_remains(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "linux")
-    found = all_found_with(FakeSimulator())
+    found = all_found_with(NONE)
     assert impossible_tasks(found) == {
         task for task, names in doctor.TASKS.items() if any(name.startswith("ngspice") for name in names)
     }
+    assert next(f for f in found if f.name == "ngspice library").detail == "no ngspice shared library"
     certificate = next(c for c in capabilities(found) if c.task.startswith("tiles in ngspice"))
     assert certificate.advice == "missing: ngspice library. apt-get install ngspice libngspice0"
 
 
+def test_a_library_that_can_not_be_used_is_not_found() -> None:
+    broken = Simulator(LIBRARY, PROGRAM, 46, klu=False, osdi=False, problem="wrong ELF class")
+    by_name = {finding.name: finding for finding in ngspice_findings(broken)}
+    assert by_name["ngspice"].found
+    assert not by_name["ngspice library"].found
+    assert by_name["ngspice library"].detail == "wrong ELF class"
+
+
 def test_on_a_mac_the_advice_is_brew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "darwin")
-    found = ngspice_findings(FakeSimulator())  # type: ignore[arg-type]
+    found = ngspice_findings(NONE)
     assert {finding.install for finding in found} == {"brew install ngspice libngspice"}
 
 
