@@ -1,118 +1,165 @@
-"""The periphery card: wires, drivers, amplifiers, converters and logic, with a source per number."""
+"""The periphery card: everything around the cells, each number with its unit, provenance and source."""
 
 from __future__ import annotations
 
+import itertools
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict
+import numpy as np
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from compact_model.card import Entry, Spec
-from compact_model.document import load_overlaid
+from compact_model.card import Entry, EntryList, Spec
+from compact_model.document import load_model
 
 SHIPPED = "periphery_default"
 """Name of the card in the package."""
 
 
-class _Part(BaseModel):
+class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class CellPart(_Part):
-    """The cell around the device."""
-
-    pitch: Annotated[Entry, Spec("m", "cell pitch", above=0.0, high=1.0)]
-    r_arm: Annotated[Entry, Spec("ohm", "one Hall arm", above=0.0, high=1e9)]
-
-
-class WirePart(_Part):
+class Wire(_Model):
     """Wires, per cell pitch."""
 
-    r_row: Annotated[Entry, Spec("ohm", "row wire", low=0.0, high=1e6)]
-    r_column: Annotated[Entry, Spec("ohm", "column wire", low=0.0, high=1e6)]
+    pitch: Annotated[Entry, Spec("m", "distance between cells", above=0.0, high=1.0)]
+    r_row: Annotated[Entry, Spec("ohm", "row wire per cell", low=0.0, high=1e6)]
+    r_column: Annotated[Entry, Spec("ohm", "column wire per cell", low=0.0, high=1e6)]
+    c_row: Annotated[Entry, Spec("F", "row wire to ground per cell", low=0.0, high=1e-6)]
+    c_column: Annotated[Entry, Spec("F", "column wire to ground per cell", low=0.0, high=1e-6)]
 
 
-class DriverPart(_Part):
+class Cell(_Model):
+    """The cell around the device."""
+
+    r_arm: Annotated[Entry, Spec("ohm", "resistance of one Hall arm", above=0.0, high=1e9)]
+    mismatch: Annotated[
+        Entry, Spec("1", "relative standard deviation of channel halves and arms", low=0.0, below=0.2)
+    ]
+
+
+class Driver(_Model):
     """Row drivers."""
 
-    r_output: Annotated[Entry, Spec("ohm", "output resistance", low=0.0, high=1e6)]
-    v_supply: Annotated[Entry, Spec("V", "supply", above=0.0, high=1000.0)]
-    efficiency: Annotated[Entry, Spec("1", "energy delivered over energy taken", above=0.0, high=1.0)]
+    r_output: Annotated[Entry, Spec("ohm", "output resistance, of each rail", low=0.0, high=1e6)]
+    v_supply: Annotated[Entry, Spec("V", "supply of the row drivers", above=0.0, high=1000.0)]
+    efficiency: Annotated[Entry, Spec("1", "delivered energy over drawn energy", above=0.0, high=1.0)]
 
 
-class SensePart(_Part):
-    """Column sense inputs."""
+class Sense(_Model):
+    """Current sense of a column."""
 
     r_input: Annotated[Entry, Spec("ohm", "input resistance", above=0.0, high=1e6)]
 
 
-class AmplifierPart(_Part):
-    """Transconductor of each Hall pair."""
+class Amplifier(_Model):
+    """Transconductor on each Hall pair."""
 
     gm: Annotated[Entry, Spec("S", "transconductance", above=0.0, high=10.0)]
-    i_bias: Annotated[Entry, Spec("A", "supply current", low=0.0, high=1.0)]
-    v_supply: Annotated[Entry, Spec("V", "supply", above=0.0, high=100.0)]
-    gamma: Annotated[Entry, Spec("1", "thermal noise factor", low=0.0, high=100.0)]
+    i_bias: Annotated[Entry, Spec("A", "supply current", low=0.0, high=10.0)]
+    v_supply: Annotated[Entry, Spec("V", "supply voltage", low=0.0, high=1000.0)]
+    noise_gamma: Annotated[Entry, Spec("1", "noise factor of the channel current", low=0.0, high=100.0)]
     cmrr_db: Annotated[Entry, Spec("1", "common-mode rejection in dB", low=0.0, high=300.0)]
 
 
-class ReadPart(_Part):
-    """A full input."""
+class Switch(_Model):
+    """Select switch of a cell, in architectures that have one."""
+
+    r_on: Annotated[Entry, Spec("ohm", "resistance when on", above=0.0, high=1e9)]
+    r_off: Annotated[Entry, Spec("ohm", "resistance when off", above=0.0, high=1e18)]
+
+
+class Read(_Model):
+    """How an input is applied."""
 
     i_read: Annotated[Entry, Spec("A", "channel current of a full input", above=0.0, high=1.0)]
     t_read: Annotated[Entry, Spec("s", "length of a read", above=0.0, high=10.0)]
 
 
-class AdcPart(_Part):
-    """Analog-to-digital converters."""
+class Adc(_Model):
+    """Analog-to-digital converters of the columns."""
 
-    energy: Annotated[Entry, Spec("J", "one conversion at the stated resolution", low=0.0)]
-    energy_bits: Annotated[Entry, Spec("1", "resolution of the stated energy", low=1.0, high=32.0)]
-    growth: Annotated[Entry, Spec("1", "factor of the energy per bit", low=1.0, high=10.0)]
-    t_convert: Annotated[Entry, Spec("s", "one conversion", low=0.0)]
-    columns: Annotated[Entry, Spec("1", "outputs that share a converter", low=1.0)]
+    bits: Annotated[EntryList, Spec("1", "resolutions", above=0.0, high=32.0)]
+    energy: Annotated[EntryList, Spec("J", "energy of a conversion, one per resolution", above=0.0, high=1.0)]
+    t_convert: Annotated[Entry, Spec("s", "time of a conversion", above=0.0, high=1.0)]
+    columns: Annotated[Entry, Spec("1", "columns that share one converter", low=1.0, high=1e6)]
+
+    @model_validator(mode="after")
+    def _one_energy_per_resolution(self) -> Self:
+        bits = self.bits.value
+        if len(bits) != len(self.energy.value):
+            raise ValueError(
+                f"bits has {len(bits)} values and energy {len(self.energy.value)}, allowed: the same"
+            )
+        if any(after <= before for before, after in itertools.pairwise(bits)):
+            raise ValueError("bits must increase from entry to entry")
+        return self
 
     def conversion_energy(self, bits: int) -> float:
-        """Energy of one conversion of `bits` bits, J."""
-        return float(self.energy.value * self.growth.value ** (bits - self.energy_bits.value))
+        """Energy of one conversion [J].
+
+        Geometric interpolation between the resolutions of the card; below the lowest its energy; each bit above
+        the highest costs a factor of four, the price of halving thermal noise.
+
+        Examples
+        --------
+        >>> adc = load_periphery().adc
+        >>> adc.conversion_energy(6), round(adc.conversion_energy(10) / adc.conversion_energy(8), 12)
+        (4.2e-13, 16.0)
+        """
+        known, energies = self.bits.value, self.energy.value
+        if bits in known:
+            return energies[known.index(bits)]
+        within = np.exp(np.interp(bits, known, np.log(energies)))
+        return float(within * 4 ** max(0.0, bits - known[-1]))
 
 
-class DacPart(_Part):
-    """Digital-to-analog converters."""
+class Dac(_Model):
+    """Digital-to-analog converters of the rows."""
 
-    energy_per_bit: Annotated[Entry, Spec("J", "one conversion, per bit", low=0.0)]
-
-
-class DigitalPart(_Part):
-    """Energy of one arithmetic operation."""
-
-    add_8bit: Annotated[Entry, Spec("J", "8-bit addition", low=0.0)]
-    add_32bit: Annotated[Entry, Spec("J", "32-bit addition", low=0.0)]
-    multiply_8bit: Annotated[Entry, Spec("J", "8-bit multiplication", low=0.0)]
-    multiply_fp32: Annotated[Entry, Spec("J", "float32 multiplication", low=0.0)]
-    add_fp32: Annotated[Entry, Spec("J", "float32 addition", low=0.0)]
+    energy_per_bit: Annotated[Entry, Spec("J", "energy of a conversion per bit", low=0.0, high=1.0)]
 
 
-class PeripheryCard(_Part):
-    """All numbers of the periphery."""
+class Digital(_Model):
+    """Energies of digital operations."""
+
+    add_8bit: Annotated[Entry, Spec("J", "8-bit addition", low=0.0, high=1.0)]
+    add_32bit: Annotated[Entry, Spec("J", "32-bit addition", low=0.0, high=1.0)]
+    multiply_8bit: Annotated[Entry, Spec("J", "8-bit multiplication", low=0.0, high=1.0)]
+    add_fp32: Annotated[Entry, Spec("J", "32-bit floating-point addition", low=0.0, high=1.0)]
+    multiply_fp32: Annotated[Entry, Spec("J", "32-bit floating-point multiplication", low=0.0, high=1.0)]
+
+
+class Write(_Model):
+    """Write driver."""
+
+    v_compliance: Annotated[Entry, Spec("V", "highest voltage of the driver", above=0.0, high=1e4)]
+    r_output: Annotated[Entry, Spec("ohm", "output resistance", low=0.0, high=1e6)]
+    efficiency: Annotated[Entry, Spec("1", "delivered energy over drawn energy", above=0.0, high=1.0)]
+
+
+class PeripheryCard(_Model):
+    """All parameters of the periphery."""
 
     name: str
     description: str
-    based_on: Literal["periphery_default"] | None = None
-    cell: CellPart
-    wire: WirePart
-    driver: DriverPart
-    sense: SensePart
-    amplifier: AmplifierPart
-    read: ReadPart
-    adc: AdcPart
-    dac: DacPart
-    digital: DigitalPart
+    wire: Wire
+    cell: Cell
+    driver: Driver
+    sense: Sense
+    amplifier: Amplifier
+    switch: Switch
+    read: Read
+    adc: Adc
+    dac: Dac
+    digital: Digital
+    write: Write
 
 
 def load_periphery(path: str | Path | None = None) -> PeripheryCard:
-    """Read a periphery card; None means the shipped one.
+    """Read a card; None means the shipped one.
 
     Raises
     ------
@@ -121,8 +168,8 @@ def load_periphery(path: str | Path | None = None) -> PeripheryCard:
 
     Examples
     --------
-    >>> load_periphery().read.i_read.value
+    >>> load_periphery().amplifier.gm.value
     0.001
     """
     with resources.as_file(resources.files("circuits") / "cards" / f"{SHIPPED}.yaml") as shipped:
-        return load_overlaid(path, shipped, PeripheryCard)
+        return load_model(shipped if path is None else path, PeripheryCard)

@@ -5,34 +5,37 @@ import pytest
 from circuits.periphery import load_periphery
 from compact_model.document import DocumentError
 
+SHIPPED = Path(__file__).parents[2] / "circuits" / "cards" / "periphery_default.yaml"
 
-def test_the_shipped_card_holds_the_stated_defaults_and_a_source_each() -> None:
+
+def test_the_shipped_card_is_in_si_units() -> None:
     card = load_periphery()
-    assert card.read.i_read.value == 1e-3
-    assert card.wire.r_row.value == 0.01
-    assert card.adc.conversion_energy(6) == pytest.approx(0.42e-12)
-    assert card.adc.conversion_energy(8) == pytest.approx(0.68e-12, rel=1e-3)
+    assert card.wire.pitch.value == 5e-5
+    assert card.switch.r_on.value == 1000.0
+    assert card.cell.mismatch.value == pytest.approx(0.01)
+    assert card.adc.energy.value == (3.7e-13, 4.2e-13, 6.8e-13)
+    assert card.write.efficiency.value == 1.0
 
 
-def test_a_card_based_on_the_shipped_one_states_only_differences(tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    entry = "{value: 0.2, unit: mA, provenance: assumed, source: mine}"
-    path.write_text(f"name: mine\nbased_on: periphery_default\nread:\n  i_read: {entry}\n")
-    card = load_periphery(path)
-    assert card.name == "mine"
-    assert card.read.i_read.value == 2e-4
-    assert card.read.t_read.value == 1e-5
+def test_adc_energy_between_and_beyond_the_known_resolutions() -> None:
+    card = load_periphery().adc
+    assert card.conversion_energy(8) == 6.8e-13
+    assert card.conversion_energy(7) == pytest.approx((4.2e-13 * 6.8e-13) ** 0.5)
+    assert card.conversion_energy(2) == pytest.approx(3.7e-13)
+    assert card.conversion_energy(9) == pytest.approx(4 * 6.8e-13)
 
 
-def test_mistakes_are_located(tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    entry = "{value: 0.2, unit: V, provenance: guessed, source: mine}"
-    path.write_text(f"name: mine\nbased_on: periphery_default\nread:\n  i_reed: {entry}\n  t_read: {entry}\n")
-    with pytest.raises(
-        DocumentError, match=r"mine\.yaml:4:3 read\.i_reed: unknown key, did you mean 'i_read'"
-    ):
+def test_mistakes_in_a_card_are_all_named_with_their_lines(tmp_path: Path) -> None:
+    text = SHIPPED.read_text()
+    wrong = text.replace("{value: 250, unit: ohm", "{value: -250, unit: ohm").replace(
+        "{value: [4, 6, 8]", "{value: [4, 8, 6]"
+    )
+    path = tmp_path / "card.yaml"
+    path.write_text(wrong.replace("gm: {value: 1, unit: mS", "gm: {value: 1, unit: mV"))
+    with pytest.raises(DocumentError) as caught:
         load_periphery(path)
-    with pytest.raises(
-        DocumentError, match=r"mine\.yaml:5:\d+ read\.t_read\.provenance: 'guessed' is not known"
-    ):
-        load_periphery(path)
+    keys = [mistake.key for mistake in caught.value.mistakes]
+    assert len(keys) == 3
+    assert keys[0].startswith("cell.r_arm")
+    assert keys[1].startswith("amplifier.gm")
+    assert keys[2].startswith("adc")
