@@ -123,11 +123,13 @@ def show(console: Console | None = None) -> None:
     """Print what is found and what can be run."""
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
     console = console or Console()
     findings = collect()
-    here = Table("", "Found", "Detail", title="On this machine", title_justify="left")
+    here = Table(
+        "", "Found", Column("Detail", overflow="fold"), title="On this machine", title_justify="left"
+    )
     for finding in findings:
         consequence = f"\n{finding.consequence}" if finding.consequence else ""
         here.add_row(finding.name, _yes_no(finding.found), escape(finding.detail + consequence))
