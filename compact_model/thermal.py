@@ -66,8 +66,11 @@ class ThermalNetwork:
         total: Floats = self.ambient + rise.sum(axis=-1)
         return total
 
-    def pulse_energy(self, current: FloatsLike, t_pulse: FloatsLike) -> Floats:
-        """Energy dissipated in the channel by a flat pulse that starts at ambient [J]: integral of I^2 R(T) dt."""
+    def pulse_energy(self, current: FloatsLike, t_pulse: FloatsLike, start: Floats | None = None) -> Floats:
+        """Energy dissipated in the channel by a flat pulse [J]: integral of I^2 R(T) dt.
+
+        `start` is the rise of each stage at its beginning, shape (stages,) [K]; zero by default.
+        """
         squared, time = np.broadcast_arrays(
             np.square(np.asarray(current, dtype=float)), np.asarray(t_pulse, dtype=float)
         )
@@ -76,7 +79,7 @@ class ThermalNetwork:
             return plain
         nodes, weights = pulse_quadrature(float(self.tau.min()), float(time.max()))
         fractions, shares = nodes / time.max(), weights / time.max()
-        rise = self.rise_after(np.sqrt(squared)[..., None], time[..., None] * fractions)
+        rise = self.rise_after(np.sqrt(squared)[..., None], time[..., None] * fractions, start)
         result: Floats = squared * time * (self.resistance_at(self.temperature(rise)) @ shares)
         return result
 

@@ -1,0 +1,231 @@
+"""A device's response to a list of events: saturate, preset, pulse, wait."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from compact_model import limits, polarity, stack, synapse
+from compact_model.card import DeviceCard
+from compact_model.constants import OERSTED
+from compact_model.document import DocumentError, Mistake, Place
+from compact_model.hallbar import hall_bar
+from compact_model.quantity import parse_quantity
+
+COLUMNS = ("event", "i_a", "t_pulse_s", "h_x_oe", "h_z_oe")
+LARGEST_CURRENT = 1.0  # [A], far beyond what any channel carries
+
+
+class EventKind(StrEnum):
+    """What happens to the device."""
+
+    PULSE = "pulse"
+    SATURATE = "saturate"
+    PRESET = "preset"
+    WAIT = "wait"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event; fields that its kind does not use stay zero."""
+
+    kind: EventKind = EventKind.PULSE
+    current: float = 0.0  # pulse [A]
+    duration: float = 0.0  # pulse, wait [s]
+    h_x: float = 0.0  # pulse, preset [A/m]
+    h_z: float = 0.0  # saturate [A/m]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracePoint:
+    """The device after one event."""
+
+    event: Event
+    hall_resistance: float  # [ohm]
+    m_z: float
+    channel_voltage: float  # at the end of the pulse [V]
+    hall_voltage: float  # at the end of the pulse [V]
+    energy: float  # dissipated in the channel [J]
+    temperature: float  # at the end of the event [K]
+    acting_moment: int  # +1, -1, or 0 with the gate closed
+    warnings: tuple[str, ...] = field(default=())
+
+    def row(self) -> dict[str, float | str]:
+        """The point as a line of a file, units in the names."""
+        return {
+            "event": self.event.kind.value,
+            "i_a": self.event.current,
+            "t_pulse_s": self.event.duration,
+            "h_x_oe": self.event.h_x / OERSTED,
+            "h_z_oe": self.event.h_z / OERSTED,
+            "r_xy_ohm": self.hall_resistance,
+            "m_z": self.m_z,
+            "v_channel_v": self.channel_voltage,
+            "v_hall_v": self.hall_voltage,
+            "energy_j": self.energy,
+            "temperature_k": self.temperature,
+            "acting_moment": self.acting_moment,
+            "warnings": "; ".join(self.warnings),
+        }
+
+
+def run_events(card: DeviceCard, events: Iterable[Event], *, gap: float | None = None) -> list[TracePoint]:
+    """Response of one device, as prepared, to events in order.
+
+    Parameters
+    ----------
+    card
+        Device.
+    events
+        What happens to it.
+    gap
+        Time without current after each pulse [s]; None lets the channel cool to ambient.
+
+    Examples
+    --------
+    >>> from compact_model.card import load_card
+    >>> points = run_events(load_card(), [Event(current=11e-3, duration=200e-6)])
+    >>> round(points[0].hall_resistance, 3)
+    0.458
+    """
+    device = hall_bar(card)
+    state = device.prepared()
+    trace = []
+    for event in events:
+        warnings: tuple[str, ...] = ()
+        voltage = energy = 0.0
+        if event.kind is EventKind.SATURATE:
+            state = device.saturated(state, event.h_z)
+        elif event.kind is EventKind.PRESET:
+            state = device.preset(state, event.h_x)
+        elif event.kind is EventKind.WAIT:
+            state = device.waited(state, event.duration)
+        else:
+            energy = float(device.heat.pulse_energy(event.current, event.duration, start=state.rise[0]))
+            state = device.pulsed(state, event.current, event.duration, event.h_x)
+            warnings = tuple(limits.warnings_for(card, event.current, event.duration))
+            warm = float(device.temperature(state)[0])
+            voltage = event.current * float(stack.channel_resistance(card, temperature=warm))
+        resistance = float(device.hall_resistance(state)[0])
+        trace.append(
+            TracePoint(
+                event=event,
+                hall_resistance=resistance,
+                m_z=1.0 - 2.0 * float(device.fraction(state)[0]),
+                channel_voltage=voltage,
+                hall_voltage=event.current * resistance,
+                energy=energy,
+                temperature=float(device.temperature(state)[0]),
+                acting_moment=int(polarity.acting_moment(state.polarity, card.choices.gate)[0]),
+                warnings=warnings,
+            )
+        )
+        if event.kind is EventKind.PULSE:
+            state = device.cooled(state) if gap is None else device.waited(state, gap)
+    return trace
+
+
+def read_events(path: str | Path, card: DeviceCard) -> list[Event]:
+    """Events of a CSV file with the columns `i_a, t_pulse_s, h_x_oe`, and optionally `event` and `h_z_oe`.
+
+    Without `event` every line is a pulse. Numbers may carry a unit ("11 mA"); empty fields are zero. Lines that
+    start with # are skipped.
+
+    Raises
+    ------
+    DocumentError
+        With every mistake and its line.
+    """
+    name = str(path)
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        what = getattr(error, "strerror", None) or str(error)
+        raise DocumentError([Mistake(name, None, "", f"cannot be read: {what}")]) from None
+    numbered = [(n, text) for n, text in enumerate(lines, 1) if text.strip() and not text.startswith("#")]
+    if not numbered:
+        raise DocumentError([Mistake(name, None, "", "has no lines")])
+    header, *body = [
+        (n, [cell.strip() for cell in row])
+        for (n, _), row in zip(numbered, csv.reader(text for _, text in numbered), strict=True)
+    ]
+    unknown = [column for column in header[1] if column not in COLUMNS]
+    missing = [column for column in ("i_a", "t_pulse_s") if column not in header[1]]
+    if unknown or missing or len(set(header[1])) != len(header[1]):
+        what = (
+            f"has the columns {', '.join(header[1])}, allowed: {', '.join(COLUMNS)} (i_a, t_pulse_s needed)"
+        )
+        raise DocumentError([Mistake(name, Place(header[0], 1), "", what)])
+    events: list[Event] = []
+    mistakes: list[Mistake] = []
+    for line, cells in body:
+        if len(cells) != len(header[1]):
+            what = f"has {len(cells)} fields, allowed: {len(header[1])}"
+            mistakes.append(Mistake(name, Place(line, 1), "", what))
+            continue
+        try:
+            events.append(_event(dict(zip(header[1], cells, strict=True)), card))
+        except ValueError as error:
+            mistakes.append(Mistake(name, Place(line, 1), "", str(error)))
+    if mistakes:
+        raise DocumentError(mistakes)
+    if not events:
+        raise DocumentError([Mistake(name, Place(header[0], 1), "", "has a header and no events")])
+    return events
+
+
+def _event(cells: dict[str, str], card: DeviceCard) -> Event:
+    kind = cells.get("event") or EventKind.PULSE.value
+    if kind not in set(EventKind):
+        raise ValueError(f"event {kind!r} is not known, allowed: {', '.join(EventKind)}")
+    current = _number(cells, "i_a", "A")
+    duration = _number(cells, "t_pulse_s", "s")
+    h_x, h_z = _field(cells, "h_x_oe"), _field(cells, "h_z_oe")
+    if abs(current) > LARGEST_CURRENT:
+        raise ValueError(
+            f"i_a = {current:g} A is out of range, allowed: -{LARGEST_CURRENT:g}..{LARGEST_CURRENT:g} A"
+        )
+    if kind in (EventKind.PULSE, EventKind.WAIT) and not duration > 0.0:
+        raise ValueError(f"t_pulse_s = {duration:g} s is out of range, allowed: above 0 s")
+    h_sat = card.fields.h_sat.value
+    if kind == EventKind.SATURATE and abs(h_z) < h_sat * (1.0 - 1e-9):
+        raise ValueError(
+            f"h_z_oe = {h_z / OERSTED:g} Oe does not saturate, allowed: at least {h_sat / OERSTED:g} Oe"
+        )
+    return Event(kind=EventKind(kind), current=current, duration=duration, h_x=h_x, h_z=h_z)
+
+
+def _number(cells: dict[str, str], column: str, unit: str) -> float:
+    try:
+        return parse_quantity(cells.get(column) or 0.0, unit)
+    except ValueError as error:
+        raise ValueError(f"{column}: {error}") from None
+
+
+def _field(cells: dict[str, str], column: str) -> float:
+    """A field, in Oe unless it names its unit [A/m]."""
+    text = cells.get(column) or "0"
+    try:
+        return parse_quantity(text, "1") * OERSTED
+    except ValueError:
+        return _number(cells, column, "A/m")
+
+
+def levels_table(card: DeviceCard) -> list[dict[str, float]]:
+    """Levels with their currents, energies and times, one line each, units in the names."""
+    cost = synapse.write_cost(card)
+    return [
+        {
+            "level_ohm": float(level),
+            "i_a": float(current),
+            "pulses": float(pulses),
+            "energy_j": float(energy),
+            "time_s": float(time),
+        }
+        for level, current, pulses, energy, time in zip(
+            cost.levels, cost.currents, cost.pulses, cost.energy, cost.time, strict=True
+        )
+    ]

@@ -1,0 +1,164 @@
+"""Hall bars as state arrays: saturate, preset, pulse, wait, read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from compact_model import grains, polarity, stack, switching, synapse, thermal
+from compact_model.card import DeviceCard, Gate
+from compact_model.constants import OERSTED
+from compact_model.grains import GrainBank
+from compact_model.numeric import Floats, FloatsLike
+from compact_model.polarity import Polarity
+
+_CHUNK = 64  # devices whose rates at all nodes of a heated pulse are held at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HallBar:
+    """What all devices of one card share."""
+
+    law: switching.SwitchingLaw
+    bank: GrainBank
+    torque: switching.Torque
+    heat: thermal.ThermalNetwork
+    gate: Gate
+    area: float  # cross-section of the stack [m^2]
+    r_reset: float  # [ohm]
+    h_preset: float  # [A/m]
+    h_sat: float  # [A/m]
+
+    def prepared(self, count: int = 1) -> HallBarState:
+        """Devices saturated along +z, interface moment along +x, at ambient temperature."""
+        return HallBarState(
+            s=np.zeros((count, len(self.bank.theta))),
+            polarity=polarity.prepared(count),
+            rise=np.zeros((count, len(self.heat.tau))),
+        )
+
+    def saturated(self, state: HallBarState, h_z: float) -> HallBarState:
+        """State after an out-of-plane field [A/m]; ValueError when it does not saturate."""
+        if abs(h_z) < self.h_sat * (1.0 - 1e-9):
+            raise ValueError(
+                f"h_z = {h_z / OERSTED:g} Oe does not saturate, allowed: at least {self.h_sat / OERSTED:g} Oe"
+            )
+        sign = float(np.sign(h_z))
+        return replace(
+            state,
+            s=np.full_like(state.s, 0.5 * (1.0 - sign)),
+            polarity=polarity.saturated(state.polarity, sign, self.gate),
+        )
+
+    def preset(self, state: HallBarState, h_x: float) -> HallBarState:
+        """State after an in-plane field without current [A/m], removed again."""
+        return replace(state, polarity=polarity.exposed(state.polarity, h_x, self.h_preset))
+
+    def drive(self, state: HallBarState, current: FloatsLike, h_x: FloatsLike) -> Floats:
+        """Signed drive of each device [A/m^2]: density times torque factor; positive towards s = 1."""
+        moment = polarity.acting_moment(state.polarity, self.gate)
+        return np.asarray(current, dtype=float) / self.area * self.torque.factor(h_x, moment)
+
+    def pulsed(
+        self, state: HallBarState, current: FloatsLike, t_pulse: float, h_x: FloatsLike = 0.0
+    ) -> HallBarState:
+        """State at the end of a flat pulse.
+
+        Set A: closed form. Set B: the target is constant during the pulse, so only the integral of the rate over
+        the exact temperature T(t) is numerical.
+
+        Parameters
+        ----------
+        state
+            Devices before the pulse.
+        current
+            One current for all, or one per device [A]; positive along +x.
+        t_pulse
+            Length [s].
+        h_x
+            Applied field during the pulse [A/m].
+        """
+        if not t_pulse > 0.0:
+            raise ValueError(f"t_pulse = {t_pulse:g} s is out of range, allowed: above 0 s")
+        state = replace(state, polarity=polarity.exposed(state.polarity, h_x, self.h_preset))
+        drive = self.drive(state, current, h_x)
+        each = np.broadcast_to(np.asarray(current, dtype=float), drive.shape)
+        rise = self.heat.rise_after(each, t_pulse, state.rise)
+        if not self.law.electrothermal:
+            x = drive / self.law.critical_density(self.heat.ambient)
+            s = self.bank.flat(state.s, x, t_pulse, np.asarray(self.law.delta))
+        else:
+            s = grains.relaxed(
+                state.s,
+                self.bank.target(drive)[:, None],
+                self._integrated_rate(drive, each, t_pulse, state.rise),
+            )
+        return replace(state, s=s, rise=rise)
+
+    def _integrated_rate(self, drive: Floats, current: Floats, t_pulse: float, rise: Floats) -> Floats:
+        nodes, widths = thermal.pulse_quadrature(float(self.heat.tau.min()), t_pulse)
+        total = np.empty((len(drive), len(self.bank.theta)))
+        for begin in range(0, len(drive), _CHUNK):
+            part = slice(begin, begin + _CHUNK)
+            warming = self.heat.rise_after(current[part, None], nodes, rise[part, None, :])
+            temperature = self.heat.temperature(warming)
+            x = drive[part, None] / self.law.critical_density(temperature)
+            rate = self.bank.rate(x, self.law.barrier(temperature))
+            total[part] = np.einsum("n,dnk->dk", widths, rate)
+        return total
+
+    def waited(self, state: HallBarState, duration: float) -> HallBarState:
+        """State after a time without current: the channel cools, and grains relax at the bare barrier."""
+        if duration == 0.0:
+            return state
+        return self.pulsed(state, 0.0, duration)
+
+    def cooled(self, state: HallBarState) -> HallBarState:
+        """State once the channel is back at ambient temperature."""
+        return replace(state, rise=np.zeros_like(state.rise))
+
+    def fraction(self, state: HallBarState) -> Floats:
+        """Switched fraction of each device."""
+        return self.bank.fraction(state.s)
+
+    def hall_resistance(self, state: HallBarState) -> Floats:
+        """Hall resistance of each device [ohm]."""
+        return self.r_reset + self.law.delta_r * self.fraction(state)
+
+    def temperature(self, state: HallBarState) -> Floats:
+        """Channel temperature of each device [K]; in Set A it is a by-product that acts on nothing."""
+        return self.heat.temperature(state.rise)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HallBarState:
+    """State of some devices."""
+
+    s: Floats  # (devices, K)
+    polarity: Polarity
+    rise: Floats  # (devices, stages) [K]
+
+
+def hall_bar(card: DeviceCard, t_oxide: float | None = None, grain_count: int | None = None) -> HallBar:
+    """The device of a card, or the same with another oxide thickness or number of grains.
+
+    Examples
+    --------
+    >>> from compact_model.card import load_card
+    >>> device = hall_bar(load_card())
+    >>> after = device.pulsed(device.prepared(), 13.01e-3, 200e-6)
+    >>> round(float(device.fraction(after)[0]), 2)
+    0.68
+    """
+    return HallBar(
+        law=switching.switching_law(card),
+        bank=grains.grain_bank(card, grain_count),
+        torque=switching.torque(card, t_oxide),
+        heat=thermal.thermal_network(card, t_oxide),
+        gate=card.choices.gate,
+        area=card.geometry.w_channel.value * float(stack.total_thickness(card, t_oxide)),
+        r_reset=float(synapse.hall_resistance(card, 0.0)),
+        h_preset=card.fields.h_preset.value,
+        h_sat=card.fields.h_sat.value,
+    )

@@ -1,0 +1,55 @@
+"""Which pulse brings a device from where it is to a wanted level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from compact_model import polarity
+from compact_model.hallbar import HallBar, HallBarState
+from compact_model.numeric import Floats
+
+_STEPS = 50  # halvings of the current interval: below 1e-15 of its width
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """One pulse per device."""
+
+    current: Floats  # (devices,) [A]
+    fraction: Floats  # (devices,) reached, by the rate law
+    reached: Floats  # (devices,) 1 where the wanted fraction is met, 0 where i_max is not enough
+
+
+def pulse_to(device: HallBar, state: HallBarState, fraction: Floats, t_pulse: float, i_max: float) -> Program:
+    """The single pulse per device that takes it to a fraction, by bisection on the rate law.
+
+    Parameters
+    ----------
+    device, state
+        Devices where they are.
+    fraction
+        Wanted fraction of each device.
+    t_pulse, i_max
+        Length [s] and largest magnitude [A] of the pulse.
+
+    Raises
+    ------
+    ValueError
+        When the gate of a device is closed, so that no current moves it.
+    """
+    moment = polarity.acting_moment(state.polarity, device.gate)
+    if np.any(device.torque.factor(0.0, moment) == 0.0):
+        raise ValueError("the gate of a device is closed: no current switches it without an applied field")
+    wanted = np.broadcast_to(np.asarray(fraction, dtype=float), moment.shape)
+    upward = np.sign(wanted - device.fraction(state))
+    direction = upward * np.sign(moment)
+    low, high = np.zeros_like(wanted), np.full_like(wanted, i_max)
+    for _ in range(_STEPS):
+        middle = 0.5 * (low + high)
+        beyond = upward * (device.fraction(device.pulsed(state, direction * middle, t_pulse)) - wanted) > 0.0
+        low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
+    current = np.where(upward == 0.0, 0.0, direction * high)
+    after = device.fraction(device.pulsed(state, current, t_pulse))
+    return Program(current=current, fraction=after, reached=(np.abs(after - wanted) < 1e-9).astype(float))

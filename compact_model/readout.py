@@ -1,0 +1,148 @@
+"""Reading the Hall voltage: noise, thermoelectric offset, and how often levels are confused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+
+from compact_model import stack, switching, synapse, thermal
+from compact_model.card import DeviceCard
+from compact_model.constants import BOLTZMANN
+from compact_model.numeric import Floats, FloatsLike
+
+
+def johnson_density(card: DeviceCard) -> float:
+    """Johnson noise of the Hall arms [V/sqrt(Hz)]: sqrt(4 k T r_arm), 2.9 nV for 500 ohm."""
+    resistance = float(stack.arm_resistance(card))
+    return float(np.sqrt(4.0 * BOLTZMANN * card.thermal.ambient.value * resistance))
+
+
+def flicker_density(card: DeviceCard, current: FloatsLike) -> Floats:
+    """Flicker noise at 1 Hz [V/sqrt(Hz)]: V sqrt(gamma/N), Hooge's law for the carriers of the cross.
+
+    V is the drop over the square of the cross and N = n w^2 t_tot its carriers (doi:10.1016/0375-9601(69)90076-0).
+    """
+    carriers = (
+        card.hall.carrier_density.value
+        * card.geometry.w_channel.value**2
+        * float(stack.total_thickness(card))
+    )
+    drop = np.abs(np.asarray(current, dtype=float)) * float(stack.sheet_resistance(card))
+    density: Floats = drop * np.sqrt(card.hall.hooge.value / carriers)
+    return density
+
+
+def flicker_corner(card: DeviceCard, current: float) -> float:
+    """Frequency below which flicker noise exceeds Johnson noise [Hz]."""
+    return float((flicker_density(card, current) / johnson_density(card)) ** 2)
+
+
+def read_noise(
+    card: DeviceCard, current: float, t_read: float, *, t_since_calibration: float | None = None
+) -> float:
+    """Standard deviation of one read [V].
+
+    Mean over `t_read`: white noise of bandwidth 1/(2 t_read). Flicker noise between 1/t_since_calibration and
+    1/(2 t_read) is added when the offset was taken that long ago; None is a read chopped above the corner.
+    """
+    if not t_read > 0.0:
+        raise ValueError(f"t_read = {t_read:g} s is out of range, allowed: above 0 s")
+    variance = johnson_density(card) ** 2 / (2.0 * t_read)
+    if t_since_calibration is not None:
+        octaves = np.log(max(t_since_calibration / (2.0 * t_read), 1.0))
+        variance += float(flicker_density(card, current) ** 2 * octaves)
+    return float(np.sqrt(variance))
+
+
+def thermoelectric_offset(card: DeviceCard, current: FloatsLike, t_pulse: float) -> Floats:
+    """Anomalous Nernst voltage on the Hall contacts at the end of a pulse [V].
+
+    Even in the current: it cancels between +I and -I reads, or after waiting five thermal time constants.
+    """
+    rise = thermal.pulse_temperature(card, current, t_pulse) - card.thermal.ambient.value
+    voltage: Floats = card.hall.anomalous_nernst.value * rise
+    return voltage
+
+
+def offset_drift(card: DeviceCard, warming: FloatsLike) -> Floats:
+    """Change of the offset resistance with temperature [ohm]: R_off tcr dT, 0.23 mohm/K."""
+    return (
+        synapse.offset_resistance(card) * card.transport.tcr_material.value * np.asarray(warming, dtype=float)
+    )
+
+
+def thermometer(card: DeviceCard, current: FloatsLike, t_pulse: float) -> Floats:
+    """Relative rise of the channel resistance at the end of a pulse, if its tcr is that of thin Pt."""
+    rise = thermal.pulse_temperature(card, current, t_pulse) - card.thermal.ambient.value
+    relative: Floats = card.transport.tcr_material.value * rise
+    return relative
+
+
+def step_bandwidth(card: DeviceCard, current: FloatsLike, step: float, sigmas: float = 6.0) -> Floats:
+    """Bandwidth in which a resistance step is `sigmas` standard deviations of Johnson noise [Hz]."""
+    signal = np.asarray(current, dtype=float) * step / sigmas
+    bandwidth: Floats = (signal / johnson_density(card)) ** 2
+    return bandwidth
+
+
+def step_energy(card: DeviceCard, step: float, sigmas: float = 6.0) -> float:
+    """Energy dissipated in the channel to tell one resistance step, Johnson noise alone [J].
+
+    E = sigmas^2 r_channel 4 k T r_arm / (2 step^2): the same at every width of the channel.
+
+    Examples
+    --------
+    >>> from compact_model.card import load_card
+    >>> f"{step_energy(load_card(), 0.02):.2g}"
+    '1.9e-10'
+    """
+    channel = float(stack.channel_resistance(card))
+    return sigmas**2 * channel * johnson_density(card) ** 2 / (2.0 * step**2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confusion:
+    """How often one level is taken for another."""
+
+    levels: Floats  # (n,) [ohm]
+    sigma: Floats  # (n,) standard deviation of the read value [ohm]
+    probability: Floats  # (n, n): row written, column read; rows sum to 1
+
+
+def confusion(levels: Floats, sigma: FloatsLike) -> Confusion:
+    """Confusion of normally distributed levels with decision thresholds halfway between neighbours.
+
+    Examples
+    --------
+    >>> result = confusion(np.array([0.0, 1.0]), 0.25)
+    >>> [round(float(p), 4) for p in result.probability[0]]
+    [0.9772, 0.0228]
+    """
+    spread = np.broadcast_to(np.asarray(sigma, dtype=float), levels.shape)
+    if np.any(spread <= 0.0):
+        raise ValueError(f"sigma = {spread.min():g} ohm is out of range, allowed: above 0 ohm")
+    edges = np.concatenate([[-np.inf], 0.5 * (levels[1:] + levels[:-1]), [np.inf]])
+    cumulative = ndtr((edges - levels[:, None]) / spread[:, None])
+    return Confusion(levels=levels, sigma=spread, probability=np.diff(cumulative, axis=1))
+
+
+def device_confusion(
+    card: DeviceCard, current: float, t_read: float, *, sigma_cycle: float = 0.0
+) -> Confusion:
+    """Confusion of a card's levels from read noise and cycle-to-cycle spread.
+
+    Parameters
+    ----------
+    card
+        Device.
+    current, t_read
+        Read current [A] and time [s], chopped.
+    sigma_cycle
+        Standard deviation of the switched fraction from cycle to cycle.
+    """
+    levels = synapse.levels(card)
+    window = switching.switching_law(card).delta_r
+    noise = read_noise(card, current, t_read) / abs(current)
+    return confusion(levels, np.hypot(noise, sigma_cycle * window))
