@@ -210,19 +210,20 @@ def ngspice_findings(simulator: Simulator) -> Iterator[Finding]:
         "no certificate against ngspice; the nodal solver does everything else",
         install,
     )
+    unusable = "no usable ngspice library" if simulator.problem else ""
     yield _part(
         "ngspice KLU",
         "sparse solver KLU is built in" if simulator.klu else None,
-        "no usable ngspice library" if simulator.problem else "this ngspice has no KLU",
-        "ngspice takes minutes to hours for large arrays",
-        install if simulator.problem else newer,
+        unusable or "this ngspice has no KLU",
+        "ngspice takes minutes to hours for large arrays" if not unusable else "",
+        install if unusable else newer,
     )
     yield _part(
         "ngspice OSDI",
         "compiled Verilog-A models can be loaded" if simulator.osdi else None,
-        "no usable ngspice library" if simulator.problem else "this ngspice has no OSDI",
-        "the device runs in ngspice as a subcircuit only",
-        install if simulator.problem else newer,
+        unusable or "this ngspice has no OSDI",
+        "the device runs in ngspice as a subcircuit only" if not unusable else "",
+        install if unusable else newer,
     )
 
 
