@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from circuits.calibration import calibrate_transfer
 from nn_mapping.mapping import combination
 from nn_mapping.solve import conductance_per_weight, ideal_transfers
 
@@ -190,28 +191,14 @@ def tile_maps(
     maps = []
     for number, (transfer, ideal) in enumerate(zip(transfers, ideal_transfers(mapped, config), strict=True)):
         columns, rows = transfer.shape
-        gain, offset = np.ones(columns), np.zeros(columns)
+        combine = combination(columns, mapped.level_set)
+        offset = np.zeros(len(combine))
         if readout.trim:
             vectors = readout.v_full * _random_vectors(rows, np.random.default_rng([seed, number]))
-            gain, offset = fit_trim(vectors @ transfer.T, vectors @ ideal.T)
-        combine = combination(columns, mapped.level_set)
-        maps.append(TileMap(matrix=(combine * gain) @ transfer, offset=combine @ offset))
+            trim = calibrate_transfer(transfer, ideal, vectors)
+            transfer, offset = trim.apply_to_transfer(transfer), combine @ trim.offset
+        maps.append(TileMap(matrix=combine @ transfer, offset=offset))
     return tuple(maps)
-
-
-def fit_trim(measured: Floats, wanted: Floats) -> tuple[Floats, Floats]:
-    """Gain and offset per column that bring `measured` nearest to `wanted`, both (vectors, columns).
-
-    Examples
-    --------
-    >>> gain, offset = fit_trim(np.array([[1.0], [2.0], [3.0]]), np.array([[3.0], [5.0], [7.0]]))
-    >>> gain.round(9).tolist(), offset.round(9).tolist()
-    ([2.0], [1.0])
-    """
-    mean, target = measured.mean(axis=0), wanted.mean(axis=0)
-    deviation = measured - mean
-    gain = np.sum(deviation * (wanted - target), axis=0) / np.sum(deviation**2, axis=0)
-    return gain, target - gain * mean
 
 
 def propagate(

@@ -116,7 +116,7 @@ def load_network(path: Path) -> TrainedNetwork:
         When the file is not such a network.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             header = json.loads(str(file["header"]))
             if header["format"] != _FORMAT:
                 raise ValueError(f"format {header['format']}, expected {_FORMAT}")

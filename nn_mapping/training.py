@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LARGEST_TABLE = 1 << 14
+_STEPS_TO_LIVE = 200
 _BATCH_NORM_EPSILON = 1e-5
 _BATCH_NORM_MOMENTUM = 0.1
 
@@ -129,8 +130,9 @@ class Quantiser:
         if self._scaled.shape != values.shape:  # fresh memory for every call would take as long as the rest
             self._scaled = torch.empty_like(values)
             self._entries = torch.empty_like(values, dtype=torch.int32)
-        torch.sub(values, self.low, out=self._scaled)
-        return self._entries.copy_(self._scaled.mul_(self.steps / (self.high - self.low)))
+        scale = self.steps / (self.high - self.low)
+        torch.add(torch.tensor(-self.low * scale), values, alpha=scale, out=self._scaled)
+        return self._entries.copy_(self._scaled)
 
 
 def _grid(position: Floats) -> int:
@@ -145,46 +147,47 @@ def _grid(position: Floats) -> int:
 
 
 class _Parameters:
-    """All latent weights in one vector, and the forward weights, their nearest levels, in another.
+    """All that is trained in one vector, latent weights first, and the forward weights in another.
 
-    Each layer has a view of both. The gradient of a forward view is handed to the latent view as it is: that is
-    the straight-through estimator. Without a quantiser both vectors are one.
+    The forward weights are the levels nearest to the latent ones. The gradient of a forward weight counts as
+    that of its latent weight: that is the straight-through estimator. Without a quantiser they are the same.
     """
 
     def __init__(self, sizes: Sequence[int], quantiser: Quantiser | None, recipe: Recipe) -> None:
         self.quantiser = quantiser
         shapes = list(zip(sizes[1:], sizes[:-1], strict=True))
-        self.latent = torch.zeros(sum(rows * columns for rows, columns in shapes))
-        self.forward = self.latent if quantiser is None else torch.zeros_like(self.latent)
-        self.latents = _views(self.latent, shapes)
-        self.weights = [view.requires_grad_() for view in _views(self.forward, shapes)]
+        count = sum(rows * columns for rows, columns in shapes)
         norms = sizes[1:] if recipe.batch_norm else []
-        self.gamma = [torch.ones(size, requires_grad=True) for size in norms]
-        self.beta = [torch.zeros(size, requires_grad=True) for size in norms]
+        self.trained = torch.zeros(count + 2 * sum(norms))
+        self.trained.grad = torch.zeros_like(self.trained)
+        self.latent = self.trained[:count]
+        self.forward = self.latent if quantiser is None else torch.zeros(count)
+        self.weights = _views(self.forward, shapes)
+        affine = _views(self.trained[count:], [(size,) for size in norms for _ in range(2)])
+        self.gamma, self.beta = affine[0::2], affine[1::2]
         self.mean = [torch.zeros(size) for size in norms]
         self.variance = [torch.ones(size) for size in norms]
+        self._leaves = [*self.weights, *affine]
 
-    def optimiser(self, recipe: Recipe) -> torch.optim.Adam:
-        groups: list[dict[str, Any]] = [{"params": self.latents, "weight_decay": recipe.weight_decay}]
-        if recipe.batch_norm:
-            groups.append({"params": [*self.gamma, *self.beta], "weight_decay": 0.0})
-        return torch.optim.Adam(groups, lr=recipe.learning_rate, fused=True)
-
-    def backward(self, loss: Tensor) -> None:
-        leaves = [*self.weights, *self.gamma, *self.beta]
-        gradients = torch.autograd.grad(loss, leaves)
-        for leaf, gradient in zip([*self.latents, *self.gamma, *self.beta], gradients, strict=True):
-            leaf.grad = gradient
+    def backward(self, loss: Tensor, weight_decay: float) -> None:
+        """Gradient of everything trained; the decay is coupled (L2) and for the latent weights alone."""
+        gradients = torch.autograd.grad(loss, self._leaves)
+        torch.cat([gradient.view(-1) for gradient in gradients], out=self.trained.grad)
+        if weight_decay:
+            assert self.trained.grad is not None
+            self.trained.grad[: len(self.latent)].add_(self.latent, alpha=weight_decay)
 
     def initialise(self, recipe: Recipe, generator: torch.Generator) -> None:
         with torch.no_grad():
             if self.quantiser is None:
-                for weight in self.latents:  # Kaiming's uniform bounds, as torch.nn.Linear
+                for weight in self.weights:  # Kaiming's uniform bounds, as torch.nn.Linear
                     weight.uniform_(-1, 1, generator=generator).div_(math.sqrt(weight.shape[1]))
             elif recipe.batch_norm:
                 self._spread(self.quantiser, generator)
             else:
                 self.latent.uniform_(self.quantiser.low, self.quantiser.high, generator=generator)
+            for gamma in self.gamma:
+                gamma.fill_(1)
         self.quantise()
 
     def _spread(self, quantiser: Quantiser, generator: torch.Generator) -> None:
@@ -241,9 +244,10 @@ class _Parameters:
         return tuple(result)
 
 
-def _views(flat: Tensor, shapes: Sequence[tuple[int, int]]) -> list[Tensor]:
-    parts = torch.split(flat, [rows * columns for rows, columns in shapes])
-    return [part.detach().view(shape) for part, shape in zip(parts, shapes, strict=True)]
+def _views(flat: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
+    """Consecutive parts of a vector, as leaves of the graph that share its memory."""
+    parts = torch.split(flat, [math.prod(shape) for shape in shapes])
+    return [part.detach().view(shape).requires_grad_() for part, shape in zip(parts, shapes, strict=True)]
 
 
 def train(
@@ -277,7 +281,7 @@ def train(
     Raises
     ------
     DeadNetworkError
-        After the first epoch that leaves the network no better than guessing.
+        After the first epoch that leaves the network no better than guessing (and at least 200 steps).
     """
     sizes = [int(size) for size in layers]
     if len(sizes) < 2 or min(sizes) < 1 or sizes[0] != dataset.pixels or sizes[-1] < dataset.classes:
@@ -308,7 +312,7 @@ def _train(
     test_labels = torch.from_numpy(dataset.test_labels.astype(np.int64))
     width = dataset.train_images.shape[2]
 
-    optimiser = parameters.optimiser(recipe)
+    optimiser = torch.optim.Adam([parameters.trained], lr=recipe.learning_rate, fused=True)
     batches = _batches(len(images), recipe.batch)
     history: dict[str, list[float]] = {"train_loss": [], "train_accuracy": [], "test_accuracy": []}
 
@@ -318,15 +322,14 @@ def _train(
         for number, (start, stop) in enumerate(batches):
             if recipe.cosine:
                 done = (epoch * len(batches) + number) / (recipe.epochs * len(batches))
-                for group in optimiser.param_groups:
-                    group["lr"] = recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2
+                optimiser.param_groups[0]["lr"] = recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2
             chosen = order[start:stop]
             x, target = images[chosen], labels[chosen]
             if recipe.flip:
                 x = _mirror_half(x, width, generator)
             outputs = parameters.outputs(x, recipe, generator)
             loss = F.cross_entropy(outputs, target, label_smoothing=recipe.label_smoothing)
-            parameters.backward(loss)
+            parameters.backward(loss, recipe.weight_decay)
             optimiser.step()
             parameters.quantise()
             with torch.no_grad():
@@ -339,7 +342,8 @@ def _train(
         history["train_loss"].append(float(loss_sum) / len(images))
         history["train_accuracy"].append(int(right) / len(images))
         history["test_accuracy"].append(float(test))
-        _check_alive(history, dataset, parameters)
+        if not math.isfinite(history["train_loss"][-1]) or (epoch + 1) * len(batches) >= _STEPS_TO_LIVE:
+            _check_alive(history, dataset, parameters)
         if progress is not None:
             progress(
                 epoch + 1,

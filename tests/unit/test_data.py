@@ -1,0 +1,132 @@
+import gzip
+import hashlib
+import struct
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nn_mapping import data
+from nn_mapping.data import FILES, DataError, load, parse_idx
+
+
+def idx(array: np.ndarray) -> bytes:
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def small_set() -> dict[str, bytes]:
+    random = np.random.default_rng(1)
+    images = [random.integers(0, 256, (count, 4, 3), dtype=np.uint8) for count in (6, 5)]
+    labels = [random.integers(0, 2, count, dtype=np.uint8) for count in (6, 5)]
+    return dict(zip(FILES, map(idx, (images[0], labels[0], images[1], labels[1])), strict=True))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, raw in small_set().items():
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(raw))
+    return tmp_path
+
+
+def test_shipped_mnist_is_the_published_one() -> None:
+    digits = load("mnist", download=False)
+    assert digits.train_images.shape == (60000, 28, 28)
+    assert np.bincount(digits.test_labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+
+
+def test_a_folder_of_ones_own(folder: Path) -> None:
+    mine = load("mnist", folder, verify=False)
+    assert mine.train_images.shape == (6, 4, 3)
+    assert mine.pixels == 12
+    assert mine.head(2, 1).test_labels.shape == (1,)
+
+
+def test_unpacked_files_and_a_folder_that_holds_the_set(tmp_path: Path) -> None:
+    (tmp_path / "fashion-mnist").mkdir()
+    for name, raw in small_set().items():
+        (tmp_path / "fashion-mnist" / name).write_bytes(raw)
+    assert load("fashion-mnist", tmp_path, verify=False).test_images.shape == (5, 4, 3)
+
+
+def test_other_content_fails_the_checksum(folder: Path) -> None:
+    with pytest.raises(DataError, match=r"content has MD5 \w+, mnist has 6bbc9ace898e44ae57da46a324031adb"):
+        load("mnist", folder)
+
+
+def test_a_missing_set_names_the_three_ways(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as error:
+        load("fashion-mnist", tmp_path)
+    for way in ("dataset-fashion-mnist", "a connection to", "--data-dir FOLDER"):
+        assert way in str(error.value)
+
+
+def test_a_cut_off_archive_is_an_error(folder: Path) -> None:
+    path = folder / f"{FILES[0]}.gz"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataError, match="not readable"):
+        load("mnist", folder, verify=False)
+
+
+def test_labels_that_do_not_match_the_images(folder: Path) -> None:
+    (folder / f"{FILES[1]}.gz").write_bytes(gzip.compress(idx(np.zeros(5, dtype=np.uint8))))
+    with pytest.raises(DataError, match="do not belong together"):
+        load("mnist", folder, verify=False)
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(DataError, match="allowed: mnist, fashion-mnist"):
+        load("emnist")
+
+
+@pytest.mark.parametrize(
+    ("raw", "what"),
+    [
+        (b"", "not an idx file"),
+        (b"\x00\x00\x0d\x01\x00\x00\x00\x00", "not an idx file of unsigned bytes"),
+        (b"\x00\x00\x08\x01\x00\x00\x00\x03ab", "header says"),
+        (b"\x00\x00\x08\x03\x00\x00\x00\x03", "header says"),
+    ],
+)
+def test_wrong_idx_data(raw: bytes, what: str) -> None:
+    with pytest.raises(DataError, match=what):
+        parse_idx(raw)
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[str]:
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=http.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{http.server_port}/"
+    http.shutdown()
+    thread.join()
+    http.server_close()
+
+
+def test_download_with_checksums(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    md5 = {name: hashlib.md5(raw, usedforsecurity=False).hexdigest() for name, raw in small_set().items()}
+    source = replace(data.SOURCES["fashion-mnist"], folder=tmp_path / "none", url=server, md5=md5)
+    monkeypatch.setattr(data, "SOURCES", {"fashion-mnist": source})
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert load("fashion-mnist").train_images.shape == (6, 4, 3)
+    kept = tmp_path / "cache" / "hallspice" / "fashion-mnist"
+    assert {path.name for path in kept.iterdir()} == {f"{name}.gz" for name in FILES}
+
+
+def test_a_failed_download_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = "http://127.0.0.1:9/"  # nothing listens on the discard port
+    source = replace(data.SOURCES["fashion-mnist"], folder=tmp_path / "none", url=closed)
+    monkeypatch.setattr(data, "SOURCES", {"fashion-mnist": source})
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(DataError, match=r"no download from http://127\.0\.0\.1:9/"):
+        load("fashion-mnist")
