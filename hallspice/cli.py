@@ -102,6 +102,9 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
     quiet: Quiet = False,
     seed: Seed = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of the data set's four idx files, plain or .gz.")
+    ] = None,
 ) -> None:
     """Train, map, evaluate through the circuit, check in ngspice, report.
 
@@ -111,7 +114,7 @@ def run(
     from hallspice.run import run as run_configuration
 
     with errors_as_messages(), reporter(quiet) as progress:
-        run_configuration(config, out, seed=seed, progress=progress)
+        run_configuration(config, out, seed=seed, data_dir=data_dir, progress=progress)
 
 
 @app.command()

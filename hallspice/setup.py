@@ -112,7 +112,11 @@ def _concrete(config: Config, card: DeviceCard, periphery: PeripheryCard) -> Set
     device, array = config.device, config.array
     choices = {name: getattr(device, name) for name in ("levels", "ladder", "reset")}
     card = card.with_choices(**{name: value for name, value in choices.items() if isinstance(value, str)})
-    levels = np.array(device.levels) if isinstance(device.levels, list) else synapse.levels(card)
+    if isinstance(device.levels, list):
+        levels = np.sort(np.array(device.levels))
+        card = _with_levels(card, levels)
+    else:
+        levels = synapse.levels(card)
     r_channel = float(stack.channel_resistance(card))
     concrete = ArrayConfig(
         architecture=Architecture(array.architecture),
@@ -132,12 +136,25 @@ def _concrete(config: Config, card: DeviceCard, periphery: PeripheryCard) -> Set
         config=config,
         card=card,
         periphery=periphery,
-        levels_ohm=np.sort(levels),
+        levels_ohm=levels,
         array=concrete,
         v_full=array.read.v_read if resistive else i_read * r_channel,
         t_read=_first(array.read.t_read, periphery.read.t_read.value),
         warnings=tuple(_warnings(config, card, concrete)),
     )
+
+
+def _with_levels(card: DeviceCard, levels: Floats) -> DeviceCard:
+    """The card with other levels and the currents that reach them, where there are such levels."""
+    if levels.size < 2 or np.any(np.diff(levels) <= 0) or next(_outside(card, levels), None):
+        return card  # reported with the other contradictions
+    source = "configuration: device.levels"
+    currents = switching.programming_current(card, synapse.switched_share(card, levels[1:]))
+    data = card.model_dump(mode="json")
+    data["choices"].update(levels="paper", ladder="paper_currents")
+    for name, values in (("levels", levels), ("ladder", currents)):
+        data["synapse"][name].update(value=values.tolist(), provenance="assumed", source=source)
+    return DeviceCard.model_validate(data)
 
 
 def _first(configured: float | None, default: float) -> float:
@@ -177,14 +194,17 @@ def _levels_of_the_device(setup: Setup) -> Iterator[Contradiction]:
         return
     if np.any(np.diff(levels) <= 0):
         yield key, f"levels repeat ({', '.join(f'{level:g}' for level in levels)} ohm); each must differ"
-    low = setup.card.hall.r_reset.value
-    high = low + synapse.window(setup.card)
-    outside = [f"{level:g}" for level in levels if not low - 1e-9 <= level <= high + 1e-9]
-    if outside:
-        yield (
-            key,
-            f"{', '.join(outside)} ohm: the device has no such level, allowed: {low:.4g} to {high:.4g} ohm",
-        )
+    yield from ((key, what) for what in _outside(setup.card, levels))
+
+
+def _outside(card: DeviceCard, levels: Floats) -> Iterator[str]:
+    low = card.hall.r_reset.value
+    high = low + synapse.window(card)
+    wrong = [f"{level:g}" for level in levels if not low - 1e-9 <= level < high]
+    if wrong:
+        yield f"{', '.join(wrong)} ohm: the device has no such level, allowed: {low:.4g} <= level < {high:.4g} ohm"
+    if abs(levels[0] - low) > 1e-9:
+        yield f"the lowest level, {levels[0]:g} ohm, must be the reset state, {low:g} ohm: every write starts from it"
 
 
 def _network_shape(network: Network, array: Array) -> Iterator[Contradiction]:

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compact_model import synapse
 from compact_model.document import DocumentError, parse_document, validate
 from hallspice.config import Config
 from hallspice.provenance import provenance_entries
@@ -44,6 +45,12 @@ def test_configured_values_replace_those_of_the_cards(tmp_path: Path) -> None:
     assert setup.levels_ohm[1] == pytest.approx(0.4585, abs=1e-4)
 
 
+def test_own_levels_bring_the_currents_that_reach_them(tmp_path: Path) -> None:
+    setup = _setup(tmp_path, "device: {levels: [0.33, 0.45, 0.55]}\n")
+    np.testing.assert_allclose(synapse.model_levels(setup.card), [0.33, 0.45, 0.55], atol=1e-9)
+    np.testing.assert_allclose(setup.levels_ohm, [0.33, 0.45, 0.55])
+
+
 FIVE = """\
 array:
   rows: many
@@ -80,10 +87,11 @@ def test_five_different_mistakes_yield_five_messages_with_their_lines(tmp_path: 
         ("array: {architecture: resistive, cell: {r_low: 1e6}}", "is not below r_high"),
         (
             "device: {levels: [0.33, 0.7]}",
-            "0.7 ohm: the device has no such level, allowed: 0.33 to 0.6032 ohm",
+            "0.7 ohm: the device has no such level, allowed: 0.33 <= level < 0.6032 ohm",
         ),
-        ("device: {levels: [0.4, 0.4]}", "levels repeat"),
-        ("device: {levels: [0.4]}", "1 levels given, allowed: 2 to 16"),
+        ("device: {levels: [0.33, 0.4, 0.4]}", "levels repeat"),
+        ("device: {levels: [0.4, 0.5]}", "must be the reset state, 0.33 ohm"),
+        ("device: {levels: [0.33]}", "1 levels given, allowed: 2 to 16"),
         ("network: {layers: [100, 10]}", "100 inputs, but an image has 784 pixels"),
         ("device: {card: none.yaml}", "no such file. Allowed: 'pt_ruo2_0p5' (shipped)"),
     ],

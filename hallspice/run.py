@@ -1,0 +1,598 @@
+"""`hallspice run`: from a configuration to accuracy, energy, certificate and report."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.table import Table
+
+from circuits import ngspice, spice
+from circuits.arrays import Architecture, crossbar
+from circuits.nodal import factor
+from compact_model import synapse
+from hallspice import figures
+from hallspice.files import RESULTS, staged_folder
+from hallspice.networks import trained
+from hallspice.progress import Reporter
+from hallspice.provenance import provenance_entries
+from hallspice.report import percent, report_html
+from hallspice.setup import Setup, load_setup
+from hallspice.tables import csv_text
+from nn_mapping import cost
+from nn_mapping.data import Dataset, load
+from nn_mapping.evaluate import Evaluation, Readout, ablation, evaluate, sample_reads
+from nn_mapping.levels import LevelSet, level_set
+from nn_mapping.mapping import MappedNetwork, map_network, resistive_states
+from nn_mapping.network import TrainedNetwork
+from nn_mapping.solve import TileResponse, solve_tiles
+from nn_mapping.training import GOOD, GOOD_CLOTHES, PAPER, Recipe
+
+Floats = npt.NDArray[np.float64]
+
+PAPER_WRITE_ENERGY = 87.5e-6
+"""Energy of the complete synaptic operation, J (arXiv:2601.16222, section 4)."""
+
+CAUSES = {
+    "levels": ("levels", "digital network on the device's levels: what quantised weights alone give"),
+    "converters": ("levels, DAC and ADC", "ideal arrays, inputs and outputs converted"),
+    "array": ("levels and solved array", "wires, drivers, offsets and amplifiers; calibrated; no converters"),
+    "circuit": ("everything", "solved array, calibration, DAC and ADC: the answer"),
+    "untrimmed": ("everything, uncalibrated", "the same without gain and offset of each column"),
+}
+"""Name and meaning of each evaluation that `nn_mapping.evaluate.ablation` makes."""
+
+
+def run(
+    config: Path, out: Path, *, seed: int | None, data_dir: Path | None, progress: Reporter
+) -> dict[str, Any]:
+    """Do everything that a configuration asks for, and write the results into `out`.
+
+    Returns
+    -------
+    The content of ``results.json``.
+    """
+    setup = load_setup(config, seed)
+    with staged_folder(out) as folder:
+        dataset = load(setup.config.network.dataset, data_dir)
+        networks = _networks(setup, dataset, progress)
+        mapped = _mapped(setup, networks)
+        responses = solve_tiles(
+            mapped, setup.array, workers=_workers(), progress=_named(progress, "solving tiles")
+        )
+        chip = Chip(setup=setup, dataset=dataset, mapped=mapped, responses=responses)
+        progress(0, 3, "evaluating: test images through the circuit")
+        evaluation = chip.evaluation()
+        progress(1, 3, "evaluating: one cause at a time")
+        causes = chip.causes()
+        progress(2, 3, "evaluating: IR drop")
+        drop = chip.ir_drop()
+        progress(3, 3, "evaluating: done")
+        certificate = chip.certificate(folder / "netlists", progress)
+        results = _results(config, chip, networks, evaluation, causes, certificate)
+        drawn = _figures(results, chip, networks, evaluation, drop)
+        _write(folder, results, networks, evaluation, drop, drawn)
+    _say(progress, results, out)
+    return results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """The networks of a run, and whether they were reused."""
+
+    levels: LevelSet
+    float_network: TrainedNetwork
+    level_network: TrainedNetwork
+    recipe: Recipe
+    reused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chip:
+    """A network on solved tiles."""
+
+    setup: Setup
+    dataset: Dataset
+    mapped: MappedNetwork
+    responses: Sequence[TileResponse]
+
+    @property
+    def readout(self) -> Readout:
+        """Converters and calibration."""
+        array = self.setup.config.array
+        return Readout(
+            v_full=self.setup.v_full,
+            dac_bits=array.converters.dac_bits,
+            adc_bits=array.converters.adc_bits,
+            trim=array.calibration == "column",
+        )
+
+    @property
+    def transfers(self) -> list[Floats]:
+        """Transfer matrix of each tile, A/V."""
+        return [response.transfer for response in self.responses]
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run."""
+        return self.setup.config.seed
+
+    def evaluation(self) -> Evaluation:
+        """The test set through the circuit."""
+        return evaluate(self.mapped, self.transfers, self.setup.array, self.readout, self.dataset, self.seed)
+
+    def causes(self) -> dict[str, float]:
+        """Accuracy with one cause at a time."""
+        return ablation(self.mapped, self.transfers, self.setup.array, self.readout, self.dataset, self.seed)
+
+    def cost(self, evaluation: Evaluation) -> cost.InferenceCost:
+        """Energy and latency of an inference."""
+        converters = self.setup.config.array.converters
+        costs = cost.part_costs(
+            self.setup.periphery,
+            self.setup.array.architecture,
+            converters.dac_bits,
+            converters.adc_bits,
+            self.setup.t_read,
+        )
+        return cost.inference_cost(self.mapped, self.responses, evaluation, self.setup.array, costs)
+
+    def ir_drop(self) -> Floats:
+        """Voltage across each cell of the largest tile with every input full, V."""
+        tile = max(self.mapped.tiles, key=lambda tile: tile.states.size)
+        network = crossbar(tile.states, self.setup.array)
+        solution = factor(network).solve(np.full((1, network.n_inputs), self.setup.v_full))
+        drop: Floats = network.probed("channel", solution.node_voltages)[0]
+        return drop
+
+    def certificate(self, folder: Path, progress: Reporter) -> dict[str, Any]:
+        """Sampled tiles read again in ngspice; their netlists are written to `folder`."""
+        wanted = self.setup.config.certificate
+        simulator = ngspice.find_simulator()
+        result: dict[str, Any] = {
+            "simulator": f"ngspice {simulator.version}" if simulator.version else None,
+            "tiles": 0,
+            "max_relative_difference": None,
+            "tolerance": wanted.tolerance,
+            "passed": None,
+            "checked": [],
+        }
+        if wanted.tiles == 0:
+            return result | {"reason": "certificate.tiles is 0"}
+        if simulator.library is None or simulator.problem:
+            reason = (
+                simulator.problem.splitlines()[0] if simulator.problem else "no ngspice library was found"
+            )
+            return result | {"reason": f"{reason}; see `hallspice doctor`"}
+        samples = sample_reads(
+            self.mapped,
+            self.transfers,
+            self.setup.array,
+            self.readout,
+            self.dataset,
+            tiles=wanted.tiles,
+            vectors=wanted.vectors,
+            seed=self.seed,
+        )
+        folder.mkdir()
+        checked: list[dict[str, Any]] = []
+        for number, (place, voltages) in enumerate(samples):
+            tile = self.mapped.tiles[place]
+            progress(number, len(samples), f"checking in ngspice: {tile.name}")
+            network = crossbar(tile.states, self.setup.array)
+            simulated = ngspice.simulate(network, voltages)
+            solved = voltages @ self.transfers[place].T
+            difference = float(np.abs(simulated - solved).max() / np.abs(simulated).max())
+            rows, columns = tile.states.shape
+            name = f"{tile.name}.cir"
+            title = f"hallspice: {self.setup.array.architecture} tile {tile.name}, {rows} x {columns}, one test image"
+            (folder / name).write_text(spice.netlist(network, voltages[0], title), encoding="utf-8")
+            shape = f"{rows} x {columns}"
+            checked.append(
+                {
+                    "name": tile.name,
+                    "shape": shape,
+                    "vectors": len(voltages),
+                    "relative_difference": difference,
+                }
+            )
+        progress(len(samples), len(samples), "checking in ngspice: done")
+        largest = float(max(row["relative_difference"] for row in checked))
+        return result | {
+            "tiles": len(checked),
+            "max_relative_difference": largest,
+            "passed": largest <= wanted.tolerance,
+            "checked": checked,
+        }
+
+
+def _workers() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _named(progress: Reporter, name: str) -> Any:
+    return lambda done, total, message: progress(done, total, f"{name}: {message}")
+
+
+def _recipe(setup: Setup) -> Recipe:
+    network = setup.config.network
+    good = GOOD_CLOTHES if network.dataset == "fashion-mnist" else GOOD
+    base = PAPER if network.recipe == "paper" else good
+    bits = min(setup.config.array.converters.dac_bits, 8)  # a pixel has 8 bits
+    return dataclasses.replace(base, epochs=network.epochs, batch=network.batch_size, input_bits=bits)
+
+
+def _networks(setup: Setup, dataset: Dataset, progress: Reporter) -> Networks:
+    network = setup.config.network
+    levels = level_set(network.weights, setup.levels_ohm)
+    recipe = _recipe(setup)
+    pair = []
+    for name, weights in (("levels", levels.weights), ("float", None)):
+        one, reused = trained(dataset, network.layers, weights, recipe, setup.config.seed, progress, name)
+        if reused:
+            progress.say(f"The {name} network is reused: nothing that it depends on has changed.")
+        pair.append((one, reused))
+    (level_network, level_reused), (float_network, float_reused) = pair
+    return Networks(
+        levels=levels,
+        float_network=float_network,
+        level_network=level_network,
+        recipe=recipe,
+        reused=level_reused and float_reused,
+    )
+
+
+def _mapped(setup: Setup, networks: Networks) -> MappedNetwork:
+    array = setup.config.array
+    states = None
+    if setup.array.architecture is Architecture.RESISTIVE:
+        states = resistive_states(setup.levels_ohm, array.cell.r_low, array.cell.r_high)
+    return map_network(networks.level_network, networks.levels, array.rows, array.columns, states)
+
+
+def _results(
+    config: Path,
+    chip: Chip,
+    networks: Networks,
+    evaluation: Evaluation,
+    causes: Mapping[str, float],
+    certificate: Mapping[str, Any],
+) -> dict[str, Any]:
+    setup, mapped = chip.setup, chip.mapped
+    images = len(chip.dataset.test_labels)
+    inference = chip.cost(evaluation)
+    written = synapse.write_cost(setup.card)
+    network_write = cost.write_cost(mapped, written.energy, written.time)
+    accuracy = {
+        "float": networks.float_network.accuracy(chip.dataset.test_images, chip.dataset.test_labels),
+        "levels": causes["levels"],
+        "circuit": evaluation.accuracy,
+        "images": images,
+        "causes": [
+            {"key": key, "name": name, "accuracy": causes[key], "meaning": meaning}
+            for key, (name, meaning) in CAUSES.items()
+        ],
+    }
+    energy = {"total": inference.total, **inference.parts}
+    return {
+        "config": setup.config.model_dump(mode="json"),
+        "config_file": config.name,
+        "seed": chip.seed,
+        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "versions": {
+            "hallspice": version("hallspice"),
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("numpy", "scipy", "torch", "PySpice")},
+            "ngspice": certificate["simulator"] or "not found",
+        },
+        "device": {
+            "card": setup.card.name,
+            "description": setup.card.description,
+            "levels_ohm": setup.levels_ohm.tolist(),
+            "levels_normalised": synapse.normalised(setup.levels_ohm).tolist(),
+            "levels_model_ohm": synapse.model_levels(setup.card).tolist(),
+            "levels_paper_ohm": synapse.paper_levels(setup.card).tolist(),
+            "ladder_a": synapse.ladder_currents(setup.card).tolist(),
+            "write_energy_j": synapse.ladder_energy(setup.card),
+            "write_energy_paper_j": PAPER_WRITE_ENERGY,
+            "reset_note": _reset_note(setup),
+        },
+        "array": _array(setup, mapped),
+        "network": {
+            "dataset": setup.config.network.dataset,
+            "layers": list(mapped.network.sizes),
+            "recipe": dataclasses.asdict(networks.recipe),
+            "reused": networks.reused,
+            "weight_levels": networks.levels.weights.tolist(),
+            "training_note": _training_note(networks, images),
+            "history": {
+                "levels": networks.level_network.history,
+                "float": networks.float_network.history,
+            },
+        },
+        "accuracy": accuracy,
+        "energy_per_inference_j": energy,
+        "energy_by_layer_j": list(inference.layers),
+        "energy_notes": _energy_notes(setup, inference),
+        "latency_s": inference.latency,
+        "write": {
+            "cells": mapped.cells,
+            "energy_j": network_write.energy,
+            "time_s": network_write.time_serial,
+            "time_tiles_parallel_s": network_write.time_tiles_parallel,
+            "note": _write_note(network_write.time_tiles_parallel),
+        },
+        "certificate": dict(certificate),
+        "findings": _findings(accuracy, inference),
+        "warnings": [*setup.warnings, *_warnings(accuracy, certificate)],
+        "provenance": {
+            f"Device card {setup.card.name}": list(provenance_entries(setup.card)),
+            f"Periphery card {setup.periphery.name}": list(provenance_entries(setup.periphery)),
+        },
+        "provenance_note": "Every number of the device and of the periphery, with its source. Assumed numbers are "
+        "plausible and replaceable: write your own card and name it in the configuration. Values that the "
+        "configuration replaces are listed under Configuration.",
+    }
+
+
+def _array(setup: Setup, mapped: MappedNetwork) -> dict[str, Any]:
+    layers = []
+    for number, layer in enumerate(mapped.network.layers):
+        places = mapped.layer_tiles(number)
+        cells = sum(mapped.tiles[place].states.size for place in places)
+        outputs, inputs = layer.shape
+        layers.append(
+            {
+                "name": f"layer {number + 1}",
+                "weights": f"{inputs} x {outputs}",
+                "tiles": len(places),
+                "cells": cells,
+            }
+        )
+    weights = sum(layer.weights.size for layer in mapped.network.layers)
+    layers.append({"name": "all", "weights": f"{weights}", "tiles": len(mapped.tiles), "cells": mapped.cells})
+    differential = setup.config.network.weights == "differential"
+    scheme = (
+        "Each weight is the difference of two cells in neighbouring columns."
+        if differential
+        else "Each weight is one cell; two columns of each tile hold the lowest and the highest level, and their mean "
+        "is subtracted before conversion."
+    )
+    return {
+        "architecture": setup.config.array.architecture,
+        "rows": setup.config.array.rows,
+        "columns": setup.config.array.columns,
+        "layers": layers,
+        "note": f"{scheme} Layers are cut into the fewest tiles, shared out evenly; tiles are as large as needed.",
+        "parameters": {
+            **{name: getattr(setup.array, name) for name in setup.array.__slots__},
+            "v_full": setup.v_full,
+            "t_read": setup.t_read,
+            "dac_bits": setup.config.array.converters.dac_bits,
+            "adc_bits": setup.config.array.converters.adc_bits,
+            "calibration": setup.config.array.calibration,
+        },
+    }
+
+
+def _reset_note(setup: Setup) -> str:
+    if setup.card.choices.reset == "field":
+        return "five pulses after a reset by a saturating field, whose energy is not counted."
+    return "the reset pulse comes on top of that and is counted when the network is written."
+
+
+def _training_note(networks: Networks, images: int) -> str:
+    recipe = networks.recipe
+    reused = (
+        " Both networks were reused from an earlier run with the same settings." if networks.reused else ""
+    )
+    return (
+        f"Both networks were trained for {recipe.epochs} epochs with the recipe '{recipe.name}' on inputs of "
+        f"{recipe.input_bits} bits. The last epoch counts; nothing was chosen by the {images} test images.{reused}"
+    )
+
+
+def _energy_notes(setup: Setup, inference: cost.InferenceCost) -> list[str]:
+    notes = [
+        "Mean over the test images: power of each element from the solved network times the read time, and the "
+        "converters, amplifier supplies and arithmetic from the periphery card. The parts sum to the total.",
+    ]
+    if inference.amplifiers:
+        share = 100 * inference.amplifiers / inference.total
+        supplies = figures.engineering(inference.amplifiers, "J")
+        notes.append(
+            f"Of 'sense', {supplies} ({share:.3g} % of the total) are the supplies of the cells' amplifiers."
+        )
+    efficiency = setup.periphery.driver.efficiency.value
+    notes.append(
+        f"Row drivers deliver with an efficiency of {efficiency:g} (assumed): "
+        f"a linear driver would take {setup.periphery.driver.v_supply.value / setup.v_full / efficiency:.2g} times the "
+        "row energy from its supply at full input."
+    )
+    return notes
+
+
+def _write_note(parallel: float) -> str:
+    return (
+        "Every cell takes the whole ladder up to its level, without verification, select devices or wires. With all "
+        f"tiles at once and one cell after another in each, it takes {figures.engineering(parallel, 's')}."
+    )
+
+
+def _findings(accuracy: Mapping[str, Any], inference: cost.InferenceCost) -> list[str]:
+    """What the numbers say, in sentences."""
+    points = {row["key"]: 100 * row["accuracy"] for row in accuracy["causes"]}
+    ideal, circuit = points["levels"], points["circuit"]
+    losses = {
+        "the converters": ideal - points["converters"],
+        "the array (wires, drivers, amplifiers)": ideal - points["array"],
+    }
+    cause, loss = max(losses.items(), key=lambda item: item[1])
+    sentences = [
+        f"The circuit costs {ideal - circuit:.2f} points of accuracy against ideal levels, and quantised levels "
+        f"{100 * accuracy['float'] - ideal:.2f} points against float weights "
+        f"(one standard error of an accuracy is {_standard_error(circuit / 100, accuracy['images']):.2f} points).",
+        f"Taken alone, the larger loss comes from {cause}: {loss:.2f} points. Without column calibration the accuracy "
+        f"is {points['untrimmed']:.2f} %.",
+    ]
+    parts = inference.parts
+    cells, total = parts["cells"] + inference.amplifiers, inference.total
+    sentences.append(
+        f"{100 * cells / total:.1f} % of the energy of an inference is spent in the array's cells: "
+        f"{100 * parts['cells'] / total:.1f} % in their channels and {100 * inference.amplifiers / total:.1f} % in "
+        f"their amplifiers. Converters and arithmetic together take "
+        f"{100 * (parts['dac'] + parts['adc'] + parts['digital']) / total:.2g} %."
+    )
+    return sentences
+
+
+def _standard_error(share: float, count: int) -> float:
+    return 100 * float(np.sqrt(share * (1 - share) / count))
+
+
+def _warnings(accuracy: Mapping[str, Any], certificate: Mapping[str, Any]) -> list[str]:
+    found = []
+    if accuracy["levels"] - accuracy["circuit"] > 0.01:
+        lost = 100 * (accuracy["levels"] - accuracy["circuit"])
+        found.append(f"the circuit costs {lost:.1f} points of accuracy; the table of causes says where.")
+    if not certificate["tiles"]:
+        found.append(f"no tile was checked in ngspice: {certificate['reason']}.")
+    elif not certificate["passed"]:
+        found.append(
+            f"ngspice and the nodal solver differ by {certificate['max_relative_difference']:.1e}, more than the limit."
+        )
+    found.append(
+        "wires, drivers, amplifiers and converters are assumed, not measured: see the provenance tables."
+    )
+    return found
+
+
+def _figures(
+    results: Mapping[str, Any], chip: Chip, networks: Networks, evaluation: Evaluation, drop: Floats
+) -> dict[str, str]:
+    device = results["device"]
+    curves = {
+        "device levels": networks.level_network.history["test_accuracy"],
+        "float weights": networks.float_network.history["test_accuracy"],
+    }
+    return {
+        "levels": figures.levels(
+            np.array(device["levels_ohm"]),
+            np.array(device["levels_model_ohm"]),
+            np.array(device["levels_paper_ohm"]),
+            np.array(device["ladder_a"]),
+        ),
+        "training": figures.training_curve(curves),
+        "confusion": figures.confusion(evaluation.confusion, _class_names(chip.dataset.name)),
+        "energy": figures.energy(chip.cost(evaluation).parts),
+        "ir_drop": figures.ir_drop(drop, chip.setup.v_full),
+    }
+
+
+def _class_names(dataset: str) -> list[str]:
+    if dataset == "fashion-mnist":
+        return [
+            "T-shirt",
+            "trouser",
+            "pullover",
+            "dress",
+            "coat",
+            "sandal",
+            "shirt",
+            "sneaker",
+            "bag",
+            "boot",
+        ]
+    return [str(digit) for digit in range(10)]
+
+
+def _write(
+    folder: Path,
+    results: dict[str, Any],
+    networks: Networks,
+    evaluation: Evaluation,
+    drop: Floats,
+    drawn: Mapping[str, str],
+) -> None:
+    device = results["device"]
+    history = results["network"]["history"]
+    energy_parts = [
+        (name, value) for name, value in results["energy_per_inference_j"].items() if name != "total"
+    ]
+    tables = {
+        "levels.csv": csv_text(
+            ["level", "levels_ohm", "weight"],
+            list(zip(range(99), device["levels_ohm"], device["levels_normalised"], strict=False)),
+        ),
+        "training.csv": _training_csv(history),
+        "confusion.csv": csv_text(
+            [f"predicted_{c}" for c in range(len(evaluation.confusion))], evaluation.confusion.tolist()
+        ),
+        "energy.csv": csv_text(["part", "energy_per_inference_j"], energy_parts),
+        "ir_drop.csv": csv_text([f"v_column_{c}_v" for c in range(drop.shape[1])], drop.tolist()),
+        "certificate.csv": csv_text(
+            ["tile", "cells", "vectors", "relative_difference"],
+            [list(row.values()) for row in results["certificate"]["checked"]],
+        ),
+    }
+    for name, text in tables.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / "figures").mkdir()
+    for name, svg in drawn.items():
+        (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
+    networks.level_network.save(folder / "network.npz")
+    (folder / "report.html").write_text(report_html(results, drawn), encoding="utf-8")
+    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    results["files"] = [*files, RESULTS]
+    (folder / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _training_csv(history: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+    named = {f"{network}_{name}": series for network, one in history.items() for name, series in one.items()}
+    rows = [[epoch, *values] for epoch, values in enumerate(zip(*named.values(), strict=True), start=1)]
+    return csv_text(["epoch", *named], rows)
+
+
+def _say(progress: Reporter, results: Mapping[str, Any], out: Path) -> None:
+    accuracy, energy = results["accuracy"], results["energy_per_inference_j"]
+    table = Table(
+        title=f"{results['network']['dataset']} on {results['array']['architecture']}", title_justify="left"
+    )
+    table.add_column("")
+    table.add_column("result", justify="right")
+    table.add_column("share", justify="right")
+    table.add_row("accuracy, float weights", percent(accuracy["float"]), "")
+    table.add_row("accuracy, device levels", percent(accuracy["levels"]), "")
+    table.add_row("accuracy, through the circuit", percent(accuracy["circuit"]), "", end_section=True)
+    for name, value in energy.items():
+        if name != "total":
+            table.add_row(
+                f"energy, {name}", figures.engineering(value, "J"), f"{100 * value / energy['total']:.2g} %"
+            )
+    table.add_row(
+        "energy per inference", figures.engineering(energy["total"], "J"), "100 %", end_section=True
+    )
+    table.add_row("latency", figures.engineering(results["latency_s"], "s"), "")
+    table.add_row("writing the network once", figures.engineering(results["write"]["energy_j"], "J"), "")
+    certificate = results["certificate"]
+    if certificate["tiles"]:
+        difference = f"{certificate['max_relative_difference']:.1e}"
+        table.add_row(
+            f"{certificate['simulator']} against solver, {certificate['tiles']} tiles", difference, ""
+        )
+    progress.say(table)
+    for sentence in results["findings"]:
+        progress.say(sentence)
+    for warning in results["warnings"]:
+        progress.say(f"Warning: {warning}")
+    progress.say(f"Report: {out / 'report.html'}")
