@@ -1,0 +1,230 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from circuits.arrays import Architecture, ArrayConfig, crossbar
+from circuits.nodal import factor
+from circuits.periphery import load_periphery
+from nn_mapping.cost import PARTS, PartCosts, inference_cost, part_costs, write_cost
+from nn_mapping.data import Dataset
+from nn_mapping.evaluate import Readout, ablation, evaluate, sample_reads
+from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
+from nn_mapping.mapping import MappedNetwork, map_network
+from nn_mapping.network import Layer, TrainedNetwork
+from nn_mapping.solve import TileResponse, ideal_transfers, solve_tiles
+
+CONFIG = ArrayConfig(architecture=Architecture.ACTIVE_PARALLEL, r_row=0.05, r_col=0.05)
+READOUT = Readout(v_full=0.5)
+COSTS = PartCosts(
+    t_read=1e-5,
+    amplifier_power=1.8e-4,
+    driver_efficiency=0.8,
+    dac_energy=2e-12,
+    adc_energy=4e-13,
+    adc_time=1e-8,
+    adc_outputs=4,
+    add=1e-13,
+    multiply_float=3.7e-12,
+    add_float=0.9e-12,
+)
+
+
+def images(count: int, seed: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return (random.integers(0, 256, (count, 5, 4)) * random.integers(0, 2, (count, 5, 4))).astype(np.uint8)
+
+
+def mapped_network(scheme: str = "reference") -> MappedNetwork:
+    """20-9-3 with random weights on tiles of 8 x 8."""
+    random = np.random.default_rng(4)
+    levels = level_set(scheme, PAPER_LEVELS_OHM)
+    layers = []
+    for inputs, outputs in ((20, 9), (9, 3)):
+        index = random.integers(0, len(levels.weights), (outputs, inputs)).astype(np.uint8)
+        weights = levels.weights.astype(np.float32)[index]
+        gain = random.uniform(0.2, 0.6, outputs).astype(np.float32)
+        layers.append(
+            Layer(
+                weights=weights,
+                gain=gain,
+                offset=random.normal(0, 0.5, outputs).astype(np.float32),
+                level_index=index,
+            )
+        )
+    network = TrainedNetwork(layers=tuple(layers), levels=levels.weights)
+    outputs = network.forward(network.inputs(images(300, 1)))
+    centred = replace(layers[1], offset=layers[1].offset - outputs.mean(axis=0))  # so that all classes occur
+    network = replace(network, layers=(layers[0], centred))
+    return map_network(network, levels, 8, 8)
+
+
+def labelled(mapped: MappedNetwork) -> Dataset:
+    """Images with the classes that the digital network gives them: its accuracy is 1."""
+    train, test = images(300, 1), images(400, 2)
+    network = mapped.network
+    return Dataset(
+        name="random",
+        train_images=train,
+        train_labels=network.predict(train).astype(np.uint8),
+        test_images=test,
+        test_labels=network.predict(test).astype(np.uint8),
+    )
+
+
+@pytest.fixture(scope="module")
+def mapped() -> MappedNetwork:
+    return mapped_network()
+
+
+@pytest.fixture(scope="module")
+def data(mapped: MappedNetwork) -> Dataset:
+    return labelled(mapped)
+
+
+@pytest.fixture(scope="module")
+def responses(mapped: MappedNetwork) -> tuple[TileResponse, ...]:
+    return solve_tiles(mapped, CONFIG)
+
+
+def test_fine_converters_and_ideal_arrays_agree_with_the_digital_network(
+    mapped: MappedNetwork, data: Dataset
+) -> None:
+    fine = replace(READOUT, dac_bits=16, adc_bits=16, quantile=1.0)
+    result = evaluate(mapped, ideal_transfers(mapped, CONFIG), CONFIG, fine, data)
+    assert result.accuracy >= 0.995  # 16 bits flip only near ties, and the last code is clipped
+    assert result.confusion.sum() == 400
+    assert np.trace(result.confusion) == round(400 * result.accuracy)
+
+
+def test_a_trim_repairs_what_wires_do(mapped: MappedNetwork, data: Dataset) -> None:
+    """2 Ohm wires take up to a third of the voltage, most of it the same for all cells of a column."""
+    config = replace(CONFIG, r_row=2.0)
+    causes = ablation(
+        mapped, [response.transfer for response in solve_tiles(mapped, config)], config, READOUT, data
+    )
+    assert list(causes) == ["levels", "converters", "array", "circuit", "untrimmed"]
+    assert causes["levels"] == 1
+    assert causes["array"] >= 0.99
+    assert causes["circuit"] >= 0.9
+    assert causes["untrimmed"] < causes["circuit"] - 0.1
+
+
+def test_moments_are_those_of_the_row_voltages(
+    mapped: MappedNetwork, data: Dataset, responses: tuple[TileResponse, ...]
+) -> None:
+    result = evaluate(mapped, [response.transfer for response in responses], CONFIG, READOUT, data)
+    voltages = 0.5 * np.round(data.test_images.reshape(400, -1) / np.float32(255) * 63) / 63
+    np.testing.assert_allclose(result.input_moments[0], voltages.T @ voltages / 400, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(result.input_means[0], voltages.mean(axis=0), rtol=1e-6, atol=1e-9)
+    assert result.scales.inputs[0] == 1
+
+
+def test_tiles_balance_their_power(responses: tuple[TileResponse, ...]) -> None:
+    assert max(response.imbalance for response in responses) < 1e-10
+
+
+def test_processes_give_the_same_tiles(mapped: MappedNetwork, responses: tuple[TileResponse, ...]) -> None:
+    calls: list[tuple[int, int]] = []
+    parallel = solve_tiles(mapped, CONFIG, 2, lambda done, total, _: calls.append((done, total)))
+    for ours, theirs in zip(responses, parallel, strict=True):
+        np.testing.assert_array_equal(ours.transfer, theirs.transfer)
+    assert calls == [(number + 1, len(mapped.tiles)) for number in range(len(mapped.tiles))]
+
+
+def test_energy_is_the_mean_of_solving_image_by_image(
+    mapped: MappedNetwork, data: Dataset, responses: tuple[TileResponse, ...]
+) -> None:
+    """Sources and groups of every tile, solved for every first-layer input, against the second moments."""
+    result = evaluate(mapped, [response.transfer for response in responses], CONFIG, READOUT, data)
+    cost = inference_cost(mapped, responses, result, CONFIG, COSTS)
+    voltages = 0.5 * np.round(data.test_images.reshape(400, -1) / np.float32(255) * 63) / 63
+    source = cells = 0.0
+    for place in mapped.layer_tiles(0):
+        tile = mapped.tiles[place]
+        solution = factor(crossbar(tile.states, CONFIG)).solve(voltages[:, tile.rows])
+        source += float(solution.source_power.mean())
+        cells += float(solution.power["cell"].mean())
+    layer = cost.layers[0]
+    assert layer["cells"] == pytest.approx(1e-5 * cells, rel=1e-6)
+    amplifiers = 1e-5 * 1.8e-4 * sum(mapped.tiles[place].states.size for place in mapped.layer_tiles(0))
+    analogue = total_of(layer, "cells", "wires", "drivers", "sense")
+    assert analogue == pytest.approx(1e-5 * source / 0.8 + amplifiers, rel=1e-6)
+
+
+def total_of(layer: dict[str, float], *parts: str) -> float:
+    return sum(layer[part] for part in parts)
+
+
+def test_counts_and_sums_of_the_cost(
+    mapped: MappedNetwork, data: Dataset, responses: tuple[TileResponse, ...]
+) -> None:
+    result = evaluate(mapped, [response.transfer for response in responses], CONFIG, READOUT, data)
+    cost = inference_cost(mapped, responses, result, CONFIG, COSTS)
+    # 20 rows on 3 tiles and 9 outputs on 2 (at most 6 each, 2 references); 9 rows on 2 tiles, 3 outputs on 1
+    assert (cost.dac_conversions, cost.adc_conversions) == (2 * 20 + 9, 3 * 9 + 2 * 3)
+    assert (cost.additions, cost.scalings) == (2 * 9 + 9 + 1 * 3 + 3, 12)
+    assert cost.latency == pytest.approx(2e-5 + 4e-8 + 3e-8, rel=1e-12)
+    assert tuple(cost.parts) == PARTS
+    assert cost.total == pytest.approx(sum(cost.parts.values()), rel=1e-12)
+    assert cost.total == pytest.approx(sum(sum(layer.values()) for layer in cost.layers), rel=1e-12)
+    assert cost.parts["adc"] == pytest.approx(33 * 4e-13, rel=1e-12)
+    assert 0 < cost.amplifiers < cost.parts["sense"] * (1 + 1e-6)
+
+
+def test_a_resistive_array_has_no_amplifiers() -> None:
+    card = load_periphery()
+    assert part_costs(card, Architecture.RESISTIVE, 6, 6).amplifier_power == 0
+    assert part_costs(card, Architecture.ACTIVE_PARALLEL, 6, 6, t_read=1e-6).t_read == 1e-6
+
+
+def test_write_cost_counts_every_cell(mapped: MappedNetwork) -> None:
+    energy, time = np.arange(6) * 1e-5, np.array([0.0, 2e-4, 2e-4, 2e-4, 2e-4, 2e-4])
+    cost = write_cost(mapped, energy, time)
+    index = np.concatenate([tile.level_index.ravel() for tile in mapped.tiles])
+    assert cost.energy == pytest.approx(energy[index].sum(), rel=1e-12)
+    assert cost.time_serial == pytest.approx(2e-4 * np.count_nonzero(index), rel=1e-12)
+    assert cost.time_tiles_parallel == pytest.approx(
+        2e-4 * max(np.count_nonzero(tile.level_index) for tile in mapped.tiles), rel=1e-12
+    )
+
+
+def test_sampled_reads_cover_the_layers(
+    mapped: MappedNetwork, data: Dataset, responses: tuple[TileResponse, ...]
+) -> None:
+    transfers = [response.transfer for response in responses]
+    reads = sample_reads(mapped, transfers, CONFIG, READOUT, data, tiles=4, vectors=3, seed=8)
+    assert [mapped.tiles[place].layer for place, _ in reads] == [0, 1, 0, 1]
+    for place, voltages in reads:
+        assert voltages.shape == (3, len(mapped.tiles[place].states))
+        assert 0 <= voltages.min() < voltages.max() <= 0.5
+    again = sample_reads(mapped, transfers, CONFIG, READOUT, data, tiles=4, vectors=3, seed=8)
+    assert all(
+        ours[0] == theirs[0] and (ours[1] == theirs[1]).all()
+        for ours, theirs in zip(reads, again, strict=True)
+    )
+    everything = sample_reads(mapped, transfers, CONFIG, READOUT, data, tiles=100, vectors=1)
+    assert sorted(place for place, _ in everything) == list(range(len(mapped.tiles)))
+
+
+def test_pairs_work_as_well() -> None:
+    mapped = mapped_network("differential")
+    data = labelled(mapped)
+    transfers = [response.transfer for response in solve_tiles(mapped, CONFIG)]
+    assert evaluate(mapped, transfers, CONFIG, READOUT, data).accuracy > 0.9
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [({"v_full": 0.0}, "v_full"), ({"adc_bits": 0}, "adc_bits = 0"), ({"quantile": 0.2}, "quantile")],
+)
+def test_wrong_readouts(changes: dict[str, float], what: str) -> None:
+    with pytest.raises(ValueError, match=what):
+        Readout(**{"v_full": 0.5, **changes})  # type: ignore[arg-type]
+
+
+def test_wrong_costs() -> None:
+    with pytest.raises(ValueError, match="add = -1"):
+        replace(COSTS, add=-1.0)
+    with pytest.raises(ValueError, match="driver_efficiency = 0"):
+        replace(COSTS, driver_efficiency=0.0)
