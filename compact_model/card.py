@@ -232,7 +232,7 @@ class Switching(_Model):
     tau0: Annotated[Entry, Spec("s", "attempt time", above=0.0)]
     t_wall: Annotated[Entry, Spec("s", "wall transit time at twice the threshold", above=0.0)]
     wall_width: Annotated[Entry, Spec("1", "rounding of the transit term at threshold", above=0.0)]
-    delta: Annotated[Entry, Spec("1", "barrier over kT at 300 K and zero current", above=0.0, high=2000.0)]
+    delta: Annotated[Entry, Spec("1", "barrier over kT at 300 K and zero current", above=0.0, high=600.0)]
     t_curie: Annotated[Entry, Spec("K", "temperature at which Set B's thresholds vanish", above=300.0)]
     ambient_coefficient: Annotated[Entry, Spec("1/K", "fall of Set A's thresholds with ambient", low=0.0)]
     t_pulse_fit: Annotated[Entry, Spec("s", "pulse length of the fit", above=0.0)]

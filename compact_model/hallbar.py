@@ -108,6 +108,45 @@ class HallBar:
             total[part] = np.einsum("n,dnk->dk", widths, rate)
         return total
 
+    def trained(
+        self, state: HallBarState, current: Floats, t_pulse: FloatsLike
+    ) -> tuple[HallBarState, Floats]:
+        """State and fractions after a train of flat pulses without applied field, the channel cooling in between.
+
+        Parameters
+        ----------
+        state
+            Devices before the train.
+        current
+            Shape (pulses,) for currents that all devices see, (pulses, devices) for one each [A].
+        t_pulse
+            Length of each pulse, or one for all [s].
+
+        Returns
+        -------
+        state, fraction
+            After the last pulse; shape (pulses, devices).
+        """
+        lengths = np.broadcast_to(np.asarray(t_pulse, dtype=float), current.shape[:1])
+        if not np.all(lengths > 0.0):
+            raise ValueError(f"t_pulse = {lengths.min():g} s is out of range, allowed: above 0 s")
+        moment = polarity.acting_moment(state.polarity, self.gate)
+        shared = current.ndim == 1 and bool(np.all(moment == moment[0]))
+        if self.law.electrothermal:
+            fraction = np.empty((len(current), len(moment)))
+            for pulse, length in enumerate(lengths):
+                state = self.cooled(self.pulsed(state, current[pulse], float(length)))
+                fraction[pulse] = self.fraction(state)
+            return state, fraction
+        scale = self.area * float(self.law.critical_density(self.heat.ambient))
+        factor = self.torque.factor(0.0, moment) / scale
+        if shared:
+            train = grains.shared_train(self.bank, state.s, current * factor[0], lengths, self.law.delta)
+        else:
+            each = np.broadcast_to(current.T, (len(moment), len(current))).T
+            train = grains.individual_train(self.bank, state.s, each * factor, lengths, self.law.delta)
+        return replace(state, s=train.s, rise=np.zeros_like(state.rise)), train.fraction
+
     def waited(self, state: HallBarState, duration: float) -> HallBarState:
         """State after a time without current: the channel cools, and grains relax at the bare barrier."""
         if duration == 0.0:

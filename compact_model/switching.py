@@ -11,6 +11,7 @@ from compact_model.card import DeviceCard, SwitchingModel
 from compact_model.constants import REFERENCE_TEMPERATURE
 from compact_model.numeric import Floats, FloatsLike
 
+_HALVINGS = 60  # of the current interval, to rounding
 _SMALLEST_FACTOR = 1e-9  # of the critical density: a channel at its Curie point switches at any current
 
 
@@ -259,11 +260,13 @@ def programming_current(
         density = u / per_density
         return stack.current(card, density, t_oxide)
     low = np.zeros_like(u)
-    high = np.full_like(u, float(stack.current(card, 20.0 * law.j63 / factor, t_oxide)))
-    for _ in range(80):
+    per_current = float(stack.current_density(card, 1.0, t_oxide)) * factor
+    high = np.full_like(u, 20.0 * law.j63 / per_current)
+    network = thermal.thermal_network(card, t_oxide)
+    for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
-        drive = stack.current_density(card, middle, t_oxide) * factor
-        reached = law.reduced_drive(drive, length, law_temperature(card, middle, length, t_oxide)) >= u
+        temperature = network.temperature(network.rise_after(middle, length))
+        reached = law.reduced_drive(middle * per_current, length, temperature) >= u
         low, high = np.where(reached, low, middle), np.where(reached, middle, high)
     return 0.5 * (low + high)
 

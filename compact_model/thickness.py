@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -53,9 +54,13 @@ def evaluate(anchors: tuple[Anchor, ...], t_oxide: FloatsLike) -> Floats:
     if np.any(asked < t[0] * (1 - 1e-12)) or np.any(asked > t[-1] * (1 + 1e-12)) or np.any(np.isnan(asked)):
         worst = float(asked.ravel()[np.argmax(np.abs(asked.ravel() - t.mean()))])
         raise ValueError(f"t_oxide = {worst:g} m is outside the anchors, allowed: {t[0]:g}..{t[-1]:g} m")
-    law = PchipInterpolator(t, [anchor.value for anchor in anchors])
-    result: Floats = np.asarray(law(np.clip(asked, t[0], t[-1])), dtype=float)
+    result: Floats = np.asarray(_interpolator(anchors)(np.clip(asked, t[0], t[-1])), dtype=float)
     return result
+
+
+@lru_cache(maxsize=256)
+def _interpolator(anchors: tuple[Anchor, ...]) -> PchipInterpolator:
+    return PchipInterpolator([anchor.t_oxide for anchor in anchors], [anchor.value for anchor in anchors])
 
 
 def with_anchor_file(card: DeviceCard, path: str | Path) -> DeviceCard:

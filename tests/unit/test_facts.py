@@ -1,0 +1,51 @@
+"""The scoreboard of published facts."""
+
+from __future__ import annotations
+
+import pytest
+
+from compact_model.card import load_card
+from compact_model.facts import FACTS, FactResult, Standing, Status, scoreboard
+
+
+@pytest.fixture(scope="module")
+def results() -> list[FactResult]:
+    return scoreboard(load_card())
+
+
+def test_all_52_facts_are_there(results: list[FactResult]) -> None:
+    assert [fact.number for fact in FACTS] == list(range(1, 53))
+    assert {result.fact.number for result in results} == set(range(1, 53))
+
+
+def test_the_shipped_card_meets_every_fact_that_a_device_can_meet(results: list[FactResult]) -> None:
+    failing = [(r.fact.number, r.switching, r.value) for r in results if r.status is Status.FAILS]
+    assert failing == []
+    assert [r.fact.number for r in results if r.status is Status.NETWORK] == [47, 48, 49, 50]
+
+
+def test_both_parameter_sets_are_judged_where_they_enter(results: list[FactResult]) -> None:
+    for number in (19, 24, 26, 28, 33, 40, 44, 45):
+        assert {r.switching for r in results if r.fact.number == number} == {"A", "B"}
+
+
+def test_fit_constraints_say_so() -> None:
+    assert {fact.number for fact in FACTS if fact.standing is Standing.FIT} == {11, 24, 26, 40, 44}
+    assert "fit constraint" in FACTS[23].note
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "number"),
+    [
+        ("switching.set_a.j63", 2.6e11, 24),
+        ("switching.set_a.delta_r", 0.32, 40),
+        ("synapse.t_pulse", 100e-6, 44),
+        ("geometry.w_channel", 4e-6, 1),
+        ("control.k_s", 1.3e-3, 16),
+        ("transport.rho_oxide", 1e-6, 52),
+        ("switching.delta", 30.0, 43),
+    ],
+)
+def test_a_wrong_card_fails_the_fact_it_breaks(path: str, value: float, number: int) -> None:
+    broken = scoreboard(load_card().with_value(path, value))
+    assert Status.FAILS in {r.status for r in broken if r.fact.number == number}
