@@ -154,12 +154,20 @@ def scale_pixels(images: Bytes, bits: int | None) -> Floats32:
     >>> scale_pixels(np.array([[0, 90, 255]], dtype=np.uint8), bits=1).tolist()
     [[0.0, 0.0, 1.0]]
     """
-    flat = images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
-    return flat if bits is None else quantise_unit(flat, bits)
+    codes, steps = pixel_codes(images, bits)
+    return codes.astype(np.float32) / np.float32(steps)
 
 
-def quantise_unit(values: Floats32, bits: int) -> Floats32:
-    """Round values to ``2**bits`` equal steps from 0 to 1; what lies outside is clipped (a DAC)."""
-    steps = 2**bits - 1
-    quantised: Floats32 = (np.round(np.clip(values, 0, 1) * steps) / steps).astype(np.float32, copy=False)
-    return quantised
+def pixel_codes(images: Bytes, bits: int | None) -> tuple[Bytes, int]:
+    """Whole numbers (count, pixels) that stand for inputs in 0..1, and the one that stands for 1.
+
+    Examples
+    --------
+    >>> pixel_codes(np.array([[0, 90, 255]], dtype=np.uint8), bits=2)
+    (array([[0, 1, 3]], dtype=uint8), 3)
+    """
+    flat = images.reshape(len(images), -1)
+    if bits is None:
+        return flat, 255
+    table = np.round(np.arange(256) * ((2**bits - 1) / 255)).astype(np.uint8)
+    return table[flat], 2**bits - 1

@@ -20,7 +20,7 @@ import torch.nn.functional as F  # noqa: N812 (the name everyone uses)
 from torch import Tensor
 
 from nn_mapping.levels import nearest_level
-from nn_mapping.network import Layer, TrainedNetwork, scale_pixels
+from nn_mapping.network import Layer, TrainedNetwork, pixel_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _LARGEST_TABLE = 1 << 14
 _STEPS_TO_LIVE = 200
+_TEST_BATCH = 500
 _BATCH_NORM_EPSILON = 1e-5
 _BATCH_NORM_MOMENTUM = 0.1
 
@@ -306,9 +307,11 @@ def _train(
     generator = torch.Generator().manual_seed(seed)
     parameters = _Parameters(sizes, None if levels is None else Quantiser(levels), recipe)
     parameters.initialise(recipe, generator)
-    images = torch.from_numpy(scale_pixels(dataset.train_images, recipe.input_bits))
+    codes, steps = pixel_codes(dataset.train_images, recipe.input_bits)
+    images = torch.from_numpy(codes.copy())
     labels = torch.from_numpy(dataset.train_labels.astype(np.int64))
-    test_images = torch.from_numpy(scale_pixels(dataset.test_images, recipe.input_bits))
+    test_codes, _ = pixel_codes(dataset.test_images, recipe.input_bits)
+    test_images = torch.from_numpy(test_codes.copy())
     test_labels = torch.from_numpy(dataset.test_labels.astype(np.int64))
     width = dataset.train_images.shape[2]
 
@@ -324,7 +327,7 @@ def _train(
                 done = (epoch * len(batches) + number) / (recipe.epochs * len(batches))
                 optimiser.param_groups[0]["lr"] = recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2
             chosen = order[start:stop]
-            x, target = images[chosen], labels[chosen]
+            x, target = images.index_select(0, chosen).float().div_(steps), labels[chosen]
             if recipe.flip:
                 x = _mirror_half(x, width, generator)
             outputs = parameters.outputs(x, recipe, generator)
@@ -336,9 +339,11 @@ def _train(
                 loss_sum += loss * len(chosen)
                 right += (outputs.argmax(dim=1) == target).sum()
         with torch.no_grad():
-            test = (
-                (parameters.outputs(test_images, recipe, None).argmax(dim=1) == test_labels).double().mean()
-            )
+            classes = [
+                parameters.outputs(part.float().div_(steps), recipe, None).argmax(dim=1)
+                for part in torch.split(test_images, _TEST_BATCH)
+            ]
+            test = (torch.cat(classes) == test_labels).double().mean()
         history["train_loss"].append(float(loss_sum) / len(images))
         history["train_accuracy"].append(int(right) / len(images))
         history["test_accuracy"].append(float(test))
