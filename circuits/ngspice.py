@@ -215,7 +215,7 @@ def expected_seconds(network: Network, batch: int, klu: bool) -> float:
     linear = 3e-5 * network.n_nodes * (1 + 0.05 * batch)
     if klu:
         return float(linear + 0.05 * batch * np.sum((parts / 8400) ** 1.5))
-    return float(linear + (1.6 + 0.15 * batch) * np.sum((parts / 8400) ** 2.5))
+    return float(linear + (2.2 + 0.2 * batch) * np.sum((parts / 8400) ** 2.5))
 
 
 def _guard(network: Network, batch: int, klu: bool, limit_s: float) -> None:

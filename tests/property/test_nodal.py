@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuits.arrays import Architecture, ArrayConfig, crossbar
+from circuits.network import GROUND, Kind, Network
 from circuits.nodal import factor, nodal_matrix
 
 SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 6))
@@ -19,6 +20,14 @@ def make(architecture: Architecture, shape: tuple[int, int], seed: int, **change
     return network, random.uniform(-1, 1, (3, shape[0]))
 
 
+def source_currents(network: Network, inputs: np.ndarray) -> np.ndarray:
+    values = np.zeros((len(network.kind), len(inputs)))
+    np.add.at(
+        values, network.drive_source, network.drive_coefficient[:, None] * inputs.T[network.drive_input]
+    )
+    return values
+
+
 @pytest.mark.parametrize("architecture", Architecture)
 @given(shape=SHAPES, row=WIRES, column=WIRES, driver=WIRES, seed=st.integers(0, 99))
 @settings(max_examples=25, deadline=None)
@@ -27,14 +36,22 @@ def test_energy_is_conserved_and_currents_sum_to_zero(
 ) -> None:
     network, inputs = make(architecture, shape, seed, r_row=row, r_col=column, r_driver=driver)
     solution = factor(network).solve(inputs)
-    total = sum(solution.power.values())
-    # Node voltages near 1 V carry 1e-16 V; 1000 S of wire make that 1e-13 A beside 20 uA of cell current.
-    np.testing.assert_allclose(total, solution.source_power, rtol=1e-8)
-    leaving = nodal_matrix(network) @ solution.node_voltages.T
-    leaving[network.plus[network.kind == 2]] = 0.0
-    assert np.abs(leaving).max() < 1e-12
+    total = np.sum(list(solution.power.values()), axis=0)
+    # A node voltage V is only known to 1e-16 V, which is a current of 1e-16 g V in a wire of conductance g.
+    matrix = nodal_matrix(network)
+    rounding = 1e-14 * (abs(matrix) @ np.abs(solution.node_voltages.T)).max(axis=0)
+    largest = np.abs(solution.node_voltages).max(axis=1)
+    np.testing.assert_allclose(total, solution.source_power, atol=float((rounding * largest).max()))
+    leaving = np.concatenate(
+        [matrix @ solution.node_voltages.T, np.zeros((1, len(inputs)))]
+    )  # ground is last
+    currents = source_currents(network, inputs)[network.kind == Kind.CURRENT]
+    np.add.at(leaving, network.plus[network.kind == Kind.CURRENT], currents)
+    np.add.at(leaving, network.minus[network.kind == Kind.CURRENT], -currents)
+    leaving[[GROUND, *network.plus[network.kind == Kind.VOLTAGE]]] = 0.0
+    assert (np.abs(leaving) <= rounding).all()
     for name in ("cell", "wire", "driver"):
-        assert (solution.power[name] >= -1e-15).all()
+        assert (solution.power[name] >= -rounding * largest).all()
 
 
 @pytest.mark.parametrize("architecture", Architecture)
@@ -46,7 +63,9 @@ def test_transfer_and_power_forms_say_what_solve_says(
     network, inputs = make(architecture, shape, seed, r_row=row)
     factored = factor(network)
     solution = factored.solve(inputs)
-    np.testing.assert_allclose(inputs @ factored.transfer().T, solution.outputs, rtol=1e-9, atol=1e-18)
+    by_transfer = inputs @ factored.transfer().T
+    # Common-mode voltages of kilovolts (0.5 A along six cells) lie beside outputs of 0.1 V: 1e-7 at worst.
+    np.testing.assert_allclose(by_transfer, solution.outputs, atol=1e-7 * np.abs(solution.outputs).max())
     forms = factored.power_forms()
     for name, power in solution.power.items():
         by_form = np.einsum("bi,ij,bj->b", inputs, forms[name], inputs)
@@ -66,18 +85,21 @@ def test_resistive_arrays_are_reciprocal(shape: tuple[int, int], seed: int) -> N
     np.testing.assert_allclose(backward[::-1, ::-1].T, forward, rtol=1e-11)
 
 
-@pytest.mark.parametrize("architecture", Architecture)
+PARALLEL = [Architecture.RESISTIVE, Architecture.ACTIVE_PARALLEL, Architecture.PASSIVE_PARALLEL]
+
+
+@pytest.mark.parametrize("architecture", PARALLEL)
 def test_permuted_inputs_of_equal_rows_permute_outputs(architecture: Architecture) -> None:
     network, inputs = make(architecture, (4, 3), 5, r_col=0.0)
     states_reversed = np.random.default_rng(5).uniform(0.33, 0.57, (4, 3))[::-1]
     states_reversed = states_reversed * (1e5 if architecture is Architecture.RESISTIVE else 1)
     mirrored = crossbar(states_reversed, ArrayConfig(architecture=architecture, r_col=0.0))
     np.testing.assert_allclose(
-        factor(mirrored).solve(inputs[:, ::-1]).outputs, factor(network).solve(inputs).outputs, rtol=1e-10
+        factor(mirrored).solve(inputs[:, ::-1]).outputs, factor(network).solve(inputs).outputs, rtol=1e-9
     )
 
 
-@pytest.mark.parametrize("architecture", Architecture)
+@pytest.mark.parametrize("architecture", PARALLEL)
 def test_the_channel_probe_shows_the_voltage_drop_along_a_row(architecture: Architecture) -> None:
     network, _ = make(architecture, (2, 6), 1, r_row=5.0, r_col=0.0)
     across = network.probed("channel", factor(network).solve(np.ones((1, 2))).node_voltages)

@@ -3,9 +3,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuits.arrays import Architecture, ArrayConfig, crossbar, hall_cells, ideal_transfer
+from circuits.arrays import (
+    Architecture,
+    ArrayConfig,
+    Isolation,
+    Mismatch,
+    Returns,
+    crossbar,
+    draw_mismatch,
+    ideal_transfer,
+    no_mismatch,
+    slots,
+)
 from circuits.network import GROUND, NetworkBuilder
 from circuits.nodal import factor
+from circuits.parts import hall_cells, transconductors
 
 RESISTIVE = Architecture.RESISTIVE
 PARALLEL = Architecture.ACTIVE_PARALLEL
@@ -43,23 +55,25 @@ def test_resistive_2x1_against_its_nodal_equations() -> None:
     np.testing.assert_allclose(factor(crossbar([[ra], [rb]], circuit)).transfer(), expected, rtol=1e-13)
 
 
-def hall_port_equations(r_xy: float, circuit: ArrayConfig) -> np.ndarray:
-    hall = r_xy - circuit.r_off
-    return np.array(
-        [
-            [circuit.r_channel, circuit.r_off - hall],
-            [circuit.r_off + hall, 2 * circuit.r_arm],
-        ]
-    )
+def whole_transfer(states: np.ndarray, circuit: ArrayConfig, mismatch: Mismatch | None = None) -> np.ndarray:
+    networks = [crossbar(states, circuit, mismatch, slot=k) for k in range(slots(circuit, len(states)))]
+    return np.sum([factor(network).transfer() for network in networks], axis=0)
+
+
+def hall_port_equations(r_xy: float, r_off: float, r_channel: float, r_y: float) -> np.ndarray:
+    hall = r_xy - r_off
+    return np.array([[r_channel, r_off - hall], [r_off + hall, r_y]])
 
 
 @pytest.mark.parametrize("r_xy", [0.33, 0.57, 40.0])
 @pytest.mark.parametrize("r_off", [0.0, 0.4666, -30.0])
-def test_hall_cell_obeys_its_port_equations(r_xy: float, r_off: float) -> None:
+@pytest.mark.parametrize("spread", [0.0, 0.05])
+def test_hall_cell_obeys_its_port_equations(r_xy: float, r_off: float, spread: float) -> None:
     circuit = config(PARALLEL, r_off=r_off)
+    mismatch = draw_mismatch((1, 1), np.random.default_rng(0), relative=spread, r_off=spread)
     build = NetworkBuilder()
     plus, minus = build.nodes("p", 1, 1), build.nodes("n", 1, 1)
-    arms = hall_cells(build, plus, minus, np.array([[r_xy]]), circuit)
+    arms = hall_cells(build, (plus, minus), np.array([[r_xy]]), circuit, mismatch)
     currents = build.inputs("i", 2)
     build.current_sources("Ix", currents[0], minus, plus, 1.0, title="into the channel, p to n")
     build.current_sources("Iy", currents[1], arms[1], arms[0], 1.0, title="into the arms, p to n")
@@ -67,7 +81,17 @@ def test_hall_cell_obeys_its_port_equations(r_xy: float, r_off: float) -> None:
     build.outputs("vx", plus, minus, 1.0)
     build.outputs("vy", arms[0], arms[1], 1.0)
     impedance = factor(build.network()).transfer()
-    np.testing.assert_allclose(impedance, hall_port_equations(r_xy, circuit), rtol=1e-10, atol=1e-10)
+    r_y = circuit.r_arm * (2 + mismatch.arm_plus + mismatch.arm_minus)[0, 0]
+    expected = hall_port_equations(r_xy, r_off + mismatch.r_off[0, 0], circuit.r_channel, r_y)
+    np.testing.assert_allclose(impedance, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_mismatch_moves_the_common_voltage_of_the_arms() -> None:
+    circuit = config(PARALLEL, r_row=0.0, r_driver=0.0, r_off=0.0, cmrr_db=20.0)
+    lopsided = no_mismatch((1, 1))
+    lopsided.channel[:] = 0.1  # the positive half has 275 ohm, so the centre is at -0.1 v/2
+    transfer = factor(crossbar([[1e-9]], circuit, lopsided)).transfer()
+    assert transfer == pytest.approx(-0.05 * circuit.gm * 0.1, rel=1e-6)
 
 
 def test_parallel_1x1_reads_the_hall_voltage() -> None:
@@ -98,8 +122,6 @@ def test_common_mode_of_a_lopsided_row_leaks_through_finite_rejection() -> None:
     circuit = config(PARALLEL, cmrr_db=40.0)
     build = NetworkBuilder()
     plus, minus, column = build.nodes("p", 1, 1), build.nodes("n", 1, 1), build.nodes("b", 1, 1)
-    from circuits.arrays import transconductors
-
     transconductors(build, (plus, minus), column, circuit)
     build.voltage_sources("V", build.inputs("v", 2), np.array([plus[0, 0], minus[0, 0]]), 1.0, title="arms")
     build.resistors("Rs", column, GROUND, 1.0, "sense", title="sense")
@@ -108,16 +130,74 @@ def test_common_mode_of_a_lopsided_row_leaks_through_finite_rejection() -> None:
     np.testing.assert_allclose(transfer, circuit.gm * np.array([[1.005, -0.995]]), rtol=1e-13)
 
 
+@pytest.mark.parametrize("returns", Returns)
+def test_series_1x1_reads_the_hall_voltage(returns: Returns) -> None:
+    circuit = config(Architecture.SERIES_HALL, returns=returns, r_row=1.0, r_col=2.0)
+    loaded = circuit.r_load / (circuit.r_load + 2 * circuit.r_arm + 2 * 2.0)
+    assert factor(crossbar([[0.57]], circuit)).transfer() == pytest.approx(0.57 * loaded, rel=1e-8)
+
+
+def test_series_1x2_floating_by_superposition_of_its_ports() -> None:
+    """With floating rows and a single row, no current leaves the row but through the two loads."""
+    circuit = config(Architecture.SERIES_HALL, returns=Returns.FLOATING, isolation=Isolation.IDEAL)
+    np.testing.assert_allclose(whole_transfer(np.array([[0.4, 0.5]]), circuit), [[0.4], [0.5]], rtol=1e-9)
+
+
+def test_series_rows_joined_by_their_arms_leak_half_of_the_drive_into_the_other_row() -> None:
+    """Two cells in a column: the second row is a way to ground, in parallel with half of the first channel."""
+    circuit = config(Architecture.SERIES_HALL, r_row=0.0, r_col=0.0, r_driver=0.0, r_off=0.0, r_load=1e15)
+    transfer = whole_transfer(np.full((2, 1), 1e-9), circuit)
+    half, arm = circuit.r_channel / 2, circuit.r_arm
+    leak = half / (half + 2 * arm + half)  # the rest of the second row hangs open at its source
+    # without a current in the load the sum of the two Hall voltages is the drop over both inner arms
+    np.testing.assert_allclose(np.abs(transfer), leak * 2 * arm * np.ones((1, 2)), rtol=1e-6)
+
+
+def test_active_series_1x1_1x2_2x1() -> None:
+    circuit = config(Architecture.ACTIVE_SERIES, cmrr_db=np.inf, r_row=3.0, r_col=4.0)
+    for states in (np.array([[0.4]]), np.array([[0.4, 0.5]]), np.array([[0.4], [0.5]])):
+        np.testing.assert_allclose(whole_transfer(states, circuit), circuit.gm * states.T, rtol=1e-9)
+
+
+def test_active_series_rejects_common_mode_but_not_perfectly() -> None:
+    circuit = config(Architecture.ACTIVE_SERIES, cmrr_db=60.0, r_row=0.0)
+    states = np.array([[0.4, 0.5]])
+    common = np.array([[250.0], [-250.0]])  # the centre of each channel half of a balanced row
+    expected = circuit.gm * (states.T + 1e-3 * common)
+    np.testing.assert_allclose(whole_transfer(states, circuit), expected, rtol=1e-5)
+
+
+def test_passive_parallel_1x1_and_2x1_give_the_mean_of_the_rows() -> None:
+    circuit = config(
+        Architecture.PASSIVE_PARALLEL, r_row=0.0, r_driver=0.0, r_col=0.0, r_load=1e12, r_off=0.0
+    )
+    for states in (np.array([[0.4]]), np.array([[0.4], [0.5]])):
+        expected = states.T / (len(states) * 500)
+        np.testing.assert_allclose(whole_transfer(states, circuit), expected, rtol=1e-5)  # back action: 1e-6
+
+
+def test_row_multiplexed_1x1_and_2x1_lose_what_the_switches_take() -> None:
+    circuit = config(Architecture.ROW_MULTIPLEXED, r_row=0.0, r_col=0.0, r_driver=0.0, r_load=1e5)
+    source = 2 * circuit.r_arm + 2 * circuit.r_switch_on
+    share = circuit.r_load / (circuit.r_load + source)
+    assert slots(circuit, 2) == 2
+    for states in (np.array([[0.4]]), np.array([[0.4], [0.5]])):
+        np.testing.assert_allclose(whole_transfer(states, circuit), share * states.T, rtol=1e-5)
+
+
 @pytest.mark.parametrize("architecture", Architecture)
 def test_output_tends_to_the_ideal_transfer(architecture: Architecture) -> None:
     states = np.random.default_rng(3).uniform(0.3, 0.6, (4, 3))
     states *= 1e5 if architecture is RESISTIVE else 1.0
-    circuit = config(architecture, r_row=0.0, r_col=0.0, r_driver=0.0, r_sense=1e-3, cmrr_db=np.inf)
+    nothing = {"r_row": 0.0, "r_col": 0.0, "r_driver": 0.0, "cmrr_db": np.inf, "r_off": 0.0}
+    circuit = config(
+        architecture, **nothing, r_sense=1e-3, r_load=1e12, r_switch_off=1e15, isolation=Isolation.IDEAL
+    )
     ideal = ideal_transfer(states, circuit)
     assert ideal.shape == (3, 4)
     assert (ideal > 0).all()
-    # 1 mOhm of sense resistance in 7.5 kOhm, or the weak back action of the arms: below 1e-6
-    np.testing.assert_allclose(factor(crossbar(states, circuit)).transfer(), ideal, rtol=1e-6)
+    # 1 mOhm of sense resistance in 7.5 kOhm, and the weak back action of the arms: below 1e-5
+    np.testing.assert_allclose(whole_transfer(states, circuit), ideal, rtol=1e-5)
 
 
 @pytest.mark.parametrize("architecture", Architecture)
@@ -150,3 +230,16 @@ def test_wrong_states_are_named(architecture: Architecture, states: Any, message
 def test_wrong_parameters_are_named(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"{name} = {value}"):
         config(PARALLEL, **{name: value})
+
+
+def test_slots_and_mismatch_that_do_not_fit_are_named() -> None:
+    with pytest.raises(ValueError, match="slot = 1, allowed: 0 <= value < 1"):
+        crossbar([[0.4]], config(PARALLEL), slot=1)
+    with pytest.raises(ValueError, match=r"mismatch has shape \(2, 1\)"):
+        crossbar([[0.4]], config(PARALLEL), no_mismatch((2, 1)))
+    with pytest.raises(ValueError, match=r"relative = 0\.5"):
+        draw_mismatch((1, 1), np.random.default_rng(0), relative=0.5)
+    active = no_mismatch((1, 1))
+    active.r_off[:] = 600.0
+    with pytest.raises(ValueError, match="R_off of a cell reaches 600"):
+        crossbar([[0.4]], config(PARALLEL), active)

@@ -25,8 +25,8 @@ def test_hall_cells_are_four_resistors_and_two_controlled_sources() -> None:
     elements = [line.split()[0] for line in deck.splitlines() if line.startswith(("R", "G", "V"))]
     assert elements == [
         *("Vinp0", "Rdrvp0", "Rwp0_0", "Vinn0", "Rdrvn0", "Rwn0_0"),
-        *("Rxp0_0", "Rxn0_0", "Rhp0_0", "Rhn0_0", "Gx0_0", "Gh0_0", "Gm0_0", "Gcp0_0", "Gcn0_0"),
-        *("Rb0_0", "Rsns0"),
+        *("Rxp0_0", "Rxn0_0", "Rhp0_0", "Rhn0_0", "Gx0_0", "Gh0_0", "Rb0_0", "Rsns0"),
+        *("Gm0_0", "Gcp0_0", "Gcn0_0"),
     ]
     assert "Vinn0 sn0 0 -0.25" in deck
 
