@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 
 from circuits.network import GROUND, Floats, Network
 from circuits.nodal import coupled_parts
-from circuits.spice import saved_nodes, sweep_deck
+from circuits.spice import HOLD, batch_deck, saved_nodes
 
 logger = logging.getLogger(__name__)
 
@@ -192,13 +192,13 @@ def simulate(
     shared = _shared()
     use_klu = find_simulator().klu if klu is None else klu
     _guard(network, len(batch), use_klu, limit_s)
-    deck = sweep_deck(network, batch, options=("klu",) if use_klu else ())
-    vectors = shared.run(deck, saved_nodes(network))
+    deck = batch_deck(network, batch, options=("klu",) if use_klu else ())
+    vectors = shared.run(deck, saved_nodes(network), np.arange(len(batch)) + HOLD / 2, HOLD / 2)
     names = (*network.node_names, "0")
     vectors["0"] = np.zeros(len(batch))
-    plus = np.stack([vectors[names[k]][: len(batch)] for k in network.output_plus.tolist()], axis=1)
+    plus = np.stack([vectors[names[k]] for k in network.output_plus.tolist()], axis=1)
     if (network.output_minus != GROUND).any():
-        plus -= np.stack([vectors[names[k]][: len(batch)] for k in network.output_minus.tolist()], axis=1)
+        plus -= np.stack([vectors[names[k]] for k in network.output_minus.tolist()], axis=1)
     outputs: Floats = plus * network.output_scale
     if not np.isfinite(outputs).all():
         raise SpiceError("ngspice returned values that are not numbers", deck=deck)
@@ -287,8 +287,11 @@ class _Shared:
             self._engine.exec_command(command)
         return self._log()
 
-    def run(self, deck: str, nodes: Sequence[str]) -> dict[str, Floats]:
-        """Run a deck with one analysis; the wanted node voltages, as vectors."""
+    def run(self, deck: str, nodes: Sequence[str], at: Floats, within: float) -> dict[str, Floats]:
+        """Run a deck with one transient; the wanted node voltages at the time points nearest to `at`.
+
+        A SpiceError when one of these is farther away than `within` [s].
+        """
         with self._loaded(deck):
             self._do(deck, self._engine.run)
             plot = self._engine.plot(None, self._engine.last_plot)
@@ -296,7 +299,11 @@ class _Shared:
             if missing:
                 what = f"ngspice gave no voltage of node {missing[0]}"
                 raise SpiceError(what, deck=deck, log=self._log())
-            return {name: np.array(plot[name]._data, dtype=float) for name in nodes}
+            time = np.array(plot["time"]._data, dtype=float)
+            nearest = np.abs(time[:, None] - at).argmin(axis=0)
+            if np.abs(time[nearest] - at).max() > within:
+                raise SpiceError("ngspice left out an input vector", deck=deck, log=self._log())
+            return {name: np.array(plot[name]._data, dtype=float)[nearest] for name in nodes}
 
     @contextmanager
     def _loaded(self, deck: str) -> Iterator[None]:

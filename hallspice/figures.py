@@ -92,8 +92,8 @@ def confusion(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> str:
     errors = matrix.astype(float)
     np.fill_diagonal(errors, np.nan)
     largest = max(1.0, float(np.nanmax(errors))) if matrix.size > 1 else 1.0
-    image = axes.imshow(errors, cmap="Oranges", vmin=0, vmax=largest)
-    image.cmap.set_bad("#e8f1f8")
+    colours = mpl.colormaps["Oranges"].with_extremes(bad="#e8f1f8")
+    image = axes.imshow(errors, cmap=colours, vmin=0, vmax=largest)
     for (true, predicted), count in np.ndenumerate(matrix):
         if count:
             dark = true != predicted and count > 0.6 * largest

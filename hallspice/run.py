@@ -43,6 +43,9 @@ Floats = npt.NDArray[np.float64]
 PAPER_WRITE_ENERGY = 87.5e-6
 """Energy of the complete synaptic operation, J (arXiv:2601.16222, section 4)."""
 
+WEAK_READ = 0.95
+"""A cell that sees less than this share of its read voltage is worth a warning."""
+
 CAUSES = {
     "levels": ("levels", "digital network on the device's levels: what quantised weights alone give"),
     "converters": ("levels, DAC and ADC", "ideal arrays, inputs and outputs converted"),
@@ -79,7 +82,7 @@ def run(
         drop = chip.ir_drop()
         progress(3, 3, "evaluating: done")
         certificate = chip.certificate(folder / "netlists", progress)
-        results = _results(config, chip, networks, evaluation, causes, certificate)
+        results = _results(config, chip, networks, evaluation, causes, certificate, drop)
         drawn = _figures(results, chip, networks, evaluation, drop)
         _write(folder, results, networks, evaluation, drop, drawn)
     _say(progress, results, out)
@@ -267,6 +270,7 @@ def _results(
     evaluation: Evaluation,
     causes: Mapping[str, float],
     certificate: Mapping[str, Any],
+    drop: Floats,
 ) -> dict[str, Any]:
     setup, mapped = chip.setup, chip.mapped
     images = len(chip.dataset.test_labels)
@@ -334,7 +338,7 @@ def _results(
         },
         "certificate": dict(certificate),
         "findings": _findings(accuracy, inference),
-        "warnings": [*setup.warnings, *_warnings(accuracy, certificate)],
+        "warnings": [*setup.warnings, *_warnings(accuracy, certificate, float(drop.min()) / setup.v_full)],
         "provenance": {
             f"Device card {setup.card.name}": list(provenance_entries(setup.card)),
             f"Periphery card {setup.periphery.name}": list(provenance_entries(setup.periphery)),
@@ -460,8 +464,14 @@ def _standard_error(share: float, count: int) -> float:
     return 100 * float(np.sqrt(share * (1 - share) / count))
 
 
-def _warnings(accuracy: Mapping[str, Any], certificate: Mapping[str, Any]) -> list[str]:
+def _warnings(accuracy: Mapping[str, Any], certificate: Mapping[str, Any], weakest: float) -> list[str]:
+    """What weakens the result; `weakest` is the share of its voltage that the worst cell sees, all inputs full."""
     found = []
+    if weakest < WEAK_READ:
+        found.append(
+            f"IR drop: with all inputs full the worst cell of the largest tile sees {100 * weakest:.0f} % of the read "
+            "voltage; column calibration takes out what is the same for all inputs."
+        )
     if accuracy["levels"] - accuracy["circuit"] > 0.01:
         lost = 100 * (accuracy["levels"] - accuracy["circuit"])
         found.append(f"the circuit costs {lost:.1f} points of accuracy; the table of causes says where.")

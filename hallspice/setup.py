@@ -31,7 +31,6 @@ Card = TypeVar("Card")
 
 IMAGE_PIXELS = 784
 CLASSES = 10
-WEAK_READ = 0.9  # a row whose last cell sees less than this share of its voltage is worth a warning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,17 +230,5 @@ def _warnings(config: Config, card: DeviceCard, array: ArrayConfig) -> Iterator[
             "resistive cells: a Hall bar's channel does not change with its state; these cells are an assumed "
             f"two-terminal read-out of it ({config.array.cell.r_low:g} to {config.array.cell.r_high:g} ohm)."
         )
-        cell = config.array.cell.r_low
-    else:
-        cell = array.r_channel
-    # A row is a ladder of its cells; to first order the far cell loses sum_k k r / R on each rail.
-    columns, rails = config.array.columns, 1 if array.architecture is Architecture.RESISTIVE else 2
-    loss = rails * (array.r_row * columns * (columns + 1) / 2 + array.r_driver * columns) / cell
-    if loss > 1 - WEAK_READ:
-        yield (
-            f"IR drop: the far end of a full row of {columns} cells loses about {100 * min(loss, 1):.0f} % of the "
-            "read voltage; column calibration takes out what is the same for all inputs."
-        )
-    choices = card.choices
-    if choices.reset == "field":
+    if card.choices.reset == "field":
         yield "the reset before writing is a saturating field H_z; its energy is outside the device and not counted."

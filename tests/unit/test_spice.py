@@ -3,7 +3,7 @@ import pytest
 
 from circuits.arrays import ArrayConfig, crossbar
 from circuits.network import GROUND, NetworkBuilder
-from circuits.spice import netlist, sweep_deck
+from circuits.spice import batch_deck, netlist
 
 PARALLEL = ArrayConfig(architecture="active_parallel")
 RESISTIVE = ArrayConfig(architecture="resistive", r_row=1 / 3)
@@ -46,14 +46,14 @@ def test_capacitors_and_differential_outputs_are_written() -> None:
     assert "let e = (-v(n1)) * 1" in deck
 
 
-def test_a_sweep_steps_through_the_input_vectors() -> None:
+def test_a_batch_holds_one_input_vector_after_the_other() -> None:
     inputs = np.arange(20.0).reshape(10, 2)
-    deck = sweep_deck(crossbar([[1e4], [2e4]], RESISTIVE), inputs, options=("klu",))
-    assert ".dc Vindex 0 9 1" in deck
+    deck = batch_deck(crossbar([[1e4], [2e4]], RESISTIVE), inputs, options=("klu",))
+    assert ".tran 1 9.75 0 1" in deck
     assert ".options klu" in deck
     assert ".save v(o0)" in deck
     joined = deck.replace("\n+ ", " ")
-    assert "BVin1 s1 0 v = pwl(v(index), 0, 1, 1, 3, 2, 5," in joined
+    assert "Vin1 s1 0 pwl(0 1 0.75 1 1 3 1.75 3 2 5 2.75 5" in joined
 
 
 @pytest.mark.parametrize("inputs", [[0.1, 0.2], [np.inf]])

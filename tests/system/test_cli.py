@@ -1,0 +1,260 @@
+"""The command line as a user meets it."""
+
+import json
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from circuits.ngspice import find_simulator, run_batch
+from hallspice.cli import app
+from hallspice.tables import csv_text
+
+needs_ngspice = pytest.mark.skipif(find_simulator().library is None, reason="missing program: libngspice")
+needs_executable = pytest.mark.skipif(find_simulator().executable is None, reason="missing program: ngspice")
+
+SMALL = """\
+seed: 5
+array: {rows: 40, columns: 30}
+network: {layers: [784, 20, 10], epochs: 1}
+certificate: {tiles: 4, vectors: 2}
+"""
+
+
+def hallspice(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Result]]:
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "small.yaml").write_text(SMALL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HALLSPICE_CACHE", str(folder / "cache"))
+        yield folder, hallspice("run", folder / "small.yaml", "--out", folder / "out", "--quiet")
+
+
+def _results(folder: Path) -> dict[str, Any]:
+    results: dict[str, Any] = json.loads((folder / "results.json").read_text())
+    return results
+
+
+def test_a_run_ends_with_table_report_and_results(small_run: tuple[Path, Result]) -> None:
+    folder, result = small_run
+    assert result.exit_code == 0, result.output
+    for shown in ("accuracy, through the circuit", "energy per inference", "report.html"):
+        assert shown in result.output
+    results = _results(folder / "out")
+    listed = sorted(results["files"])
+    there = sorted(str(p.relative_to(folder / "out")) for p in (folder / "out").rglob("*") if p.is_file())
+    assert listed == there
+    assert results["seed"] == 5
+    assert results["versions"]["torch"]
+
+
+def test_accuracy_is_that_of_a_network_that_has_learnt(small_run: tuple[Path, Result]) -> None:
+    accuracy = _results(small_run[0] / "out")["accuracy"]
+    # One epoch of a 20-unit network on the device's levels; guessing gives 0.1.
+    assert 0.75 < accuracy["levels"] < 0.97
+    assert abs(accuracy["circuit"] - accuracy["levels"]) < 0.03
+    assert accuracy["images"] == 10_000
+
+
+def test_energy_parts_sum_to_the_total(small_run: tuple[Path, Result]) -> None:
+    results = _results(small_run[0] / "out")
+    parts = {k: v for k, v in results["energy_per_inference_j"].items() if k != "total"}
+    assert set(parts) == {"cells", "wires", "drivers", "sense", "dac", "adc", "digital"}
+    assert math.isclose(math.fsum(parts.values()), results["energy_per_inference_j"]["total"], rel_tol=1e-9)
+    assert min(parts.values()) > 0
+    assert 2e-5 < results["latency_s"] < 3e-5  # two layers of 10 us each, and conversions
+
+
+def test_device_numbers_are_those_of_the_paper(small_run: tuple[Path, Result]) -> None:
+    device = _results(small_run[0] / "out")["device"]
+    np.testing.assert_allclose(device["levels_model_ohm"], [0.33, 0.46, 0.49, 0.52, 0.54, 0.57], atol=6e-3)
+    assert 86e-6 < device["write_energy_j"] < 89.5e-6
+
+
+@needs_ngspice
+def test_the_certificate_compares_with_ngspice(small_run: tuple[Path, Result]) -> None:
+    certificate = _results(small_run[0] / "out")["certificate"]
+    assert certificate["tiles"] == 4
+    assert certificate["simulator"].startswith("ngspice")
+    assert 0 < certificate["max_relative_difference"] <= 1e-6
+    assert len(list((small_run[0] / "out" / "netlists").glob("*.cir"))) == 4
+
+
+def test_the_report_stands_alone(small_run: tuple[Path, Result]) -> None:
+    page = (small_run[0] / "out" / "report.html").read_text()
+    assert page.count("<svg") == 5
+    assert not re.findall(
+        r"""(?:src|href)=["'](?!#)[^"']*["']""", re.sub(r"<svg.*?</svg>", "", page, flags=re.S)
+    )
+    assert "<script" not in page
+    assert "assumed" in page
+
+
+def test_a_second_run_reuses_the_networks_and_says_so(small_run: tuple[Path, Result]) -> None:
+    folder, _ = small_run
+    again = hallspice("run", folder / "small.yaml", "--out", folder / "again", "--quiet")
+    assert again.output.count("is reused") == 2
+    first, second = _results(folder / "out"), _results(folder / "again")
+    assert second["network"]["reused"]
+    assert second["accuracy"] == first["accuracy"]
+    assert second["energy_per_inference_j"] == first["energy_per_inference_j"]
+
+
+@needs_ngspice
+@pytest.mark.parametrize("shape", [(3, 5), (16, 16)])
+@pytest.mark.parametrize("architecture", ["resistive", "active_parallel"])
+def test_engines_agree_on_the_users_own_array(
+    tmp_path: Path, shape: tuple[int, int], architecture: str
+) -> None:
+    random = np.random.default_rng(3)
+    low, high = (1e4, 1e5) if architecture == "resistive" else (0.34, 0.6)
+    (tmp_path / "array.yaml").write_text(f"array: {{architecture: {architecture}, wire: {{r_row: 1 ohm}}}}\n")
+    (tmp_path / "states.csv").write_text(
+        csv_text(["ohm"] * shape[1], random.uniform(low, high, shape).tolist())
+    )
+    (tmp_path / "inputs.csv").write_text(
+        csv_text(["v"] * shape[0], random.uniform(0, 0.5, (4, shape[0])).tolist())
+    )
+    outputs = []
+    for engine in ("nodal", "ngspice"):
+        out = tmp_path / f"{engine}.csv"
+        arguments = ["--states", tmp_path / "states.csv", "--inputs", tmp_path / "inputs.csv", "--out", out]
+        result = hallspice("read", tmp_path / "array.yaml", *arguments, "--engine", engine)
+        assert result.exit_code == 0, result.output
+        outputs.append(np.loadtxt(out, delimiter=",", skiprows=1))
+    assert outputs[0].shape == (4, shape[1])
+    np.testing.assert_allclose(outputs[0], outputs[1], rtol=0, atol=1e-9 * np.abs(outputs[0]).max())
+
+
+@needs_executable
+def test_a_written_netlist_runs_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "array.yaml").write_text("array: {rows: 5, columns: 4}\n")
+    result = hallspice("netlist", tmp_path / "array.yaml", "--out", tmp_path / "read.cir")
+    assert result.exit_code == 0, result.output
+    run = run_batch(tmp_path / "read.cir")
+    assert [f"i{column}" for column in range(4)] == sorted(run.values)
+    # Five full rows of 0.33..0.57 ohm at 1 mA through 1 mS.
+    assert all(5 * 0.33e-6 * 0.9 < current < 5 * 0.57e-6 for current in run.values.values())
+
+
+MISTAKES = """\
+array:
+  rows: many
+  wire: {r_row: 1 V}
+  read: {i_read: 2 A}
+  read: {}
+  colums: 3
+network: {layers: [784, 256, 12]}
+"""
+
+
+def test_different_mistakes_all_get_their_line_and_exit_code_2(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(MISTAKES)
+    result = hallspice("run", path, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    places = re.findall(r"wrong\.yaml:(\d+):\d+ (\S+):", result.stderr)
+    assert places == [
+        ("2", "array.rows"),
+        ("3", "array.wire.r_row"),
+        ("4", "array.read.i_read"),
+        ("5", "array.read"),
+        ("6", "array.colums"),
+        ("7", "network.layers"),
+    ]
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("states", "inputs", "message"),
+    [
+        ("1,2\n3,0\n", "1,1\n", r"states\.csv:2:2: a cell resistance: 0 ohm is out of range"),
+        ("1,2\n3,-4\n", "1,1\n", r"states\.csv:2:2: .* -4 ohm is out of range, allowed: 0 < value"),
+        ("1,2\n3,nan\n", "1,1\n", r"states\.csv:2:2: .*finite"),
+        ("1,2\n3\n", "1,1\n", r"states\.csv:2:1: 1 numbers"),
+        ("1,2\n3,4\n", "1,1,1\n", r"inputs\.csv: 3 inputs per vector, but .* has 2 rows"),
+        ("1,2\n3,4\n", "1,x\n", r"inputs\.csv:1:2: an input: .*'x'"),
+    ],
+)
+def test_wrong_tables_are_refused_and_nothing_is_written(
+    tmp_path: Path, states: str, inputs: str, message: str
+) -> None:
+    (tmp_path / "array.yaml").write_text("array: {architecture: resistive}\n")
+    (tmp_path / "states.csv").write_text(states)
+    (tmp_path / "inputs.csv").write_text(inputs)
+    arguments = ["--states", tmp_path / "states.csv", "--inputs", tmp_path / "inputs.csv"]
+    result = hallspice("read", tmp_path / "array.yaml", *arguments, "--out", tmp_path / "out.csv")
+    assert result.exit_code == 2
+    assert re.search(message, result.stderr), result.stderr
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_level_outside_the_window_of_the_device_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "array.yaml").write_text("seed: 1\n")
+    (tmp_path / "states.csv").write_text("0.33,0.9\n")
+    (tmp_path / "inputs.csv").write_text("0.5\n")
+    arguments = ["--states", tmp_path / "states.csv", "--inputs", tmp_path / "inputs.csv"]
+    result = hallspice("read", tmp_path / "array.yaml", *arguments, "--out", tmp_path / "out.csv")
+    assert result.exit_code == 2
+    assert "states.csv:1:2: a Hall resistance: 0.9 ohm is out of range" in result.stderr
+
+
+def test_a_missing_simulator_is_exit_code_3_with_a_way_out(tmp_path: Path) -> None:
+    (tmp_path / "array.yaml").write_text("array: {architecture: resistive}\n")
+    for name in ("states.csv", "inputs.csv"):
+        (tmp_path / name).write_text("1\n")
+    command = [sys.executable, "-c", "from hallspice.cli import main; main()", "read", "array.yaml"]
+    command += ["--states", "states.csv", "--inputs", "inputs.csv", "--out", "out.csv", "--engine", "ngspice"]
+    environment = {"NGSPICE_LIBRARY_PATH": str(tmp_path / "none.so"), "PATH": ""}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 3, run.stderr
+    assert "is no file" in run.stderr
+    assert "Try: install it" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "none.yaml", "--out", "out"], "none.yaml: no such file"),
+        (["run", "empty.yaml", "--out", "out"], "empty.yaml: is empty"),
+        (["run", "good.yaml", "--out", "good.yaml"], "good.yaml: cannot be written"),
+        (["run", "good.yaml", "--out", "out", "--data-dir", "nowhere"], "nowhere"),
+        (["init", "good.yaml"], "good.yaml: exists already"),
+    ],
+)
+def test_files_that_are_wrong_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.yaml").write_text("# nothing\n")
+    (tmp_path / "good.yaml").write_text("seed: 1\n")
+    result = hallspice(*arguments)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) < 25
+    assert (tmp_path / "good.yaml").read_text() == "seed: 1\n"
+    assert not list(tmp_path.rglob("results.json"))
+
+
+def test_starter_schema_version_and_doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert hallspice("init").exit_code == 0
+    assert "dac_bits" in (tmp_path / "hallspice.yaml").read_text()
+    schema = json.loads(hallspice("schema").output)
+    assert schema["additionalProperties"] is False
+    assert re.fullmatch(r"hallspice \d+\.\d+\.\d+", hallspice("--version").output.strip())
+    assert "MNIST" in hallspice("doctor").output
