@@ -4,6 +4,9 @@ Every layer reads ``row voltages = v_full * DAC(input / input scale)``. The colu
 by a gain and an offset per column, its reference (or the other half of a pair) is subtracted before conversion,
 and the ADC's codes of the tiles on different rows are added digitally. Gain, offset (batch normalisation) and ReLU
 are digital. All scales are calibrated on training images.
+
+Read noise, spread of the devices and mismatch are not in it. In balanced parallel rows all rows lose the same share
+of their voltage towards a column, so that without noise a gain per column undoes even wires that leave little signal.
 """
 
 from __future__ import annotations
