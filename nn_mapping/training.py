@@ -275,7 +275,7 @@ def train(
     recipe
         How to train: :data:`GOOD`, :data:`PAPER` or your own.
     seed
-        The same seed, thread count and version of torch give the same network.
+        The same seed and version of torch give the same network.
     progress
         Called after each epoch with epochs done, epochs in all, and a line of text.
 
@@ -366,7 +366,6 @@ def _train(
             "data": dataset.name,
             "train_images": len(images),
             "torch": torch.__version__,
-            "threads": torch.get_num_threads(),
         },
     )
 
@@ -403,17 +402,24 @@ def _check_alive(history: dict[str, list[float]], dataset: Dataset, parameters: 
 
 @contextmanager
 def _deterministic() -> Iterator[None]:
-    """Deterministic algorithms and no denormal numbers (dead units make them, and they are slow)."""
+    """Deterministic algorithms, one thread, and no denormal numbers (dead units make them, and they are slow).
+
+    With one thread a seed gives the same network on every number of cores; matrices of a batch are so small that
+    a second thread costs more than it brings, and many times more where another process uses the core.
+    """
+    threads = torch.get_num_threads()
     algorithms = torch.are_deterministic_algorithms_enabled()
     options: Any = torch.utils.deterministic
     filled = options.fill_uninitialized_memory  # costs a sixth of the time, for memory that nothing reads
     flushed = float(torch.tensor(1e-310, dtype=torch.float64) * 1) == 0
+    torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     options.fill_uninitialized_memory = False
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
+        torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(algorithms)
         options.fill_uninitialized_memory = filled
         torch.set_flush_denormal(flushed)
