@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from compact_model.card import Entry, EntryList, Spec
-from compact_model.document import load_model
+from compact_model.document import load_overlaid
 
 SHIPPED = "periphery_default"
 """Name of the card in the package."""
@@ -145,6 +145,7 @@ class PeripheryCard(_Model):
 
     name: str
     description: str
+    based_on: Literal["periphery_default"] | None = None
     wire: Wire
     cell: Cell
     driver: Driver
@@ -172,4 +173,4 @@ def load_periphery(path: str | Path | None = None) -> PeripheryCard:
     0.001
     """
     with resources.as_file(resources.files("circuits") / "cards" / f"{SHIPPED}.yaml") as shipped:
-        return load_model(shipped if path is None else path, PeripheryCard)
+        return load_overlaid(path, shipped, PeripheryCard)

@@ -39,3 +39,13 @@ def test_mistakes_in_a_card_are_all_named_with_their_lines(tmp_path: Path) -> No
     assert keys[0].startswith("cell.r_arm")
     assert keys[1].startswith("amplifier.gm")
     assert keys[2].startswith("adc")
+
+
+def test_a_card_based_on_the_shipped_one_states_only_differences(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    entry = "{value: 0.2, unit: mA, provenance: assumed, source: mine}"
+    path.write_text(f"name: mine\nbased_on: periphery_default\nread:\n  i_read: {entry}\n")
+    card = load_periphery(path)
+    assert card.name == "mine"
+    assert card.read.i_read.value == 2e-4
+    assert card.read.t_read.value == load_periphery().read.t_read.value

@@ -107,13 +107,6 @@ def test_mistakes_of_a_named_card_are_reported_with_the_card_file(tmp_path: Path
         _setup(tmp_path, "array: {periphery: my.yaml}\n")
 
 
-def test_a_wire_that_costs_much_voltage_is_warned_about(tmp_path: Path) -> None:
-    quiet = _setup(tmp_path, "array: {rows: 8, columns: 8}\n").warnings
-    loud = _setup(tmp_path, "array: {wire: {r_row: 1 ohm}}\n").warnings
-    assert not any("IR drop" in warning for warning in quiet)
-    assert any("IR drop" in warning for warning in loud)
-
-
 def test_every_number_of_the_cards_has_a_source(tmp_path: Path) -> None:
     setup = _setup(tmp_path, "seed: 1\n")
     entries = [*provenance_entries(setup.card), *provenance_entries(setup.periphery)]
