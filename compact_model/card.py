@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
-from compact_model.document import Document, read_document, validate
+from compact_model.document import load_overlaid
 from compact_model.quantity import Quantity, parse_quantity
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Anchor(_Model):
     """One point of a law against the oxide thickness."""
 
     t_oxide: Annotated[float, Quantity("m", "oxide thickness", low=0.0, high=1e-7)]
-    value: float
+    value: float = Field(ge=0.0, allow_inf_nan=False, description="in the unit of the law")
     provenance: Provenance
     source: str = Field(min_length=1)
 
@@ -209,6 +209,13 @@ class Thickness(_Model):
         t = [anchor.t_oxide for anchor in anchors]
         if any(b <= a for a, b in itertools.pairwise(t)):
             raise ValueError("anchors must have increasing t_oxide")
+        return anchors
+
+    @field_validator("rho", "xi_gain")
+    @classmethod
+    def _above_zero(cls, anchors: tuple[Anchor, ...]) -> tuple[Anchor, ...]:
+        if any(anchor.value == 0.0 for anchor in anchors):
+            raise ValueError("anchors must have values above 0")
         return anchors
 
 
@@ -332,6 +339,21 @@ class DeviceCard(_Model):
     synapse: Synapse
     reality: Reality
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        low, high = self.switching.theta_low.value, self.switching.theta_high.value
+        if low >= high:
+            raise ValueError(f"theta_low = {low:g} is not below theta_high = {high:g}")
+        t_oxide = self.geometry.t_oxide.value
+        for name in type(self.thickness).model_fields:
+            anchors: tuple[Anchor, ...] = getattr(self.thickness, name)
+            first, last = anchors[0].t_oxide, anchors[-1].t_oxide
+            if not first <= t_oxide <= last * (1.0 + 1e-12):
+                raise ValueError(
+                    f"t_oxide = {t_oxide:g} m is outside the anchors of {name}, allowed: {first:g}..{last:g} m"
+                )
+        return self
+
     def with_value(self, path: str, value: float) -> DeviceCard:
         """A copy with one number replaced (SI), its provenance turned into `assumed`.
 
@@ -384,16 +406,4 @@ def load_card(path: str | Path | None = None) -> DeviceCard:
     5e-06
     """
     with resources.as_file(resources.files("compact_model") / "cards" / f"{SHIPPED}.yaml") as shipped:
-        document = read_document(shipped if path is None else path)
-        if isinstance(document.data, dict) and document.data.get("based_on") == SHIPPED:
-            merged = _overlaid(read_document(shipped).data, document.data)
-            document = Document(
-                document.name, merged, document.key_places, document.value_places, document.mistakes
-            )
-    return validate(document, DeviceCard)
-
-
-def _overlaid(base: Any, top: Any) -> Any:
-    if not (isinstance(base, dict) and isinstance(top, dict)):
-        return top
-    return {**base, **{key: _overlaid(base[key], item) if key in base else item for key, item in top.items()}}
+        return load_overlaid(path, shipped, DeviceCard)
