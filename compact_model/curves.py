@@ -203,6 +203,27 @@ def critical_thickness(card: DeviceCard, level: float = 0.01) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FractionCurve:
+    """Switched fraction against current density, without field."""
+
+    density: Floats  # (n,) [A/m^2]
+    law: Floats  # (n,) closed law
+    rates: Floats  # (n,) rate law
+
+
+def fraction_curve(card: DeviceCard, density: Floats, t_oxide: float | None = None) -> FractionCurve:
+    """Fraction that one write pulse from the reset state switches, by both laws."""
+    device = hallbar.hall_bar(card, t_oxide)
+    currents = stack.current(card, density, t_oxide)
+    after = device.pulsed(device.prepared(len(currents)), currents, card.synapse.t_pulse.value)
+    return FractionCurve(
+        density=density,
+        law=switching.switched_fraction(card, currents, t_oxide=t_oxide),
+        rates=device.fraction(after),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LadderTrace:
     """Repeated potentiation and depression."""
 

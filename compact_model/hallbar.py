@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -91,7 +92,7 @@ class HallBar:
         else:
             s = grains.relaxed(
                 state.s,
-                self.bank.target(drive)[:, None],
+                self.bank.target(drive / self.law.critical_density(self.heat.ambient))[:, None],
                 self._integrated_rate(drive, each, t_pulse, state.rise),
             )
         return replace(state, s=s, rise=rise)
@@ -146,6 +147,55 @@ class HallBar:
             each = np.broadcast_to(current.T, (len(moment), len(current))).T
             train = grains.individual_train(self.bank, state.s, each * factor, lengths, self.law.delta)
         return replace(state, s=train.s, rise=np.zeros_like(state.rise)), train.fraction
+
+    def followed(
+        self, state: HallBarState, times: Floats, currents: Floats, h_x: float = 0.0, *, parts: int = 64
+    ) -> HallBarState:
+        """State after a piecewise linear current, the same for all devices.
+
+        Flat pieces are pulses. Ramps are integrated in `parts` intervals, in each of which the temperature advances
+        exactly at the mean power.
+
+        Parameters
+        ----------
+        state
+            Devices before.
+        times, currents
+            Corners of the waveform, shape (n,), times increasing [s], [A].
+        h_x
+            Applied field [A/m].
+        parts
+            Intervals of a ramp.
+        """
+        if len(times) != len(currents) or not np.all(np.diff(times) > 0.0):
+            raise ValueError("times must increase and be as many as currents")
+        state = replace(state, polarity=polarity.exposed(state.polarity, h_x, self.h_preset))
+        for duration, begin, end in zip(np.diff(times), currents[:-1], currents[1:], strict=True):
+            if begin == end:
+                state = self.pulsed(state, float(begin), float(duration), h_x)
+                continue
+            for first, last in itertools.pairwise(np.linspace(begin, end, parts + 1)):
+                state = self._ramped(state, float(first), float(last), float(duration) / parts, h_x)
+        return state
+
+    def _ramped(
+        self, state: HallBarState, first: float, last: float, duration: float, h_x: float
+    ) -> HallBarState:
+        mean = np.full(len(state.s), np.sqrt((first**2 + first * last + last**2) / 3.0))
+        rise = self.heat.rise_after(mean, duration, state.rise)
+        temperature = np.full(len(state.s), self.heat.ambient)
+        if self.law.electrothermal:
+            temperature = self.heat.temperature(self.heat.rise_after(mean, 0.5 * duration, state.rise))
+        scale = self.law.critical_density(temperature)
+        s = self.bank.ramp(
+            state.s,
+            self.drive(state, first, h_x) / scale,
+            self.drive(state, last, h_x) / scale,
+            duration,
+            self.law.barrier(temperature),
+            parts=1,
+        )
+        return replace(state, s=s, rise=rise)
 
     def waited(self, state: HallBarState, duration: float) -> HallBarState:
         """State after a time without current: the channel cools, and grains relax at the bare barrier."""

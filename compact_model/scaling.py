@@ -21,6 +21,18 @@ def at_width(card: DeviceCard, w_channel: float) -> DeviceCard:
     return scaled.with_value("geometry.l_arm", g.l_arm.value * factor)
 
 
+TABLE = (
+    (5e-6, 200e-6, None),
+    (5e-6, 1e-6, None),
+    (5e-6, 10e-9, None),
+    (500e-9, 200e-6, None),
+    (500e-9, 10e-9, None),
+    (100e-9, 10e-9, 1e-9),
+    (100e-9, 1e-9, 1e-9),
+)
+"""Widths [m], pulse lengths [s] and transit times [s] (None: the card's) of the documented table."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaledPulse:
     """One line of the scaling table."""
@@ -77,3 +89,8 @@ def scaled_pulse(
         read_step=read_current * step,
         read_time=float(0.5 / readout.step_bandwidth(scaled, read_current, step)),
     )
+
+
+def scaling_table(card: DeviceCard) -> list[ScaledPulse]:
+    """The documented combinations of width and pulse length."""
+    return [scaled_pulse(card, width, length, t_wall=t_wall) for width, length, t_wall in TABLE]

@@ -11,6 +11,9 @@ from compact_model.card import DeviceCard
 from compact_model.constants import REFERENCE_TEMPERATURE
 from compact_model.numeric import Floats, FloatsLike
 
+_LARGEST_RISE = 1e5  # [K]; thermal runaway (tcr times power times resistance above one) ends here
+_LARGEST_GROWTH = 100.0  # time constants of a runaway that are followed
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThermalNetwork:
@@ -57,9 +60,10 @@ class ThermalNetwork:
         steady = -np.linalg.solve(matrix, (power[..., None] * self.resistance / self.tau)[..., None])[..., 0]
         values, vectors = np.linalg.eig(matrix)
         modes = np.linalg.solve(vectors, (begin - steady)[..., None])[..., 0]
-        moved = np.exp(values * time[..., None]) * modes
+        growth = np.minimum(values * time[..., None], _LARGEST_GROWTH)
+        moved = np.exp(growth) * modes
         result: Floats = steady + np.real((vectors @ moved[..., None])[..., 0])
-        return result
+        return np.minimum(result, _LARGEST_RISE)
 
     def temperature(self, rise: Floats) -> Floats:
         """Channel temperature [K] from the rise of each stage."""

@@ -97,6 +97,28 @@ def damping_like_field(card: DeviceCard, current: FloatsLike, t_oxide: FloatsLik
     return field
 
 
+def macrospin_density(
+    card: DeviceCard, h_k: float, h_x: float = 0.0, t_oxide: FloatsLike | None = None
+) -> Floats:
+    """Critical density of a coherently switching layer [A/m^2], for comparison only.
+
+    J = (2e/hbar) mu0 Ms t_F (H_k/2 - H_x/sqrt(2)) / xi (Lee et al., doi:10.1063/1.4798288). About a hundred times
+    the observed densities at mu0 H_k = 1 T: the device switches by nucleation.
+
+    Parameters
+    ----------
+    card
+        Device.
+    h_k, h_x
+        Anisotropy field and applied field [A/m].
+    t_oxide
+        Oxide thickness, the card's by default [m].
+    """
+    moment = VACUUM_PERMEABILITY * card.transport.ms_t.value * (0.5 * h_k - h_x / np.sqrt(2.0))
+    density: Floats = 2.0 * ELEMENTARY_CHARGE / REDUCED_PLANCK * moment / torque_efficiency(card, t_oxide)
+    return density
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlSample:
     """What the model says about MgO in place of RuO2."""

@@ -48,6 +48,15 @@ def test_energy_follows_the_resistance_when_it_warms() -> None:
     assert synapse.ladder_energy(warm) == pytest.approx(91.8e-6, abs=0.2e-6)
 
 
+def test_set_b_with_a_warming_resistance_needs_its_own_fit() -> None:
+    warm = load_card().with_choices(switching="B").with_value("transport.tcr", 5e-4)
+    for path, value in (("j63", 3.921e11), ("shape", 1.347), ("delta_r", 0.2701)):
+        warm = warm.with_value(f"switching.set_b.{path}", value)
+    assert np.abs(synapse.model_levels(warm) - synapse.paper_levels(warm)).max() < 6e-3
+    assert switching.switched_fraction(warm, 13.01e-3) == pytest.approx(0.68, abs=0.01)
+    assert synapse.ladder_energy(warm) == pytest.approx(91.8e-6, abs=0.2e-6)
+
+
 def test_onset_of_disturb() -> None:
     assert switching.disturb_onset_current(load_card()) == pytest.approx(3.757e-3, abs=1e-6)
     assert switching.disturb_onset_current(load_card(), 1.0) == pytest.approx(3.09e-3, abs=0.01e-3)
