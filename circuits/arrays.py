@@ -105,13 +105,15 @@ def ideal_transfer(states: ArrayLike, config: ArrayConfig) -> Floats:
     """
     resistance: Floats = checked_states(states, config).T.copy()
     if config.architecture is Architecture.RESISTIVE:
-        return np.power(resistance, -1)
+        conductance: Floats = np.reciprocal(resistance)
+        return conductance
     scale = {
         Architecture.ACTIVE_PARALLEL: config.gm / config.r_channel,
         Architecture.PASSIVE_PARALLEL: 1 / (resistance.shape[1] * config.r_channel),
         Architecture.ACTIVE_SERIES: config.gm,
     }
-    return np.multiply(resistance, scale.get(config.architecture, 1.0))
+    scaled: Floats = resistance * scale.get(config.architecture, 1.0)
+    return scaled
 
 
 def checked_states(states: ArrayLike, config: ArrayConfig) -> Floats:

@@ -193,7 +193,7 @@ def simulate(
     use_klu = find_simulator().klu if klu is None else klu
     _guard(network, len(batch), use_klu, limit_s)
     deck = batch_deck(network, batch, options=("klu",) if use_klu else ())
-    vectors = shared.run(deck, saved_nodes(network), np.arange(len(batch)) + HOLD / 2, HOLD / 2)
+    vectors = shared.run(deck, saved_nodes(network), np.arange(len(batch), dtype=float) + HOLD / 2, HOLD / 2)
     names = (*network.node_names, "0")
     vectors["0"] = np.zeros(len(batch))
     plus = np.stack([vectors[names[k]] for k in network.output_plus.tolist()], axis=1)
