@@ -77,7 +77,11 @@ def crossbar(
     >>> network.n_inputs, network.output_names
     (1, ('i0', 'i1'))
     """
-    resistance = checked_states(states, config)
+    return network_of(checked_states(states, config), config, mismatch, slot)
+
+
+def network_of(resistance: Floats, config: ArrayConfig, mismatch: Mismatch | None, slot: int) -> Network:
+    """As `crossbar`, for Hall resistances of any sign."""
     spread = no_mismatch(resistance.shape) if mismatch is None else mismatch
     if spread.channel.shape != resistance.shape:
         raise ValueError(

@@ -105,6 +105,18 @@ class Factored:
             voltages[self._unknown, part] = self._solved(self._right[:, part].toarray())
         return voltages
 
+    @cached_property
+    def adjoint_response(self) -> Floats:
+        """Node voltages of the transposed network per unit output weight, (nodes, outputs); kept once computed.
+
+        Entry (k, o) is the change of output o per ampere drawn into node k from ground.
+        """
+        voltages = np.zeros((self.network.n_nodes, self.network.n_outputs))
+        read = self._read[:, self._unknown]
+        for part in _chunks(self.network.n_outputs):
+            voltages[self._unknown, part] = self._solved(read[part].toarray().T, transposed=True)
+        return voltages
+
     def transfer(self) -> Floats:
         """Outputs per unit input, (outputs, inputs)."""
         read_unknown, read_known = self._read[:, self._unknown], self._read[:, self._known]
@@ -206,7 +218,9 @@ def nodal_matrix(network: Network, which: NDArray[np.bool_] | None = None) -> cs
     entries = np.concatenate([value, -value, -value, value])
     inside = (rows != GROUND) & (columns != GROUND)
     size = network.n_nodes
-    return coo_array((entries[inside], (rows[inside], columns[inside])), shape=(size, size)).tocsr()
+    matrix = coo_array((entries[inside], (rows[inside], columns[inside])), shape=(size, size)).tocsr()
+    matrix.eliminate_zeros()
+    return matrix
 
 
 def coupled_parts(network: Network) -> Ints:

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from circuits.arrays import Architecture, ArrayConfig, crossbar, draw_mismatch, slots
+from circuits.nodal import factor
+from circuits.tensor import transfer_tensor
+
+HALL = [architecture for architecture in Architecture if architecture is not Architecture.RESISTIVE]
+SHAPES = [(1, 1), (1, 2), (2, 1), (5, 3), (16, 16), pytest.param((32, 32), marks=pytest.mark.slow)]
+
+
+def exact(states: np.ndarray, config: ArrayConfig, mismatch: object) -> np.ndarray:
+    networks = [crossbar(states, config, mismatch, slot=k) for k in range(slots(config, len(states)))]
+    return np.sum([factor(network).transfer() for network in networks], axis=0)
+
+
+@pytest.mark.parametrize("architecture", HALL)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_tensor_is_the_full_solution_to_first_order(
+    architecture: Architecture, shape: tuple[int, int]
+) -> None:
+    if architecture is Architecture.ROW_MULTIPLEXED and shape == (32, 32):
+        pytest.skip("32 networks of 32 x 32")
+    random = np.random.default_rng(7)
+    states = random.uniform(0.33, 0.57, (3, *shape))
+    mismatch = draw_mismatch(shape, random, relative=0.01, r_off=0.1)
+    config = ArrayConfig(architecture=architecture)
+    found = transfer_tensor(shape, config, mismatch).transfer(states)
+    for k in range(1 if max(shape) > 5 else 3):
+        full = exact(states[k], config, mismatch)
+        # second order: (R_xy / R_channel)^2 = 1e-6, and its sum over a column
+        assert np.abs(found[k] - full).max() < 5e-6 * np.abs(full).max()
+
+
+@pytest.mark.parametrize("architecture", HALL)
+def test_the_gradient_is_the_derivative(architecture: Architecture) -> None:
+    random = np.random.default_rng(3)
+    shape = (4, 3)
+    tensor = transfer_tensor(
+        shape, ArrayConfig(architecture=architecture), draw_mismatch(shape, random, relative=0.01)
+    )
+    states, step = random.uniform(0.33, 0.57, (2, *shape))
+    sensitivity = random.normal(size=(3, 4))
+    change = np.sum(sensitivity * (tensor.transfer(states + step) - tensor.transfer(states)))
+    assert np.sum(tensor.gradient(sensitivity) * step) == pytest.approx(change, rel=1e-6)
+
+
+def test_wrong_use_is_named() -> None:
+    with pytest.raises(ValueError, match="resistive has no Hall cells"):
+        transfer_tensor((1, 1), ArrayConfig(architecture="resistive"))
+    tensor = transfer_tensor((2, 1), ArrayConfig(architecture="active_parallel"))
+    with pytest.raises(ValueError, match=r"shape \(1, 1\), expected"):
+        tensor.transfer([[0.4]])
+    with pytest.raises(ValueError, match=r"cell \(1, 0\) = nan"):
+        tensor.transfer([[0.4], [np.nan]])
