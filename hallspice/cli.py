@@ -97,6 +97,48 @@ def init(
 
 
 @app.command()
+def device(
+    out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
+    card: Annotated[Path | None, typer.Argument(help="Device card; default: the shipped one.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compare a device card with the published facts, and draw its characteristic curves.
+
+    Example: hallspice device --out results/device
+    """
+    with errors_as_messages():
+        from hallspice.device import examine
+        from hallspice.progress import reporter
+
+        with reporter(quiet) as progress:
+            examine(card, out, progress=progress)
+
+
+@app.command()
+def pulse(
+    card: Annotated[str, typer.Argument(help="Device card, or 'default' for the shipped one.")],
+    pulses: Annotated[Path, typer.Argument(help="CSV: i_a,t_pulse_s,h_x_oe and optionally event,h_z_oe.")],
+    out: Annotated[Path, typer.Option(help="CSV to write: the device after each line.", show_default=False)],
+) -> None:
+    """Response of a device to any list of pulses, saturations and presets.
+
+    Example: hallspice pulse default pulses.csv --out trace.csv
+    """
+    with errors_as_messages():
+        from hallspice.device import respond
+
+        trace = respond(None if card == "default" else Path(card), pulses, out)
+        for line, point in enumerate(trace, start=1):
+            for warning in point.warnings:
+                typer.echo(f"Warning: event {line}: {warning}", err=True)
+        energy = sum(point.energy for point in trace)
+        last = trace[-1].hall_resistance
+        typer.echo(
+            f"Wrote {out}: {len(trace)} events, R_xy = {last:.4f} ohm after the last, {energy:.4g} J in all"
+        )
+
+
+@app.command()
 def run(
     config: ConfigFile,
     out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],

@@ -39,11 +39,18 @@ def svg(figure: Figure) -> str:
     return stream.getvalue()
 
 
-def _axes(width: float, height: float) -> tuple[Figure, Axes]:
+def grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, npt.NDArray[Any]]:
+    """A figure with rows x columns axes, width and height in inches; axes as an array of that shape."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height))
-        axes = figure.subplots()
+        axes = figure.subplots(rows, columns, squeeze=False)
     return figure, axes
+
+
+def single(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure with one axes, width and height in inches."""
+    figure, axes = grid(1, 1, width, height)
+    return figure, axes[0, 0]
 
 
 def levels(used: Floats, modelled: Floats, published: Floats, currents: Floats) -> str:
@@ -56,7 +63,7 @@ def levels(used: Floats, modelled: Floats, published: Floats, currents: Floats) 
     currents
         Pulse currents in ampere; one fewer than levels (the first is the reset state).
     """
-    figure, axes = _axes(6.0, 3.4)
+    figure, axes = single(6.0, 3.4)
     steps = np.arange(used.size)
     axes.step(steps, used, where="mid", color=GREY, linewidth=1)
     axes.plot(steps, used, "o", color=BLUE, label="levels of the network")
@@ -74,7 +81,7 @@ def levels(used: Floats, modelled: Floats, published: Floats, currents: Floats) 
 
 def training_curve(curves: Mapping[str, Sequence[float]]) -> str:
     """Test accuracy after each epoch, per network, in percent."""
-    figure, axes = _axes(6.0, 3.4)
+    figure, axes = single(6.0, 3.4)
     for (name, accuracy), colour in zip(curves.items(), (BLUE, ORANGE, GREEN, PURPLE), strict=False):
         epochs = np.arange(1, len(accuracy) + 1)
         axes.plot(
@@ -88,7 +95,7 @@ def training_curve(curves: Mapping[str, Sequence[float]]) -> str:
 
 def confusion(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> str:
     """Confusion matrix through the circuit: counts, rows true, columns predicted."""
-    figure, axes = _axes(5.2, 4.8)
+    figure, axes = single(5.2, 4.8)
     errors = matrix.astype(float)
     np.fill_diagonal(errors, np.nan)
     largest = max(1.0, float(np.nanmax(errors))) if matrix.size > 1 else 1.0
@@ -112,7 +119,7 @@ def confusion(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> str:
 
 def energy(parts: Mapping[str, float]) -> str:
     """Energy per inference by part, in joule, on a logarithmic axis."""
-    figure, axes = _axes(6.0, 0.42 * len(parts) + 1.1)
+    figure, axes = single(6.0, 0.42 * len(parts) + 1.1)
     items = sorted(((name, value) for name, value in parts.items() if value > 0), key=lambda item: item[1])
     values = np.array([value for _, value in items])
     total = values.sum()
@@ -140,7 +147,7 @@ def ir_drop(voltage: Floats, full: float) -> str:
     full
         Voltage of a cell without wires and drivers, volt.
     """
-    figure, axes = _axes(5.2, 4.4)
+    figure, axes = single(5.2, 4.4)
     share = 100 * voltage / full
     image = axes.imshow(share, cmap="viridis", aspect="auto", origin="upper", interpolation="nearest")
     axes.set_xlabel("column (distance from the row driver)")
