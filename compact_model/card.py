@@ -78,13 +78,21 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Entry(_Model):
-    """One number of a card, in the unit of its field once loaded."""
-
-    value: float = Field(description="number, in the unit beside it")
+class _Sourced(_Model):
     unit: str = Field(description="unit of the value, '1' for a plain number")
     provenance: Provenance
     source: str = Field(min_length=1, description="publication, formula or reasoning")
+
+    @field_validator("unit", mode="before")
+    @classmethod
+    def _plain(cls, unit: object) -> object:
+        return "1" if unit == 1 and not isinstance(unit, bool) else unit  # YAML reads it as a number
+
+
+class Entry(_Sourced):
+    """One number of a card, in the unit of its field once loaded."""
+
+    value: float = Field(description="number, in the unit beside it")
 
     @field_validator("value", mode="before")
     @classmethod
@@ -92,13 +100,17 @@ class Entry(_Model):
         return parse_quantity(value, "1")
 
 
-class EntryList(_Model):
+class EntryList(_Sourced):
     """A row of numbers that share unit, provenance and source."""
 
-    value: tuple[float, ...] = Field(min_length=1)
-    unit: str
-    provenance: Provenance
-    source: str = Field(min_length=1)
+    value: tuple[float, ...] = Field(description="numbers, in the unit beside them")
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _numbers(cls, value: object) -> tuple[float, ...]:
+        if not isinstance(value, (list, tuple)) or not value:
+            raise ValueError(f"expected a list of numbers, got {value!r}")
+        return tuple(parse_quantity(item, "1") for item in value)
 
 
 class Anchor(_Model):
@@ -150,16 +162,23 @@ class Spec(Quantity):
 class Geometry(_Model):
     """Channel and layers. The current density is the average over the whole stack."""
 
-    w_channel: Annotated[Entry, Spec("m", "channel width", above=0.0, high=1e-3)]
-    l_channel: Annotated[Entry, Spec("m", "channel length", above=0.0, high=1e-2)]
-    l_arm: Annotated[Entry, Spec("m", "length of the two Hall arms together", above=0.0, high=1e-2)]
+    w_channel: Annotated[Entry, Spec("m", "channel width", low=1e-9, high=1e-3)]
+    l_channel: Annotated[Entry, Spec("m", "channel length", low=1e-9, high=1e-2)]
+    l_arm: Annotated[Entry, Spec("m", "length of the two Hall arms together", low=1e-9, high=1e-2)]
     t_seed: Annotated[Entry, Spec("m", "Ta seed", low=0.0, high=1e-7)]
-    t_hm: Annotated[Entry, Spec("m", "Pt spin source", above=0.0, high=1e-7)]
+    t_hm: Annotated[Entry, Spec("m", "Pt spin source", low=1e-11, high=1e-7)]
     t_oxide: Annotated[Entry, Spec("m", "RuO2 insertion", low=0.0, high=1e-8)]
     t_fm: Annotated[Entry, Spec("m", "one Co layer", above=0.0, high=1e-8)]
     t_spacer: Annotated[Entry, Spec("m", "one Pt layer of the multilayer", low=0.0, high=1e-8)]
     repeats: Annotated[Entry, Spec("1", "repetitions of Co/Pt", low=1.0, high=100.0)]
     t_cap: Annotated[Entry, Spec("m", "Ru cap", low=0.0, high=1e-7)]
+
+    @field_validator("repeats")
+    @classmethod
+    def _whole(cls, repeats: Entry) -> Entry:
+        if repeats.value != round(repeats.value):
+            raise ValueError(f"repeats = {repeats.value:g} is not a whole number, allowed: 1, 2, 3, ...")
+        return repeats
 
 
 class Transport(_Model):
@@ -222,8 +241,8 @@ class Thickness(_Model):
 class FractionLaw(_Model):
     """One parameter set of the switched fraction."""
 
-    j63: Annotated[Entry, Spec("A/m^2", "current density scale", above=0.0)]
-    shape: Annotated[Entry, Spec("1", "Weibull exponent", above=0.0, high=50.0)]
+    j63: Annotated[Entry, Spec("A/m^2", "current density scale", low=1e8, high=1e15)]
+    shape: Annotated[Entry, Spec("1", "Weibull exponent", low=0.1, high=50.0)]
     u0: Annotated[Entry, Spec("1", "lowest threshold in units of the scale", low=0.0, below=1.0)]
     delta_r: Annotated[Entry, Spec("ohm", "Hall resistance window, s = 0 to s = 1", above=0.0)]
     torque_exponent: Annotated[
@@ -236,22 +255,24 @@ class Switching(_Model):
 
     set_a: FractionLaw
     set_b: FractionLaw
-    tau0: Annotated[Entry, Spec("s", "attempt time", above=0.0)]
-    t_wall: Annotated[Entry, Spec("s", "wall transit time at twice the threshold", above=0.0)]
-    wall_width: Annotated[Entry, Spec("1", "rounding of the transit term at threshold", above=0.0)]
-    delta: Annotated[Entry, Spec("1", "barrier over kT at 300 K and zero current", above=0.0, high=600.0)]
-    t_curie: Annotated[Entry, Spec("K", "temperature at which Set B's thresholds vanish", above=300.0)]
+    tau0: Annotated[Entry, Spec("s", "attempt time", low=1e-15, high=1.0)]
+    t_wall: Annotated[Entry, Spec("s", "wall transit time at twice the threshold", low=1e-13, high=1.0)]
+    wall_width: Annotated[Entry, Spec("1", "rounding of the transit term at threshold", low=1e-3, high=1.0)]
+    delta: Annotated[Entry, Spec("1", "barrier over kT at 300 K and zero current", low=1.0, high=600.0)]
+    t_curie: Annotated[
+        Entry, Spec("K", "temperature at which Set B's thresholds vanish", low=310.0, high=5000.0)
+    ]
     ambient_coefficient: Annotated[Entry, Spec("1/K", "fall of Set A's thresholds with ambient", low=0.0)]
-    t_pulse_fit: Annotated[Entry, Spec("s", "pulse length of the fit", above=0.0)]
-    theta_low: Annotated[Entry, Spec("1", "lowest grain threshold", above=0.0)]
-    theta_high: Annotated[Entry, Spec("1", "highest grain threshold", above=0.0)]
+    t_pulse_fit: Annotated[Entry, Spec("s", "pulse length of the fit", low=1e-9, high=10.0)]
+    theta_low: Annotated[Entry, Spec("1", "lowest grain threshold", low=1e-3, high=100.0)]
+    theta_high: Annotated[Entry, Spec("1", "highest grain threshold", low=1e-3, high=100.0)]
 
 
 class Fields(_Model):
     """In-plane and out-of-plane fields."""
 
-    h_dmi: Annotated[Entry, Spec("A/m", "field that saturates the torque efficiency", above=0.0)]
-    h_int: Annotated[Entry, Spec("A/m", "interface field at 0.5 nm", above=0.0)]
+    h_dmi: Annotated[Entry, Spec("A/m", "field that saturates the torque efficiency", low=10.0, high=1e7)]
+    h_int: Annotated[Entry, Spec("A/m", "interface field at 0.5 nm", low=10.0, high=1e7)]
     h_preset: Annotated[Entry, Spec("A/m", "in-plane field that sets the interface moment", above=0.0)]
     h_sat: Annotated[Entry, Spec("A/m", "out-of-plane field that saturates", above=0.0)]
 
@@ -303,7 +324,9 @@ class Synapse(_Model):
 class Reality(_Model):
     """Spread and limits."""
 
-    region_size: Annotated[Entry, Spec("m", "side of one independently switching region", above=0.0)]
+    region_size: Annotated[
+        Entry, Spec("m", "side of one independently switching region", low=1e-9, high=1e-3)
+    ]
     compliance: Annotated[Entry, Spec("V", "compliance voltage of the pulse source", above=0.0)]
     t_limit: Annotated[Entry, Spec("K", "highest channel temperature without a warning", above=300.0)]
     j_limit: Annotated[Entry, Spec("A/m^2", "highest current density without a warning", above=0.0)]

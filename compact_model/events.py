@@ -17,6 +17,8 @@ from compact_model.quantity import parse_quantity
 
 COLUMNS = ("event", "i_a", "t_pulse_s", "h_x_oe", "h_z_oe")
 LARGEST_CURRENT = 1.0  # [A], far beyond what any channel carries
+LONGEST_TIME = 1e10  # [s], three centuries
+LARGEST_FIELD_OE = 1e6  # [Oe]
 
 
 class EventKind(StrEnum):
@@ -184,10 +186,16 @@ def _event(cells: dict[str, str], card: DeviceCard) -> Event:
     current = _number(cells, "i_a", "A")
     duration = _number(cells, "t_pulse_s", "s")
     h_x, h_z = _field(cells, "h_x_oe"), _field(cells, "h_z_oe")
-    if abs(current) > LARGEST_CURRENT:
-        raise ValueError(
-            f"i_a = {current:g} A is out of range, allowed: -{LARGEST_CURRENT:g}..{LARGEST_CURRENT:g} A"
-        )
+    for column, value, largest, unit in (
+        ("i_a", current, LARGEST_CURRENT, "A"),
+        ("t_pulse_s", duration, LONGEST_TIME, "s"),
+        ("h_x_oe", h_x / OERSTED, LARGEST_FIELD_OE, "Oe"),
+        ("h_z_oe", h_z / OERSTED, LARGEST_FIELD_OE, "Oe"),
+    ):
+        if abs(value) > largest:
+            raise ValueError(
+                f"{column} = {value:g} {unit} is out of range, allowed: up to {largest:g} {unit}"
+            )
     if kind in (EventKind.PULSE, EventKind.WAIT) and not duration > 0.0:
         raise ValueError(f"t_pulse_s = {duration:g} s is out of range, allowed: above 0 s")
     h_sat = card.fields.h_sat.value

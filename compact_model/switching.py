@@ -11,6 +11,8 @@ from compact_model.card import DeviceCard, SwitchingModel
 from compact_model.constants import REFERENCE_TEMPERATURE
 from compact_model.numeric import Floats, FloatsLike
 
+_LARGEST_THRESHOLD = 1e5  # beyond any threshold, and its power of 50 is still a number
+_LARGEST_BARRIER = 600.0  # kT; nothing passes it, and its exponential is still a number
 _HALVINGS = 60  # of the current interval, to rounding
 _SMALLEST_FACTOR = 1e-9  # of the critical density: a channel at its Curie point switches at any current
 
@@ -38,7 +40,7 @@ class SwitchingLaw:
 
         A three-parameter Weibull distribution over quenched thresholds; u = 1 switches 63 %.
         """
-        z = np.maximum(np.asarray(u, dtype=float) - self.u0, 0.0) / (1.0 - self.u0)
+        z = np.clip((np.asarray(u, dtype=float) - self.u0) / (1.0 - self.u0), 0.0, _LARGEST_THRESHOLD)
         result: Floats = -np.expm1(-(z**self.shape))
         return result
 
@@ -70,7 +72,7 @@ class SwitchingLaw:
         t = np.asarray(temperature, dtype=float)
         if not self.electrothermal:
             return np.full_like(t, self.delta)
-        return self.delta * REFERENCE_TEMPERATURE / t * self.softening(t)
+        return np.minimum(self.delta * REFERENCE_TEMPERATURE / t * self.softening(t), _LARGEST_BARRIER)
 
     def pulse_factor(self, t_pulse: FloatsLike, temperature: FloatsLike = REFERENCE_TEMPERATURE) -> Floats:
         """Phi = m (1 - ln(1 + t_p/tau0)/Delta) + t_wall/t_p, the threshold at a pulse length over that at rest.

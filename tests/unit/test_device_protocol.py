@@ -92,11 +92,12 @@ def test_events_file(tmp_path: Path) -> None:
 def test_mistakes_in_an_events_file_have_their_lines(tmp_path: Path) -> None:
     path = tmp_path / "pulses.csv"
     path.write_text(
-        "i_a,t_pulse_s,h_x_oe\n1e-3,2e-4,0\nnan,2e-4,0\n1e-3,-1,0\n5,1e-6,0\n1e-3,2e-4\n", encoding="utf-8"
+        "i_a,t_pulse_s,h_x_oe\n1e-3,2e-4,0\nnan,2e-4,0\n1e-3,-1,0\n5,1e-6,0\n1e-3,2e-4\n1e-3,2e-4,1e308\n",
+        encoding="utf-8",
     )
     with pytest.raises(DocumentError) as caught:
         events.read_events(path, CARD)
-    assert [m.place.line for m in caught.value.mistakes if m.place] == [3, 4, 5, 6]
+    assert [m.place.line for m in caught.value.mistakes if m.place] == [3, 4, 5, 6, 7]
     path.write_text("current,t_pulse_s\n1,2\n", encoding="utf-8")
     with pytest.raises(DocumentError, match="allowed: event, i_a"):
         events.read_events(path, CARD)
