@@ -42,7 +42,8 @@ class GrainBank:
 
     def magnitude(self, x: FloatsLike) -> Floats:
         """The |x| of the rates."""
-        magnitude: Floats = np.hypot(np.asarray(x, dtype=float), self.smoothing)
+        signed = np.asarray(x, dtype=float)
+        magnitude: Floats = np.abs(signed) if self.smoothing == 0.0 else np.hypot(signed, self.smoothing)
         return magnitude
 
     def target(self, x: FloatsLike) -> Floats:
@@ -171,20 +172,20 @@ def individual_train(bank: GrainBank, s: Floats, x: Floats, t_pulse: Floats, del
     """
     pulses, devices = x.shape
     grains = len(bank.theta)
-    result = Train(s=s.copy(), fraction=np.empty((pulses, devices)))
+    result = Train(s=np.empty_like(s), fraction=np.empty((pulses, devices)))
     # delta (1 - |x|/theta) as a product of two thin matrices is one pass over the work array.
-    slope = np.stack([-delta / bank.theta, np.full(grains, delta)])
+    slope = np.stack([-delta / bank.theta, np.full(grains, delta)], axis=1)
     rounding = (delta * bank.wall_width) ** 2
-    thin = np.ones((_CHUNK, 2))
-    work = np.empty((2, _CHUNK, grains))
     for begin in range(0, devices, _CHUNK):
-        state = result.s[begin : begin + _CHUNK]
-        count = len(state)
-        distance, integral = work[:, :count]
+        part = slice(begin, min(begin + _CHUNK, devices))
+        count = part.stop - begin
+        thin = np.ones((2, count))
+        distance, integral = np.empty((2, grains, count))
+        state = s[part].T.copy()  # devices innermost: their targets then broadcast at full speed
         for pulse in range(pulses):
-            drive = x[pulse, begin : begin + count]
-            thin[:count, 0] = bank.magnitude(drive)
-            np.matmul(thin[:count], slope, out=distance)
+            drive = x[pulse, part]
+            thin[0] = bank.magnitude(drive)
+            np.matmul(slope, thin, out=distance)
             np.exp(distance, out=integral)
             # with D = delta sqrt((y - 1)^2 + width^2):  -r t = -t D / (tau0 e^distance D + t_wall delta)
             np.multiply(distance, distance, out=distance)
@@ -196,11 +197,12 @@ def individual_train(bank: GrainBank, s: Floats, x: Floats, t_pulse: Floats, del
             np.divide(distance, integral, out=integral)
             np.maximum(integral, _DECAY_FLOOR, out=integral)
             np.exp(integral, out=integral)
-            target = bank.target(drive)[:, None]
+            target = bank.target(drive)
             state -= target
             state *= integral
             state += target
-            result.fraction[pulse, begin : begin + count] = state @ bank.weight
+            result.fraction[pulse, part] = bank.weight @ state
+        result.s[part] = state.T
     return result
 
 

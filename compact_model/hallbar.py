@@ -144,7 +144,7 @@ class HallBar:
         if shared:
             train = grains.shared_train(self.bank, state.s, current * factor[0], lengths, self.law.delta)
         else:
-            each = np.broadcast_to(current.T, (len(moment), len(current))).T
+            each = current[:, None] if current.ndim == 1 else current
             train = grains.individual_train(self.bank, state.s, each * factor, lengths, self.law.delta)
         return replace(state, s=train.s, rise=np.zeros_like(state.rise)), train.fraction
 
