@@ -235,6 +235,7 @@ def _page(
                     Caption(
                         "loops",
                         "Hall resistance against pulse current under applied fields; closed second cycles.",
+                        wide=True,
                     ),
                     Caption(
                         "fraction",
@@ -254,7 +255,7 @@ def _page(
                     Caption("ladder", "Ladder up and down, twice: exact memory closes, the rate law creeps."),
                     Caption(
                         "creep",
-                        f"Equal pulses of {1e3 * curves.sweep_current(card):.4g} mA switch only the log.",
+                        f"Equal pulses of {1e3 * curves.sweep_current(card):.4g} mA: only the logarithm of n counts.",
                     ),
                     Caption(
                         "spread",
@@ -269,6 +270,7 @@ def _page(
                     Caption(
                         "protocol",
                         "Magnetisation against pulse current; the colour is the sense of the loop.",
+                        wide=True,
                     )
                 ],
             ),
@@ -278,7 +280,7 @@ def _page(
                     "Measured are 0, 0.5 and 0.7 nm (and signs elsewhere); the rest is interpolated between assumed "
                     "anchors that a CSV of your own can replace."
                 ],
-                figures=[Caption("thickness", "Orange squares: arXiv:2601.16222.")],
+                figures=[Caption("thickness", "Orange squares: arXiv:2601.16222.", wide=True)],
             ),
             _scaling(card),
             Section(

@@ -20,22 +20,23 @@ from compact_model.curves import (
 )
 from compact_model.scaling import ScaledPulse
 from compact_model.spread import Spread
-from hallspice.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, grid, single, svg
+from hallspice.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, grid, single, styled, svg
 
 Floats = npt.NDArray[np.float64]
 
 PUBLISHED = ("s", ORANGE, "arXiv:2601.16222")
 
 
+@styled
 def loops(data: Loops) -> str:
     """Hall resistance against pulse current, one panel for each sign of the field."""
     figure, panels = grid(1, 3, 10.5, 3.4)
     groups = (data.h_x < 0, data.h_x == 0, data.h_x > 0)
     for axes, chosen, title in zip(panels.flat, groups, ("$H_x$ < 0", "$H_x$ = 0", "$H_x$ > 0"), strict=True):
-        shades = np.linspace(0.35, 1.0, max(1, int(chosen.sum())))
+        shades = np.linspace(1.0, 0.35, int(chosen.sum()))[::-1]
         order = np.argsort(np.abs(data.h_x[chosen]))
         for shade, k in zip(shades, np.flatnonzero(chosen)[order], strict=True):
-            label = f"{data.h_x[k] / OERSTED:+.0f} Oe"
+            label = f"{data.h_x[k] / OERSTED:+.0f} Oe" if data.h_x[k] else "field-free"
             axes.plot(1e3 * data.current, data.hall_resistance[k], color=BLUE, alpha=shade, label=label)
         axes.set_title(title)
         axes.set_xlabel("pulse current (mA)")
@@ -45,6 +46,7 @@ def loops(data: Loops) -> str:
     return svg(figure)
 
 
+@styled
 def fraction(data: FractionCurve, published: tuple[float, float]) -> str:
     """Switched fraction against current density: both laws and the published point (A/m^2, fraction)."""
     figure, axes = single(6.0, 3.4)
@@ -59,6 +61,7 @@ def fraction(data: FractionCurve, published: tuple[float, float]) -> str:
     return svg(figure)
 
 
+@styled
 def thickness(data: ThicknessCurves, published: Sequence[tuple[float, float]]) -> str:
     """What depends on the RuO2 thickness; `published` are field-free fractions (nm, share)."""
     figure, panels = grid(2, 4, 12.0, 5.6)
@@ -85,12 +88,14 @@ def thickness(data: ThicknessCurves, published: Sequence[tuple[float, float]]) -
     return svg(figure)
 
 
+@styled
 def ladder(data: LadderTrace) -> str:
     """Potentiation and depression by the ladder, exact memory beside the rate law."""
     figure, axes = single(6.0, 3.4)
     pulses = np.arange(1, data.current.size + 1)
     axes.plot(pulses, data.stack, "-o", color=BLUE, markersize=4, label="return-point memory")
     axes.plot(pulses, data.rates, "--x", color=ORANGE, markersize=5, label="rate law (creeps)")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("pulse number (five up, five down, repeated)")
     axes.set_ylabel("Hall resistance R$_{xy}$ (Ω)")
     axes.set_ylim(top=float(max(data.stack.max(), data.rates.max())) + 0.05)
@@ -98,6 +103,7 @@ def ladder(data: LadderTrace) -> str:
     return svg(figure)
 
 
+@styled
 def creep(data: Creep) -> str:
     """Switched fraction after many equal pulses."""
     figure, axes = single(6.0, 3.4)
@@ -109,6 +115,7 @@ def creep(data: Creep) -> str:
     return svg(figure)
 
 
+@styled
 def protocol(steps: Sequence[PolarityStep]) -> str:
     """The polarity test: the loop without field after each preparation."""
     columns = 5
@@ -130,25 +137,23 @@ def protocol(steps: Sequence[PolarityStep]) -> str:
     return svg(figure)
 
 
+@styled
 def pulse_width(data: PulseWidthCurve) -> str:
     """Density that switches half, against the pulse length."""
     figure, axes = single(6.0, 3.4)
     axes.loglog(data.t_pulse, 1e-11 * data.law, color=BLUE, label="closed law")
     axes.loglog(data.t_pulse, 1e-11 * data.rates, "--", color=GREEN, label="rate law")
     axes.axvspan(float(data.t_pulse.min()), 1e-7, color=GREY, alpha=0.15, linewidth=0)
-    axes.text(
-        1.3 * float(data.t_pulse.min()),
-        axes.get_ylim()[0] * 1.05,
-        "laws part, no data",
-        fontsize=9,
-        color=GREY,
-    )
+    axes.text(1.2 * float(data.t_pulse.min()), axes.get_ylim()[0] * 1.05, "no data", fontsize=9, color=GREY)
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
     axes.set_xlabel("pulse length (s)")
     axes.set_ylabel("J for half switching (10$^{11}$ A/m$^2$)")
     axes.legend(loc="upper right")
     return svg(figure)
 
 
+@styled
 def heat(curves: Sequence[tuple[str, HeatCurve]]) -> str:
     """Channel temperature during a pulse and after it."""
     figure, axes = single(6.0, 3.4)
@@ -160,6 +165,7 @@ def heat(curves: Sequence[tuple[str, HeatCurve]]) -> str:
     return svg(figure)
 
 
+@styled
 def spread(results: Sequence[tuple[int, Spread]]) -> str:
     """Spread of the switched fraction against the number of independent regions."""
     figure, axes = single(6.0, 3.4)
@@ -174,6 +180,7 @@ def spread(results: Sequence[tuple[int, Spread]]) -> str:
     return svg(figure)
 
 
+@styled
 def scaling(table: Sequence[ScaledPulse]) -> str:
     """Write energy against the channel width, for each pulse length."""
     figure, axes = single(6.0, 3.4)

@@ -31,20 +31,21 @@ STYLE: dict[Any, Any] = {
 }
 
 
+styled = mpl.rc_context(STYLE)
+"""Decorator of the functions that draw."""
+
+
 def svg(figure: Figure) -> str:
     """The figure as SVG text, the same bytes for the same data."""
     stream = io.StringIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(stream, format="svg", bbox_inches="tight", metadata={"Date": None})
+    figure.savefig(stream, format="svg", bbox_inches="tight", metadata={"Date": None})
     return stream.getvalue()
 
 
 def grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, npt.NDArray[Any]]:
     """A figure with rows x columns axes, width and height in inches; axes as an array of that shape."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, height))
-        axes = figure.subplots(rows, columns, squeeze=False)
-    return figure, axes
+    figure = Figure(figsize=(width, height))
+    return figure, figure.subplots(rows, columns, squeeze=False)
 
 
 def single(width: float, height: float) -> tuple[Figure, Axes]:
@@ -53,6 +54,7 @@ def single(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes[0, 0]
 
 
+@styled
 def levels(used: Floats, modelled: Floats, published: Floats, currents: Floats) -> str:
     """Hall resistance of each level, over the ladder pulse that reaches it.
 
@@ -79,6 +81,7 @@ def levels(used: Floats, modelled: Floats, published: Floats, currents: Floats) 
     return svg(figure)
 
 
+@styled
 def training_curve(curves: Mapping[str, Sequence[float]]) -> str:
     """Test accuracy after each epoch, per network, in percent."""
     figure, axes = single(6.0, 3.4)
@@ -93,6 +96,7 @@ def training_curve(curves: Mapping[str, Sequence[float]]) -> str:
     return svg(figure)
 
 
+@styled
 def confusion(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> str:
     """Confusion matrix through the circuit: counts, rows true, columns predicted."""
     figure, axes = single(5.2, 4.8)
@@ -117,6 +121,7 @@ def confusion(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> str:
     return svg(figure)
 
 
+@styled
 def energy(parts: Mapping[str, float]) -> str:
     """Energy per inference by part, in joule, on a logarithmic axis."""
     figure, axes = single(6.0, 0.42 * len(parts) + 1.1)
@@ -137,6 +142,7 @@ def energy(parts: Mapping[str, float]) -> str:
     return svg(figure)
 
 
+@styled
 def ir_drop(voltage: Floats, full: float) -> str:
     """Voltage across each cell of a tile with every input full, as a share of the ideal voltage.
 

@@ -27,10 +27,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A figure by its name, and what it shows."""
+    """A figure by its name, and what it shows; a wide one takes the whole width of the page."""
 
     name: str
     caption: str
+    wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -258,3 +258,55 @@ def test_starter_schema_version_and_doctor(tmp_path: Path, monkeypatch: pytest.M
     assert schema["additionalProperties"] is False
     assert re.fullmatch(r"hallspice \d+\.\d+\.\d+", hallspice("--version").output.strip())
     assert "MNIST" in hallspice("doctor").output
+
+
+def test_device_report_scores_every_fact(tmp_path: Path) -> None:
+    result = hallspice("device", "--out", tmp_path / "device", "--quiet")
+    assert result.exit_code == 0, result.output
+    board = _results(tmp_path / "device")["scoreboard"]
+    assert {row["number"] for row in board} == set(range(1, 53))
+    assert (tmp_path / "device" / "report.html").read_text().count("<svg") == 11
+
+
+PULSES = """\
+event,i_a,t_pulse_s,h_x_oe,h_z_oe
+pulse,13.01 mA,200 us,0,
+saturate,,,,-1000
+pulse,13.01 mA,200 us,0,
+preset,,,-2350,
+pulse,13.01 mA,200 us,0,
+"""
+
+
+def test_pulses_follow_the_polarity_rule(tmp_path: Path) -> None:
+    (tmp_path / "pulses.csv").write_text(PULSES)
+    result = hallspice("pulse", "default", tmp_path / "pulses.csv", "--out", tmp_path / "trace.csv")
+    assert result.exit_code == 0, result.output
+    lines = (tmp_path / "trace.csv").read_text().splitlines()
+    m_z = [float(dict(zip(lines[0].split(","), line.split(","), strict=True))["m_z"]) for line in lines[1:]]
+    # 68 % switched; saturated to -z; closed gate; preset alone; field-free switching of the other sense.
+    np.testing.assert_allclose(m_z, [1 - 2 * 0.68, -1, -1, -1, 2 * 0.68 - 1], atol=0.02)
+
+
+def test_wrong_pulses_and_wrong_cards_are_refused_with_the_line(tmp_path: Path) -> None:
+    (tmp_path / "pulses.csv").write_text("i_a,t_pulse_s\n11 mA,200 us\n11 mV,200 us\n")
+    result = hallspice("pulse", "default", tmp_path / "pulses.csv", "--out", tmp_path / "trace.csv")
+    assert result.exit_code == 2
+    assert "pulses.csv:3:1: i_a: '11 mV' is not convertible to A" in result.stderr
+    assert not (tmp_path / "trace.csv").exists()
+    entry = "provenance: assumed, source: mine}"
+    (tmp_path / "card.yaml").write_text(
+        f"name: x\ndescription: x\nbased_on: pt_ruo2_0p5\ngeometry:\n  t_hm: {{value: -1, unit: nm, {entry}\n"
+        f"  w_channell: {{value: 1, unit: um, {entry}\n  t_cap: {{value: 1, unit: mV, {entry}\n"
+        f"switching:\n  set_a:\n    u0: {{value: 1.2, unit: '1', {entry}\n"
+    )
+    result = hallspice("device", tmp_path / "card.yaml", "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    places = re.findall(r"card\.yaml:(\d+):\d+ (\S+):", result.stderr)
+    assert places == [
+        ("5", "geometry.t_hm"),
+        ("6", "geometry.w_channell"),
+        ("7", "geometry.t_cap"),
+        ("10", "switching.set_a.u0"),
+    ]
+    assert not (tmp_path / "out").exists()
