@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 DEMO := results/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench lock clean
+.PHONY: help setup demo test check fix docs bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -23,7 +23,7 @@ demo: $(READY) ## MNIST on active-parallel Hall tiles: accuracy, energy, report 
 	$(BIN)/hallspice run examples/mnist_active_parallel.yaml --out $(DEMO)
 	@echo "Report: $(DEMO)/report.html"
 
-test: check ## everything that must hold: check, then all tests
+test: check docs ## everything that must hold: check, docs, then all tests
 	$(BIN)/pytest
 
 check: $(READY) ## formatting, lint and types, without changing a file
@@ -35,6 +35,9 @@ fix: $(READY) ## format the code and repair what lint can repair
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+docs: $(READY) ## build the documentation into site/, warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 bench: $(READY) ## time the solvers and the training
 	@for script in benchmarks/*.py; do [ ! -e "$$script" ] || $(BIN)/python "$$script"; done
 
@@ -45,5 +48,5 @@ lock: ## renew requirements/constraints.txt with the newest versions that fit
 	@mv build/constraints.txt requirements/constraints.txt
 
 clean: ## remove .venv, caches and results
-	rm -rf $(VENV) results build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) results site build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -138,4 +138,4 @@ fi
 say "installing the pinned Python packages into $venv (a few minutes the first time)"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
     ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} --constraint "${CONSTRAINTS:-requirements/constraints.txt}" \
-    --config-settings editable_mode=compat --editable '.[dev,veriloga]'
+    --config-settings editable_mode=compat --editable '.[dev,docs,veriloga]'
