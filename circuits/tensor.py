@@ -151,10 +151,10 @@ def transfer_tensor(
     count = slots(config, rows)
     for number in range(count):
         factored = factor(network_of(np.zeros(shape), base, straight, number))
-        at_zero += factored.transfer()
         inputs = slice(number, number + 1) if count > 1 else slice(0, rows)
         network = factored.network
         driven, tested = factored.response[:, inputs].T, factored.adjoint_response.T
+        at_zero += factored.transfer()
         x_in, y_in = (
             np.moveaxis(network.probed(name, driven), 0, -1) / resistance
             for name, resistance in (("channel", config.r_channel), ("arms", r_y[..., None]))

@@ -1,0 +1,48 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from circuits.arrays import ArrayConfig, crossbar
+from circuits.grid import block_tridiagonal, hierarchical_merge
+from circuits.nodal import factor
+
+SOLVERS = [block_tridiagonal, hierarchical_merge]
+SHAPES = [(1, 1), (1, 2), (2, 1), (5, 3), (3, 5), (16, 16), (7, 32), (33, 9), (40, 10)]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    "wires",
+    [
+        {"r_row": 1.0, "r_col": 1.0},
+        {"r_row": 5.0, "r_col": 0.3, "r_driver": 50.0, "r_sense": 7.0},
+        {"r_driver": 0.0},
+    ],
+)
+def test_grid_solvers_agree_with_the_nodal_equations(
+    solver: Callable[..., np.ndarray], shape: tuple[int, int], wires: dict[str, float]
+) -> None:
+    states = np.random.default_rng(0).uniform(1e3, 1e5, (3, *shape))
+    config = ArrayConfig(architecture="resistive", **wires)
+    found = solver(states, config)
+    assert found.shape == (3, shape[1], shape[0])
+    for tile, matrix in zip(states, found, strict=True):
+        expected = factor(crossbar(tile, config)).transfer()
+        # wires of 100 S beside cells of 10 uS leave nine of sixteen digits
+        np.testing.assert_allclose(matrix, expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_what_they_cannot_do_is_named(solver: Callable[..., np.ndarray]) -> None:
+    states = np.full((1, 2, 2), 1e4)
+    with pytest.raises(ValueError, match=r"r_row = 0\.0"):
+        solver(states, ArrayConfig(architecture="resistive", r_row=0.0))
+    with pytest.raises(ValueError, match="architecture = active_parallel"):
+        solver(states, ArrayConfig(architecture="active_parallel"))
+
+
+def test_steep_word_lines_are_refused_rather_than_overflowing() -> None:
+    with pytest.raises(ValueError, match="too high beside cells"):
+        block_tridiagonal(np.full((1, 100, 100), 1.0), ArrayConfig(architecture="resistive", r_row=1e6))
