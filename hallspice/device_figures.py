@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.ticker import MaxNLocator
 
 from compact_model.constants import OERSTED
 from compact_model.curves import (
@@ -95,7 +96,7 @@ def ladder(data: LadderTrace) -> str:
     pulses = np.arange(1, data.current.size + 1)
     axes.plot(pulses, data.stack, "-o", color=BLUE, markersize=4, label="return-point memory")
     axes.plot(pulses, data.rates, "--x", color=ORANGE, markersize=5, label="rate law (creeps)")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("pulse number (five up, five down, repeated)")
     axes.set_ylabel("Hall resistance R$_{xy}$ (Ω)")
     axes.set_ylim(top=float(max(data.stack.max(), data.rates.max())) + 0.05)
