@@ -18,7 +18,9 @@ import pooch
 from hallspice.progress import Reporter
 from nn_mapping.data import Dataset
 from nn_mapping.network import TrainedNetwork, load_network
-from nn_mapping.training import Recipe, train
+from nn_mapping.parameters import Convolution
+from nn_mapping.recipes import Recipe
+from nn_mapping.training import train
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ def cache_folder() -> Path:
 
 def trained(
     dataset: Dataset,
-    layers: Sequence[int],
+    layers: Sequence[int | Convolution],
     levels: npt.NDArray[np.float64] | None,
     recipe: Recipe,
     seed: int,
@@ -66,7 +68,7 @@ def trained(
 
 def _fingerprint(
     dataset: Dataset,
-    layers: Sequence[int],
+    layers: Sequence[int | Convolution],
     levels: npt.NDArray[np.float64] | None,
     recipe: Recipe,
     seed: int,
@@ -77,13 +79,13 @@ def _fingerprint(
     for part in (dataset.train_images, dataset.train_labels, dataset.test_images, dataset.test_labels):
         digest.update(np.ascontiguousarray(part).tobytes())
     settings = {
-        "layers": list(layers),
+        "layers": [size if isinstance(size, int) else dataclasses.asdict(size) for size in layers],
         "levels": None if levels is None else levels.tolist(),
         "recipe": dataclasses.asdict(recipe),
         "seed": seed,
         "torch": version("torch"),
     }
     digest.update(json.dumps(settings, sort_keys=True).encode())
-    for module in ("training.py", "network.py"):
+    for module in ("training.py", "parameters.py", "quantiser.py"):
         digest.update((resources.files("nn_mapping") / module).read_bytes())
     return digest.hexdigest()[:32]

@@ -35,8 +35,8 @@ from nn_mapping.evaluate import Evaluation, Readout, ablation, evaluate, sample_
 from nn_mapping.levels import LevelSet, level_set
 from nn_mapping.mapping import MappedNetwork, map_network, resistive_states
 from nn_mapping.network import TrainedNetwork
+from nn_mapping.recipes import GOOD, GOOD_CLOTHES, PAPER, Recipe
 from nn_mapping.solve import TileResponse, solve_tiles
-from nn_mapping.training import GOOD, GOOD_CLOTHES, PAPER, Recipe
 
 Floats = npt.NDArray[np.float64]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,11 +19,95 @@ Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
 
 _FORMAT = 1
+_CHUNK = 2000  # images at once: patches of a convolution take memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """How a convolution reads its input: one product of the weights with every patch of the image (im2col).
+
+    The array holds the weights once, as a matrix (output channels, input channels * kernel * kernel), and reads
+    one patch after another.
+    """
+
+    channels: int
+    """Of the input."""
+    height: int
+    width: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    """Zeros around the input."""
+    pool: int = 1
+    """Side of the squares of outputs of which the largest is kept, after ReLU; 1 keeps all."""
+
+    def __post_init__(self) -> None:
+        if (
+            min(self.channels, self.height, self.width, self.kernel, self.stride, self.pool) < 1
+            or self.padding < 0
+        ):
+            raise ValueError(f"{self}: expected lengths of at least 1 and a padding of at least 0")
+        if min(self.positions) < self.pool:
+            raise ValueError(f"{self}: {self.positions} outputs are too few for a pool of {self.pool}")
+
+    @property
+    def positions(self) -> tuple[int, int]:
+        """Patches along height and width."""
+        return (
+            (self.height + 2 * self.padding - self.kernel) // self.stride + 1,
+            (self.width + 2 * self.padding - self.kernel) // self.stride + 1,
+        )
+
+    @property
+    def reads(self) -> int:
+        """Patches of one image."""
+        return self.positions[0] * self.positions[1]
+
+    @property
+    def pooled_size(self) -> tuple[int, int]:
+        """Height and width after pooling."""
+        return self.positions[0] // self.pool, self.positions[1] // self.pool
+
+    @property
+    def patch(self) -> int:
+        """Numbers in one patch."""
+        return self.channels * self.kernel**2
+
+    def patches(self, images: NDArray[Any]) -> NDArray[Any]:
+        """All patches (images * positions, patch) of images (count, channels * height * width).
+
+        Examples
+        --------
+        >>> window = Window(channels=1, height=2, width=3, kernel=2)
+        >>> window.patches(np.arange(6)[np.newaxis]).tolist()
+        [[0, 1, 3, 4], [1, 2, 4, 5]]
+        """
+        side = self.padding
+        cubes = images.reshape(-1, self.channels, self.height, self.width)
+        padded = np.pad(cubes, ((0, 0), (0, 0), (side, side), (side, side)))
+        views = np.lib.stride_tricks.sliding_window_view(padded, (self.kernel, self.kernel), axis=(2, 3))
+        strided = views[:, :, :: self.stride, :: self.stride]
+        return strided.transpose(0, 2, 3, 1, 4, 5).reshape(-1, self.patch)
+
+    def pooled(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Turn outputs (images * positions, channels) into images (count, channels * height * width), pooled.
+
+        Examples
+        --------
+        >>> window = Window(channels=1, height=3, width=3, kernel=2, pool=2)
+        >>> window.pooled(np.array([[1.0], [4.0], [2.0], [3.0]])).tolist()
+        [[4.0]]
+        """
+        channels, (height, width) = outputs.shape[1], self.pooled_size
+        maps = outputs.reshape(-1, *self.positions, channels).transpose(0, 3, 1, 2)
+        kept = maps[:, :, : height * self.pool, : width * self.pool]
+        squares = kept.reshape(len(maps), channels, height, self.pool, width, self.pool)
+        return np.asarray(squares.max(axis=(3, 5)).reshape(len(maps), -1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One fully connected layer: ``output = gain * (weights @ input) + offset``.
+    """One layer: ``output = gain * (weights @ input) + offset``, where the input of a convolution is a patch.
 
     Batch normalisation is folded into `gain` and `offset`, both digital, one number per output.
     """
@@ -36,6 +120,21 @@ class Layer:
     """Shape (out,)."""
     level_index: NDArray[np.uint8] | None = None
     """Level of each weight, shape (out, in); None for free weights."""
+    window: Window | None = None
+    """How a convolution reads its input; None for a fully connected layer."""
+
+    @property
+    def reads(self) -> int:
+        """Inputs that the array reads one after another for one image."""
+        return 1 if self.window is None else self.window.reads
+
+    def spread(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        """Inputs of the products, (images * reads, in), of what the layer gets for each image."""
+        return inputs if self.window is None else self.window.patches(inputs)
+
+    def gather(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """What the layer gives for each image, of the outputs (images * reads, out)."""
+        return outputs if self.window is None else self.window.pooled(outputs)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -45,7 +144,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedNetwork:
-    """Fully connected layers with ReLU between them, as training left them.
+    """Layers with ReLU between them, as training left them.
 
     Inputs are pixels as 0..1, quantised to `input_bits` when given.
     """
@@ -61,7 +160,7 @@ class TrainedNetwork:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Layer sizes, input first."""
+        """Inputs of the first product, then the outputs of each layer (channels, for convolutions)."""
         return (self.layers[0].shape[1], *(layer.shape[0] for layer in self.layers))
 
     def inputs(self, images: Bytes) -> Floats32:
@@ -71,14 +170,16 @@ class TrainedNetwork:
     def forward(self, inputs: Floats32) -> Floats32:
         """Digital outputs (count, classes) of inputs (count, pixels) in 0..1."""
         for layer in self.layers[:-1]:
-            inputs = np.maximum(layer.gain * (inputs @ layer.weights.T) + layer.offset, 0)
+            inputs = layer.gather(
+                np.maximum(layer.gain * (layer.spread(inputs) @ layer.weights.T) + layer.offset, 0)
+            )
         last = self.layers[-1]
-        return last.gain * (inputs @ last.weights.T) + last.offset
+        return last.gather(last.gain * (last.spread(inputs) @ last.weights.T) + last.offset)
 
     def predict(self, images: Bytes) -> NDArray[np.intp]:
         """Class of each image (count, height, width)."""
-        classes: NDArray[np.intp] = self.forward(self.inputs(images)).argmax(axis=1)
-        return classes
+        parts = [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
+        return np.concatenate([self.forward(self.inputs(part)).argmax(axis=1) for part in parts])
 
     def accuracy(self, images: Bytes, labels: Bytes) -> float:
         """Share of the images whose class is right."""
@@ -100,6 +201,7 @@ class TrainedNetwork:
             "input_bits": self.input_bits,
             "history": self.history,
             "info": self.info,
+            "windows": [None if layer.window is None else asdict(layer.window) for layer in self.layers],
         }
         partial = path.with_name(f".{path.name}.partial")
         with partial.open("wb") as file:
@@ -122,6 +224,7 @@ def load_network(path: Path) -> TrainedNetwork:
                 raise ValueError(f"format {header['format']}, expected {_FORMAT}")
             levels = file.get("levels")
             layers = []
+            windows = header.get("windows", [None] * header["layers"])
             for number in range(header["layers"]):
                 index = file[f"{number}.level_index"] if levels is not None else None
                 weights = (
@@ -133,6 +236,7 @@ def load_network(path: Path) -> TrainedNetwork:
                         gain=file[f"{number}.gain"],
                         offset=file[f"{number}.offset"],
                         level_index=index,
+                        window=None if windows[number] is None else Window(**windows[number]),
                     )
                 )
     except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 import math
+import pickle
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,247 +20,44 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name everyone uses)
 from torch import Tensor
 
-from nn_mapping.levels import nearest_level
-from nn_mapping.network import Layer, TrainedNetwork, pixel_codes
+from nn_mapping.network import TrainedNetwork, pixel_codes
+from nn_mapping.parameters import Parameters, shapes
+from nn_mapping.quantiser import Quantiser
+from nn_mapping.recipes import GOOD, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from nn_mapping.data import Dataset
     from nn_mapping.levels import Floats
+    from nn_mapping.parameters import Convolution, Product
 
 log = logging.getLogger(__name__)
 
-_LARGEST_TABLE = 1 << 14
 _STEPS_TO_LIVE = 200
 _TEST_BATCH = 500
-_BATCH_NORM_EPSILON = 1e-5
-_BATCH_NORM_MOMENTUM = 0.1
+_START_IMAGES = 2000
+_CHECKPOINT_FORMAT = 1
 
 
 class DeadNetworkError(RuntimeError):
     """Training does not move: the network cannot learn as it is set up."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """How a network is trained."""
-
-    name: str = "good"
-    epochs: int = 50
-    batch: int = 128
-    learning_rate: float = 1e-2
-    cosine: bool = True
-    """Let the learning rate fall to zero along a cosine."""
-    weight_decay: float = 0.0
-    """Coupled (L2) decay of the latent weights, as Adam's ``weight_decay``."""
-    batch_norm: bool = True
-    """Batch normalisation after every layer; folded into gain and offset afterwards."""
-    input_bits: int | None = None
-    """Quantise the pixels to this many bits, as the DAC will."""
-    dropout: float = 0.0
-    label_smoothing: float = 0.0
-    flip: bool = False
-    """Mirror half of the training images (for clothes, not for digits)."""
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 2:
-            raise ValueError(f"epochs = {self.epochs}, batch = {self.batch}: at least 1 and 2 are needed")
-        if not 0 < self.learning_rate < 10:
-            raise ValueError(f"learning_rate = {self.learning_rate} is outside (0, 10)")
-        if self.weight_decay < 0 or not 0 <= self.dropout < 1 or not 0 <= self.label_smoothing < 1:
-            raise ValueError(
-                f"weight_decay = {self.weight_decay}, dropout = {self.dropout}, label_smoothing = "
-                f"{self.label_smoothing}: expected >= 0, [0, 1), [0, 1)"
-            )
-        if self.input_bits is not None and not 1 <= self.input_bits <= 8:
-            raise ValueError(f"input_bits = {self.input_bits} is outside 1..8 (pixels have 8 bits)")
-
-
-GOOD = Recipe()
-"""Batch normalisation, cosine from 1e-2, no weight decay."""
-GOOD_CLOTHES = Recipe(name="good-clothes", dropout=0.2, label_smoothing=0.1, flip=True)
-"""The good recipe with what Fashion-MNIST needs against overfitting."""
-PAPER = Recipe(name="paper", learning_rate=1e-3, cosine=False, weight_decay=1e-4, batch_norm=False)
-"""Adam at 1e-3, batch 128, weight decay 1e-4, 50 epochs (arXiv:2601.16222, methods); no scale, no bias (assumed)."""
-RECIPES = {recipe.name: recipe for recipe in (GOOD, GOOD_CLOTHES, PAPER)}
-
-
-class Quantiser:
-    """Nearest level of each value, by an index table where the midpoints lie on a uniform grid.
-
-    The six-state set of the paper needs 48 entries, its differential pairs 96. Sets that fit no grid of up to
-    16384 steps use a sorted search.
-
-    Examples
-    --------
-    >>> quantiser = Quantiser(np.array([-1, 1 / 12, 1 / 3, 7 / 12, 3 / 4, 1]))
-    >>> quantiser.steps
-    48
-    >>> quantiser.index(torch.tensor([-1.0, -0.45, 0.0, 0.9])).tolist()
-    [0, 1, 1, 5]
-    """
-
-    def __init__(self, levels: Floats) -> None:
-        self.levels = torch.from_numpy(levels.astype(np.float32))
-        self.low, self.high = float(levels[0]), float(levels[-1])
-        middles = (levels[1:] + levels[:-1]) / 2
-        self._middles = torch.from_numpy(middles.astype(np.float32))
-        position = (middles - self.low) / (self.high - self.low)
-        self.steps = _grid(position)
-        self._scaled = torch.empty(0)
-        self._entries = torch.empty(0, dtype=torch.int32)
-        if self.steps:
-            centres = (np.arange(self.steps + 1) + 0.5) / self.steps  # one more entry: the upper end itself
-            self._table = torch.from_numpy(np.searchsorted(position, centres).astype(np.int32))
-            self._values = self.levels[self._table]
-
-    def index(self, values: Tensor) -> Tensor:
-        """Level numbers of values within the range of the levels."""
-        if not self.steps:
-            return torch.bucketize(values, self._middles)
-        return self._table[self._entry(values)].long()
-
-    def into(self, out: Tensor, values: Tensor) -> None:
-        """Write the nearest level of each of the values, which lie within the range of the levels, to `out`."""
-        if self.steps:
-            torch.index_select(self._values, 0, self._entry(values), out=out)
-        else:
-            torch.index_select(self.levels, 0, torch.bucketize(values, self._middles), out=out)
-
-    def _entry(self, values: Tensor) -> Tensor:
-        if self._scaled.shape != values.shape:  # fresh memory for every call would take as long as the rest
-            self._scaled = torch.empty_like(values)
-            self._entries = torch.empty_like(values, dtype=torch.int32)
-        scale = self.steps / (self.high - self.low)
-        torch.add(torch.tensor(-self.low * scale), values, alpha=scale, out=self._scaled)
-        return self._entries.copy_(self._scaled)
-
-
-def _grid(position: Floats) -> int:
-    """Return the coarsest uniform grid on 0..1 that holds all positions, as its number of steps; 0 for none."""
-    for start in range(1, _LARGEST_TABLE, 1024):
-        steps = np.arange(start, start + 1024)
-        scaled = np.outer(steps, position)
-        fits = np.abs(scaled - np.round(scaled)).max(axis=1, initial=0) < 1e-6
-        if fits.any():
-            return int(steps[fits.argmax()])
-    return 0
-
-
-class _Parameters:
-    """All that is trained in one vector, latent weights first, and the forward weights in another.
-
-    The forward weights are the levels nearest to the latent ones. The gradient of a forward weight counts as
-    that of its latent weight: that is the straight-through estimator. Without a quantiser they are the same.
-    """
-
-    def __init__(self, sizes: Sequence[int], quantiser: Quantiser | None, recipe: Recipe) -> None:
-        self.quantiser = quantiser
-        shapes = list(zip(sizes[1:], sizes[:-1], strict=True))
-        count = sum(rows * columns for rows, columns in shapes)
-        norms = sizes[1:] if recipe.batch_norm else []
-        self.trained = torch.zeros(count + 2 * sum(norms))
-        self.trained.grad = torch.zeros_like(self.trained)
-        self.latent = self.trained[:count]
-        self.forward = self.latent if quantiser is None else torch.zeros(count)
-        self.weights = _views(self.forward, shapes)
-        affine = _views(self.trained[count:], [(size,) for size in norms for _ in range(2)])
-        self.gamma, self.beta = affine[0::2], affine[1::2]
-        self.mean = [torch.zeros(size) for size in norms]
-        self.variance = [torch.ones(size) for size in norms]
-        self._leaves = [*self.weights, *affine]
-
-    def backward(self, loss: Tensor, weight_decay: float) -> None:
-        """Gradient of everything trained; the decay is coupled (L2) and for the latent weights alone."""
-        gradients = torch.autograd.grad(loss, self._leaves)
-        torch.cat([gradient.view(-1) for gradient in gradients], out=self.trained.grad)
-        if weight_decay:
-            assert self.trained.grad is not None
-            self.trained.grad[: len(self.latent)].add_(self.latent, alpha=weight_decay)
-
-    def initialise(self, recipe: Recipe, generator: torch.Generator) -> None:
-        with torch.no_grad():
-            if self.quantiser is None:
-                for weight in self.weights:  # Kaiming's uniform bounds, as torch.nn.Linear
-                    weight.uniform_(-1, 1, generator=generator).div_(math.sqrt(weight.shape[1]))
-            elif recipe.batch_norm:
-                self._spread(self.quantiser, generator)
-            else:
-                self.latent.uniform_(self.quantiser.low, self.quantiser.high, generator=generator)
-            for gamma in self.gamma:
-                gamma.fill_(1)
-        self.quantise()
-
-    def _spread(self, quantiser: Quantiser, generator: torch.Generator) -> None:
-        """Every level with equal share, each latent weight anywhere within the cell of its level."""
-        middles = (quantiser.levels[1:] + quantiser.levels[:-1]) / 2
-        edges = torch.cat([quantiser.levels[:1], middles, quantiser.levels[-1:]])
-        pick = torch.randint(len(quantiser.levels), self.latent.shape, generator=generator)
-        share = torch.rand(self.latent.shape, generator=generator)
-        self.latent.copy_(torch.lerp(edges[pick], edges[pick + 1], share))
-
-    def quantise(self) -> None:
-        """Clamp the latent weights to the range of the levels and refresh the forward weights."""
-        if self.quantiser is not None:
-            self.latent.clamp_(self.quantiser.low, self.quantiser.high)
-            self.quantiser.into(self.forward, self.latent)
-
-    def outputs(self, x: Tensor, recipe: Recipe, generator: torch.Generator | None) -> Tensor:
-        """Forward pass; with a generator in training mode."""
-        last = len(self.weights) - 1
-        for number, weight in enumerate(self.weights):
-            x = F.linear(x, weight)
-            if recipe.batch_norm:
-                x = F.batch_norm(
-                    x,
-                    self.mean[number],
-                    self.variance[number],
-                    self.gamma[number],
-                    self.beta[number],
-                    training=generator is not None,
-                    momentum=_BATCH_NORM_MOMENTUM,
-                    eps=_BATCH_NORM_EPSILON,
-                )
-            if number < last:
-                x = F.relu(x)
-                if generator is not None and recipe.dropout:
-                    keep = torch.empty_like(x).bernoulli_(1 - recipe.dropout, generator=generator)
-                    x = x * keep.div_(1 - recipe.dropout)
-        return x
-
-    def layers(self) -> tuple[Layer, ...]:
-        """Plain arrays, with batch normalisation folded."""
-        result = []
-        for number, weight in enumerate(self.weights):
-            size = weight.shape[0]
-            gain, offset = torch.ones(size), torch.zeros(size)
-            if self.gamma:
-                gain = self.gamma[number].detach() / torch.sqrt(self.variance[number] + _BATCH_NORM_EPSILON)
-                offset = self.beta[number].detach() - gain * self.mean[number]
-            weights = weight.detach().numpy().copy()
-            index = None
-            if self.quantiser is not None:
-                index = nearest_level(weights, self.quantiser.levels.double().numpy())
-            result.append(Layer(weights=weights, gain=gain.numpy(), offset=offset.numpy(), level_index=index))
-        return tuple(result)
-
-
-def _views(flat: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
-    """Consecutive parts of a vector, as leaves of the graph that share its memory."""
-    parts = torch.split(flat, [math.prod(shape) for shape in shapes])
-    return [part.detach().view(shape).requires_grad_() for part, shape in zip(parts, shapes, strict=True)]
-
-
 def train(
     dataset: Dataset,
-    layers: Sequence[int],
+    layers: Sequence[int | Convolution],
     levels: Floats | None,
     recipe: Recipe = GOOD,
     seed: int = 0,
     progress: Callable[[int, int, str], None] | None = None,
+    *,
+    start: TrainedNetwork | None = None,
+    products: Sequence[Product] | None = None,
+    checkpoint: Path | None = None,
 ) -> TrainedNetwork:
-    """Train a fully connected network with ReLU between its layers.
+    """Train a network of fully connected and convolutional layers with ReLU between them.
 
     The network of the last epoch is returned. The test set is evaluated after each epoch for the curve only;
     nothing is chosen by it.
@@ -269,7 +67,8 @@ def train(
     dataset
         Images and labels.
     layers
-        Layer sizes, from pixels to classes, for example ``(784, 256, 128, 10)``.
+        Layer sizes, from pixels to classes, for example ``(784, 256, 128, 10)``; a convolutional layer is a
+        :class:`~nn_mapping.parameters.Convolution`.
     levels
         Weights that a synapse can hold, ascending (``LevelSet.weights``); None trains free weights.
     recipe
@@ -278,34 +77,49 @@ def train(
         The same seed and version of torch give the same network.
     progress
         Called after each epoch with epochs done, epochs in all, and a line of text.
+    start
+        Network of the same shape to go on from; None draws new weights.
+    products
+        What multiplies weights and inputs, one per layer: a circuit, for example
+        (:mod:`nn_mapping.circuit_layer`); None is the plain product.
+    checkpoint
+        File that keeps the state after every epoch; when it exists and belongs to the same training, that
+        training goes on where it stopped and gives the same network as without a stop. It is removed at the end.
 
     Raises
     ------
     DeadNetworkError
         After the first epoch that leaves the network no better than guessing (and at least 200 steps).
     """
-    sizes = [int(size) for size in layers]
-    if len(sizes) < 2 or min(sizes) < 1 or sizes[0] != dataset.pixels or sizes[-1] < dataset.classes:
+    height, width = dataset.train_images.shape[1:]
+    found = shapes(layers, height, width)
+    if found[-1].window is not None or found[-1].outputs < dataset.classes:
         raise ValueError(
-            f"layers = {sizes}: expected at least two positive sizes, the first {dataset.pixels} (pixels of "
-            f"{dataset.name}), the last at least {dataset.classes} (its classes)"
+            f"layers = {list(layers)}: expected a fully connected last layer, of size at least {dataset.classes} "
+            f"(the classes of {dataset.name})"
         )
     if levels is not None and (len(levels) < 2 or np.diff(levels).min() <= 0):
         raise ValueError(f"levels = {levels}: expected at least two, ascending")
-    with _deterministic():
-        return _train(dataset, sizes, levels, recipe, seed, progress)
+    if levels is None and recipe.weight_noise:
+        raise ValueError(
+            f"weight_noise = {recipe.weight_noise} is a share of the levels' range, but there are no levels"
+        )
+    quantiser = None if levels is None else Quantiser(levels)
+    with _deterministic(recipe):
+        parameters = Parameters(found, quantiser, recipe, products)
+        return _train(dataset, parameters, recipe, seed, progress, start, checkpoint)
 
 
 def _train(
     dataset: Dataset,
-    sizes: list[int],
-    levels: Floats | None,
+    parameters: Parameters,
     recipe: Recipe,
     seed: int,
     progress: Callable[[int, int, str], None] | None,
+    start: TrainedNetwork | None,
+    checkpoint: Path | None,
 ) -> TrainedNetwork:
     generator = torch.Generator().manual_seed(seed)
-    parameters = _Parameters(sizes, None if levels is None else Quantiser(levels), recipe)
     parameters.initialise(recipe, generator)
     codes, steps = pixel_codes(dataset.train_images, recipe.input_bits)
     images = torch.from_numpy(codes.copy())
@@ -318,15 +132,24 @@ def _train(
     optimiser = torch.optim.Adam([parameters.trained], lr=recipe.learning_rate, fused=True)
     batches = _batches(len(images), recipe.batch)
     history: dict[str, list[float]] = {"train_loss": [], "train_accuracy": [], "test_accuracy": []}
+    if start is not None:
+        parameters.begin_from(start, images[:_START_IMAGES].float().div_(steps))
+    kept = (
+        None
+        if checkpoint is None
+        else _Checkpoint(checkpoint, parameters, optimiser, generator, recipe, seed)
+    )
+    if kept is not None:
+        history = kept.restore() or history
 
-    for epoch in range(recipe.epochs):
+    for epoch in range(len(history["test_accuracy"]), recipe.epochs):
         order = torch.randperm(len(images), generator=generator)
         loss_sum, right = torch.zeros(()), torch.zeros((), dtype=torch.int64)
-        for number, (start, stop) in enumerate(batches):
+        for number, (first, stop) in enumerate(batches):
             if recipe.cosine:
                 done = (epoch * len(batches) + number) / (recipe.epochs * len(batches))
                 optimiser.param_groups[0]["lr"] = recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2
-            chosen = order[start:stop]
+            chosen = order[first:stop]
             x, target = images.index_select(0, chosen).float().div_(steps), labels[chosen]
             if recipe.flip:
                 x = _mirror_half(x, width, generator)
@@ -349,15 +172,19 @@ def _train(
         history["test_accuracy"].append(float(test))
         if not math.isfinite(history["train_loss"][-1]) or (epoch + 1) * len(batches) >= _STEPS_TO_LIVE:
             _check_alive(history, dataset, parameters)
+        if kept is not None:
+            kept.save(history)
         if progress is not None:
             progress(
                 epoch + 1,
                 recipe.epochs,
                 f"loss {history['train_loss'][-1]:.4f}, test accuracy {100 * history['test_accuracy'][-1]:.2f} %",
             )
+    if kept is not None:
+        kept.remove()
     return TrainedNetwork(
         layers=parameters.layers(),
-        levels=levels,
+        levels=None if parameters.quantiser is None else parameters.quantiser.exact,
         input_bits=recipe.input_bits,
         history=history,
         info={
@@ -368,6 +195,71 @@ def _train(
             "torch": torch.__version__,
         },
     )
+
+
+class _Checkpoint:
+    """The whole state of a training in a file of tensors and plain numbers."""
+
+    def __init__(
+        self,
+        path: Path,
+        parameters: Parameters,
+        optimiser: torch.optim.Optimizer,
+        generator: torch.Generator,
+        recipe: Recipe,
+        seed: int,
+    ) -> None:
+        self.path, self.parameters, self.optimiser, self.generator = path, parameters, optimiser, generator
+        self.identity = {
+            "format": _CHECKPOINT_FORMAT,
+            "recipe": asdict(recipe),
+            "seed": seed,
+            "shapes": [tuple(weight.shape) for weight in parameters.weights],
+            "levels": None if parameters.quantiser is None else parameters.quantiser.exact.tolist(),
+        }
+
+    def restore(self) -> dict[str, list[float]] | None:
+        """Take over what the file holds, when it is of this training, and return its history."""
+        if not self.path.exists():
+            return None
+        try:
+            state = torch.load(self.path, weights_only=True)
+        except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+            raise ValueError(f"{self.path}: not a checkpoint of this program: {error}") from error
+        if state.get("identity") != self.identity:
+            log.warning("%s belongs to another training and is not used", self.path)
+            return None
+        with torch.no_grad():
+            self.parameters.trained.copy_(state["trained"])
+            for mine, kept in zip(
+                (*self.parameters.mean, *self.parameters.variance), state["statistics"], strict=True
+            ):
+                mine.copy_(kept)
+            self.parameters.quantise()
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.generator.set_state(state["generator"])
+        history: dict[str, list[float]] = state["history"]
+        return history
+
+    def save(self, history: dict[str, list[float]]) -> None:
+        """Replace the file at once."""
+        partial = self.path.with_name(f".{self.path.name}.partial")
+        torch.save(
+            {
+                "identity": self.identity,
+                "trained": self.parameters.trained,
+                "statistics": [*self.parameters.mean, *self.parameters.variance],
+                "optimiser": self.optimiser.state_dict(),
+                "generator": self.generator.get_state(),
+                "history": history,
+            },
+            partial,
+        )
+        partial.replace(self.path)
+
+    def remove(self) -> None:
+        """Delete the file of a training that is done."""
+        self.path.unlink(missing_ok=True)
 
 
 def _batches(count: int, batch: int) -> list[tuple[int, int]]:
@@ -383,7 +275,7 @@ def _mirror_half(x: Tensor, width: int, generator: torch.Generator) -> Tensor:
     return torch.where(torch.rand(len(x), 1, generator=generator) < 0.5, mirrored, x)
 
 
-def _check_alive(history: dict[str, list[float]], dataset: Dataset, parameters: _Parameters) -> None:
+def _check_alive(history: dict[str, list[float]], dataset: Dataset, parameters: Parameters) -> None:
     """Stop when an epoch ends no better than guessing: further ones will not help."""
     loss, accuracy = history["train_loss"][-1], history["train_accuracy"][-1]
     guessing = float(np.bincount(dataset.train_labels).max() / len(dataset.train_labels))
@@ -401,7 +293,7 @@ def _check_alive(history: dict[str, list[float]], dataset: Dataset, parameters: 
 
 
 @contextmanager
-def _deterministic() -> Iterator[None]:
+def _deterministic(recipe: Recipe) -> Iterator[None]:
     """Deterministic algorithms, one thread, and no denormal numbers (dead units make them, and they are slow).
 
     With one thread a seed gives the same network on every number of cores; matrices of a batch are so small that
@@ -416,9 +308,14 @@ def _deterministic() -> Iterator[None]:
     torch.use_deterministic_algorithms(True)
     options.fill_uninitialized_memory = False
     torch.set_flush_denormal(True)
+    products: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined, unused-ignore]
+    precision = products.fp32_precision
+    if recipe.bfloat16:
+        products.fp32_precision = "bf16"
     try:
         yield
     finally:
+        products.fp32_precision = precision
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(algorithms)
         options.fill_uninitialized_memory = filled

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nn_mapping.levels import level_set, nearest_level
-from nn_mapping.training import Quantiser
+from nn_mapping.quantiser import Quantiser
 
 hundredths = st.lists(st.integers(1, 200), min_size=2, max_size=8, unique=True)
 free = st.lists(st.floats(0.01, 2.0), min_size=2, max_size=8, unique_by=lambda level: round(level, 3))

@@ -5,8 +5,9 @@ from nn_mapping.data import load
 from nn_mapping.evaluate import Readout, evaluate
 from nn_mapping.levels import PAPER_LEVELS_OHM, single_levels
 from nn_mapping.mapping import map_network
+from nn_mapping.recipes import GOOD
 from nn_mapping.solve import solve_tiles
-from nn_mapping.training import GOOD, train
+from nn_mapping.training import train
 
 
 def test_digits_through_solved_tiles() -> None:

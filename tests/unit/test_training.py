@@ -8,7 +8,10 @@ import torch
 from nn_mapping.data import Dataset
 from nn_mapping.levels import PAPER_LEVELS_OHM, single_levels
 from nn_mapping.network import TrainedNetwork, load_network
-from nn_mapping.training import GOOD, PAPER, DeadNetworkError, Quantiser, Recipe, train
+from nn_mapping.parameters import Convolution
+from nn_mapping.quantiser import Quantiser
+from nn_mapping.recipes import GOOD, PAPER, Recipe
+from nn_mapping.training import DeadNetworkError, train
 
 LEVELS = single_levels(PAPER_LEVELS_OHM).weights
 SHORT = replace(GOOD, epochs=3, batch=32)
@@ -129,7 +132,7 @@ def test_progress_is_told_each_epoch() -> None:
 def test_wrong_layers_and_recipes() -> None:
     with pytest.raises(ValueError, match=r"layers = \[35, 4\]: .* the first 36"):
         train(stripes(), (35, 4), LEVELS, SHORT)
-    with pytest.raises(ValueError, match="the last at least 4"):
+    with pytest.raises(ValueError, match="of size at least 4"):
         train(stripes(), (36, 3), LEVELS, SHORT)
     with pytest.raises(ValueError, match="learning_rate"):
         Recipe(learning_rate=0.0)
@@ -146,3 +149,96 @@ def test_steps_of_the_index_table() -> None:
 def test_batches_never_end_with_a_single_image() -> None:
     """Batch normalisation has no variance there."""
     train(stripes(65, 8), (36, 4), LEVELS, SHORT)
+
+
+class StoppedError(Exception):
+    """Stands for a power cut."""
+
+
+def test_a_training_that_was_stopped_goes_on_where_it_was(trained: TrainedNetwork, tmp_path: Path) -> None:
+    def stop(done: int, *_: object) -> None:
+        if done == 2:
+            raise StoppedError
+
+    kept = tmp_path / "checkpoint"
+    with pytest.raises(StoppedError):
+        train(stripes(), (36, 12, 4), LEVELS, SHORT, seed=5, progress=stop, checkpoint=kept)
+    calls: list[int] = []
+    network = train(
+        stripes(),
+        (36, 12, 4),
+        LEVELS,
+        SHORT,
+        seed=5,
+        checkpoint=kept,
+        progress=lambda done, *_: calls.append(done),
+    )
+    assert calls == [3]
+    assert network.history == trained.history
+    for ours, theirs in zip(network.layers, trained.layers, strict=True):
+        np.testing.assert_array_equal(ours.weights, theirs.weights)
+        np.testing.assert_array_equal(ours.offset, theirs.offset)
+    assert not kept.exists()
+
+
+def test_a_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
+    kept = tmp_path / "checkpoint"
+
+    def stop(*_: object) -> None:
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train(stripes(), (36, 4), LEVELS, SHORT, seed=5, progress=stop, checkpoint=kept)
+    calls: list[int] = []
+    train(
+        stripes(),
+        (36, 4),
+        LEVELS,
+        SHORT,
+        seed=6,
+        checkpoint=kept,
+        progress=lambda done, *_: calls.append(done),
+    )
+    assert calls == [1, 2, 3]
+    kept.write_bytes(b"no checkpoint")
+    with pytest.raises(ValueError, match="not a checkpoint"):
+        train(stripes(), (36, 4), LEVELS, SHORT, seed=6, checkpoint=kept)
+
+
+def test_a_convolution_is_the_same_in_torch_and_in_patches(tmp_path: Path) -> None:
+    layers = (36, Convolution(channels=3, kernel=3, padding=1, pool=2), Convolution(channels=5, kernel=2), 4)
+    data = stripes()
+    network = train(data, layers, LEVELS, SHORT, seed=1)
+    assert [layer.shape for layer in network.layers] == [(3, 9), (5, 12), (4, 20)]
+    accuracy = network.accuracy(data.test_images, data.test_labels)
+    assert accuracy > 0.9
+    assert accuracy == pytest.approx(network.history["test_accuracy"][-1], abs=1.5 / len(data.test_labels))
+    network.save(tmp_path / "network.npz")
+    loaded = load_network(tmp_path / "network.npz")
+    assert [layer.window for layer in loaded.layers] == [layer.window for layer in network.layers]
+    np.testing.assert_array_equal(loaded.predict(data.test_images), network.predict(data.test_images))
+
+
+def test_convolutions_come_before_full_layers() -> None:
+    with pytest.raises(ValueError, match="cannot follow a fully connected layer"):
+        train(stripes(), (36, 8, Convolution(channels=2, kernel=3), 4), LEVELS, SHORT)
+    with pytest.raises(ValueError, match="too few for a pool of 9"):
+        train(stripes(), (36, Convolution(channels=2, kernel=3, pool=9), 4), LEVELS, SHORT)
+
+
+def test_noise_in_training() -> None:
+    data = stripes()
+    noisy = train(data, (36, 12, 4), LEVELS, replace(SHORT, epochs=6, weight_noise=0.2), seed=5)
+    assert noisy.accuracy(data.test_images, data.test_labels) > 0.9
+    with pytest.raises(ValueError, match="there are no levels"):
+        train(data, (36, 4), None, replace(SHORT, weight_noise=0.1))
+
+
+def test_training_goes_on_from_a_network(trained: TrainedNetwork) -> None:
+    """At a learning rate of nearly nothing the network stays what it was, but for its batch statistics."""
+    data = stripes()
+    again = train(data, (36, 12, 4), LEVELS, replace(SHORT, epochs=1, learning_rate=1e-9), start=trained)
+    for ours, theirs in zip(again.layers, trained.layers, strict=True):
+        np.testing.assert_array_equal(ours.weights, theirs.weights)
+    same = again.predict(data.test_images) == trained.predict(data.test_images)
+    assert same.mean() > 0.97
