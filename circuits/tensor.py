@@ -18,8 +18,8 @@ class _Slot:
     """Currents of one network at R_off = R_H = 0, cell by cell.
 
     `x` is a current along the channel, `y` one through the arms; `_in` per unit input, `_test` per unit test
-    current at an output (in the transposed network). Where inputs only reach the cells of their own row,
-    `x_in` and `y_in` have shape (rows, columns), otherwise (rows, columns, inputs).
+    current at an output (in the transposed network). Where rows don't act on each other, `x_in` and `y_in` have
+    shape (rows, columns), otherwise (rows, columns, inputs). The axis of the rows is 1 where all rows are alike.
     """
 
     x_in: Floats
@@ -46,8 +46,8 @@ class _Slot:
     def gradient(self, sensitivity: Floats) -> Floats:
         """Sum of ``sensitivity * d transfer / d R_xy``, (rows, columns)."""
         if self.x_in.ndim == 2:
-            y = np.einsum("rco,or->rc", self.y_test, sensitivity)
-            x = np.einsum("rco,or->rc", self.x_test, sensitivity)
+            across = sensitivity.T[:, :, None]
+            y, x = (self.y_test @ across)[..., 0], (self.x_test @ across)[..., 0]
             rows: Floats = y * self.x_in - x * self.y_in
             return rows
         back_y, back_x = self.y_test @ sensitivity, self.x_test @ sensitivity
@@ -142,36 +142,65 @@ def transfer_tensor(
     if config.architecture is Architecture.RESISTIVE:
         raise ValueError("architecture = resistive has no Hall cells, allowed: the others")
     spread = no_mismatch(shape) if mismatch is None else mismatch
-    base = replace(config, r_off=0.0)
-    straight = replace(spread, r_off=np.zeros(shape))
-    rows = shape[0]
-    r_y = config.r_arm * (2 + spread.arm_plus + spread.arm_minus)
-    at_zero = np.zeros((shape[1], rows))
-    parts = []
+    if spread.channel.shape != shape:
+        raise ValueError(f"mismatch has shape {spread.channel.shape}, expected {shape}")
+    if config.architecture in _ROWS_APART:
+        at_zero, part = _row_by_row(config, spread)
+        return TransferTensor(config, spread, at_zero, (part,))
+    rows, columns = shape
     count = slots(config, rows)
+    at_zero = np.zeros((columns, rows))
+    parts = []
     for number in range(count):
-        factored = factor(network_of(np.zeros(shape), base, straight, number))
         inputs = slice(number, number + 1) if count > 1 else slice(0, rows)
-        network = factored.network
-        driven, tested = factored.response[:, inputs].T, factored.adjoint_response.T
-        at_zero += factored.transfer()
-        x_in, y_in = (
-            np.moveaxis(network.probed(name, driven), 0, -1) / resistance
-            for name, resistance in (("channel", config.r_channel), ("arms", r_y[..., None]))
-        )
-        x_test, y_test = (
-            np.ascontiguousarray(np.moveaxis(network.probed(name, tested), 0, -1) / resistance)
-            for name, resistance in (("channel", config.r_channel), ("arms", r_y[..., None]))
-        )
-        parts.append(_Slot(*_by_row(x_in, y_in), x_test, y_test, inputs))
+        zero_of_slot, part = _solved(config, spread, number, inputs)
+        at_zero += zero_of_slot
+        parts.append(part)
     return TransferTensor(config, spread, at_zero, tuple(parts))
 
 
-def _by_row(x_in: Floats, y_in: Floats) -> tuple[Floats, Floats]:
-    """Drop the axis of the inputs where each input only reaches its own row."""
-    rows, _, n_inputs = x_in.shape
-    other = ~np.eye(rows, n_inputs, dtype=bool)
-    if n_inputs != rows or x_in.transpose(0, 2, 1)[other].any() or y_in.transpose(0, 2, 1)[other].any():
-        return np.ascontiguousarray(x_in), np.ascontiguousarray(y_in)
-    row = np.arange(rows)
-    return x_in[row, :, row], y_in[row, :, row]
+_ROWS_APART = (Architecture.ACTIVE_PARALLEL, Architecture.ACTIVE_SERIES)
+"""Architectures whose rows end in amplifiers: each row is a network of its own."""
+
+
+def _row_by_row(config: ArrayConfig, spread: Mismatch) -> tuple[Floats, _Slot]:
+    fields = (spread.channel, spread.arm_plus, spread.arm_minus, spread.r_off)
+    alike = all((field == field[:1]).all() for field in fields)
+    rows = len(spread.channel)
+    found = []
+    for row in range(1 if alike else rows):
+        channel, plus, minus, offset = (field[row : row + 1] for field in fields)
+        of_row = Mismatch(channel=channel, arm_plus=plus, arm_minus=minus, r_off=offset)
+        found.append(_solved(config, of_row, 0, slice(0, 1)))
+    at_zero = np.concatenate([zero for zero, _ in found], axis=1)
+    slots_of_rows = [slot for _, slot in found]
+    part = _Slot(
+        x_in=np.concatenate([slot.x_in[..., 0] for slot in slots_of_rows]),
+        y_in=np.concatenate([slot.y_in[..., 0] for slot in slots_of_rows]),
+        x_test=np.concatenate([slot.x_test for slot in slots_of_rows]),
+        y_test=np.concatenate([slot.y_test for slot in slots_of_rows]),
+        inputs=slice(0, rows),
+    )
+    return np.broadcast_to(at_zero, (at_zero.shape[0], rows)), part
+
+
+def _solved(config: ArrayConfig, spread: Mismatch, slot: int, inputs: slice) -> tuple[Floats, _Slot]:
+    """H0 and the currents of one network at R_off = R_H = 0."""
+    shape = spread.channel.shape
+    straight = replace(spread, r_off=np.zeros(shape))
+    factored = factor(network_of(np.zeros(shape), replace(config, r_off=0.0), straight, slot))
+    driven, tested = factored.response[:, inputs].T, factored.adjoint_response.T
+    r_y = config.r_arm * (2 + spread.arm_plus + spread.arm_minus)
+
+    def currents(probe: str, voltages: Floats, resistance: Floats | float) -> Floats:
+        across = np.moveaxis(factored.network.probed(probe, voltages), 0, -1)
+        return np.ascontiguousarray(across / resistance)
+
+    part = _Slot(
+        x_in=currents("channel", driven, config.r_channel),
+        y_in=currents("arms", driven, r_y[..., None]),
+        x_test=currents("channel", tested, config.r_channel),
+        y_test=currents("arms", tested, r_y[..., None]),
+        inputs=inputs,
+    )
+    return factored.transfer(), part
