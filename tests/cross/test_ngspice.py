@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from circuits import ngspice
-from circuits.arrays import Architecture, ArrayConfig, crossbar
+from circuits.arrays import Architecture, ArrayConfig, crossbar, draw_mismatch
 from circuits.network import GROUND, Network, NetworkBuilder
 from circuits.nodal import factor
 from circuits.spice import netlist
@@ -17,7 +17,7 @@ needs_library = pytest.mark.skipif(
     bool(SIMULATOR.problem), reason="ngspice shared library: " + SIMULATOR.problem
 )
 needs_program = pytest.mark.skipif(SIMULATOR.executable is None, reason="no program ngspice")
-SHAPES = [(1, 1), (1, 2), (2, 1), (3, 5), (16, 16)]
+SHAPES = [(1, 1), (1, 2), (2, 1), (3, 5), (5, 3), (16, 16), pytest.param((32, 32), marks=pytest.mark.slow)]
 
 
 def array(architecture: Architecture, shape: tuple[int, int], seed: int = 0) -> Network:
@@ -25,7 +25,8 @@ def array(architecture: Architecture, shape: tuple[int, int], seed: int = 0) -> 
     states = random.uniform(1e4, 1e5, shape)
     if architecture is not Architecture.RESISTIVE:
         states = random.uniform(0.33, 0.57, shape)
-    return crossbar(states, ArrayConfig(architecture=architecture, r_row=0.5, r_col=0.25))
+    config = ArrayConfig(architecture=architecture, r_row=0.5, r_col=0.25)
+    return crossbar(states, config, draw_mismatch(shape, random, relative=0.01, r_off=0.1))
 
 
 def difference(network: Network, found: np.ndarray, inputs: np.ndarray) -> float:
@@ -151,3 +152,26 @@ def test_an_array_that_would_take_too_long_is_refused_with_a_size_that_works() -
     network = array(Architecture.RESISTIVE, (32, 32))
     with pytest.raises(ngspice.SpiceError, match=r"32 x 32 array.*\n.*Try: an array of \d+ x \d+"):
         ngspice.simulate(network, np.ones((1, 32)), klu=False, limit_s=1e-3)
+
+
+READS = """
+import resource
+import numpy as np
+from circuits.arrays import ArrayConfig, crossbar
+from circuits.ngspice import simulate
+network = crossbar(np.full((8, 8), 1e4), ArrayConfig(architecture="resistive"))
+peak = []
+for read in range(1000):
+    simulate(network, np.full((1, 8), 0.1))
+    if read in (49, 999):
+        peak.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(peak[1] - peak[0])
+"""
+
+
+@pytest.mark.ngspice
+@pytest.mark.slow
+@needs_library
+def test_a_thousand_reads_leave_nothing_behind() -> None:
+    run = subprocess.run([sys.executable, "-c", READS], capture_output=True, text=True, check=True)
+    assert float(run.stdout) < 50  # MiB; a circuit that isn't removed costs 0.3 MiB per read
