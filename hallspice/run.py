@@ -437,18 +437,21 @@ def _findings(accuracy: Mapping[str, Any], inference: cost.InferenceCost) -> lis
     """What the numbers say, in sentences."""
     points = {row["key"]: 100 * row["accuracy"] for row in accuracy["causes"]}
     ideal, circuit = points["levels"], points["circuit"]
+    error = _standard_error(circuit / 100, accuracy["images"])
     losses = {
         "the converters": ideal - points["converters"],
         "the array (wires, drivers, amplifiers)": ideal - points["array"],
     }
     cause, loss = max(losses.items(), key=lambda item: item[1])
     sentences = [
-        f"The circuit costs {ideal - circuit:.2f} points of accuracy against ideal levels, and quantised levels "
-        f"{100 * accuracy['float'] - ideal:.2f} points against float weights "
-        f"(one standard error of an accuracy is {_standard_error(circuit / 100, accuracy['images']):.2f} points).",
-        f"Taken alone, the larger loss comes from {cause}: {loss:.2f} points. Without column calibration the accuracy "
-        f"is {points['untrimmed']:.2f} %.",
+        f"Against ideal levels the circuit changes the accuracy by {circuit - ideal:+.2f} points, against float "
+        f"weights the levels change it by {ideal - 100 * accuracy['float']:+.2f} points; one standard error of an "
+        f"accuracy is {error:.2f} points.",
+        f"Taken alone, {cause} cost {loss:.2f} points, more than any other part. "
+        if loss > error
+        else "Taken alone, neither the converters nor the array cost more than one standard error. ",
     ]
+    sentences[-1] += f"Without calibration of the columns the accuracy is {points['untrimmed']:.2f} %."
     parts = inference.parts
     cells, total = parts["cells"] + inference.amplifiers, inference.total
     sentences.append(
@@ -481,6 +484,10 @@ def _warnings(accuracy: Mapping[str, Any], certificate: Mapping[str, Any], weake
         found.append(
             f"ngspice and the nodal solver differ by {certificate['max_relative_difference']:.1e}, more than the limit."
         )
+    found.append(
+        "read noise and the spread of cells and amplifiers are not in this evaluation: the accuracy is that of a "
+        "perfect copy of the device in every cell."
+    )
     found.append(
         "wires, drivers, amplifiers and converters are assumed, not measured: see the provenance tables."
     )
