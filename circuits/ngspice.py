@@ -206,16 +206,15 @@ def simulate(
 
 
 def expected_seconds(network: Network, batch: int, klu: bool) -> float:
-    """Rough time of `simulate` [s], from runs of 16x16 to 128x128 arrays in versions 39 and 46.
+    """Rough time of `simulate` [s], fitted to runs of 32x32 to 128x128 arrays in version 46 on a busy machine.
 
     Without KLU ngspice orders the equations of each coupled part anew with a method whose cost grows with the
     2.5th power of their number.
     """
-    parts = coupled_parts(network)
-    linear = 3e-5 * network.n_nodes * (1 + 0.05 * batch)
+    parts, nodes = coupled_parts(network) / 8400, network.n_nodes
     if klu:
-        return float(linear + 0.05 * batch * np.sum((parts / 8400) ** 1.5))
-    return float(linear + (2.2 + 0.2 * batch) * np.sum((parts / 8400) ** 2.5))
+        return float(nodes * (2.5e-5 + 3e-6 * batch) + (0.3 + 0.25 * batch) * np.sum(parts**1.5))
+    return float(nodes * (7e-5 + 2.2e-5 * batch) + (9.4 + 2.3 * batch) * np.sum(parts**2.5))
 
 
 def _guard(network: Network, batch: int, klu: bool, limit_s: float) -> None:
