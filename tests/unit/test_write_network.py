@@ -1,0 +1,130 @@
+"""Write networks: currents of the cells and where the power goes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from circuits.arrays import Architecture
+from circuits.nodal import factor
+from circuits.write_config import Order, Scheme, WriteConfig
+from circuits.write_network import PARTS, WriteSolver, write_network
+
+CONFIGS = [
+    WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_col=0.2),
+    WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_col=0.2, order=Order.ROW),
+    WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_col=0.2, scheme=Scheme.HALF_V),
+    WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_col=0.2, scheme=Scheme.THIRD_V),
+    WriteConfig(architecture=Architecture.ACTIVE_PARALLEL, r_row=0.3),
+    WriteConfig(architecture=Architecture.ACTIVE_SERIES, r_row=0.3, scheme=Scheme.ROW_SERIAL),
+]
+
+
+def named(config: WriteConfig) -> str:
+    return f"{config.architecture}-{config.scheme}-{config.order}"
+
+
+def test_one_selected_cell_is_a_series_circuit() -> None:
+    config = WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.1, r_col=0.2)
+    solver = WriteSolver(1, 1, config)
+    assert solver.conductance[0, 0] == pytest.approx(1 / (50 + 0.1 + 20 + 500 + 0.2 + 1), rel=1e-12)
+
+
+def test_half_selected_cells_of_an_array_without_resistances_see_half() -> None:
+    config = WriteConfig(
+        architecture=Architecture.RESISTIVE,
+        scheme=Scheme.HALF_V,
+        r_row=0,
+        r_col=0,
+        r_output=1e-9,
+        r_return=1e-9,
+    )
+    solver = WriteSolver(3, 3, config)
+    found = (
+        solver.full_pulses(solver.cell_inputs(1, 2, 6.0)[None], np.zeros((3, 3), bool)).current[0] * 500 / 6
+    )
+    expected = np.zeros((3, 3))
+    expected[1, :] = expected[:, 2] = 0.5
+    expected[1, 2] = 1.0
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_unselected_cells_see_a_third_of_either_sign() -> None:
+    config = WriteConfig(
+        architecture=Architecture.RESISTIVE,
+        scheme=Scheme.THIRD_V,
+        r_row=0,
+        r_col=0,
+        r_output=1e-9,
+        r_return=1e-9,
+    )
+    solver = WriteSolver(3, 3, config)
+    found = (
+        solver.full_pulses(solver.cell_inputs(0, 0, 6.0)[None], np.zeros((3, 3), bool)).current[0] * 500 / 6
+    )
+    expected = np.full((3, 3), -1 / 3)
+    expected[0, :] = expected[:, 0] = 1 / 3
+    expected[0, 0] = 1.0
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=named)
+def test_row_pulses_equal_the_network_solved_anew(config: WriteConfig) -> None:
+    shape = rows, columns = 4, 5
+    solver = WriteSolver(rows, columns, config)
+    generator = np.random.default_rng(3)
+    for row in (0, 2):
+        written = np.zeros((1, columns), dtype=bool)
+        written[0, [1, 3, 4] if config.order is Order.ROW else [3]] = True
+        volts = generator.uniform(5, 9, (1, columns))
+        quick = solver.row_pulses(row, volts, written)
+        selected = np.zeros(shape, dtype=bool)
+        selected[row] = written[0]
+        full = solver.full_pulses(config.voltages(shape, row, volts[0], written[0])[None], selected)
+        np.testing.assert_allclose(quick.current[0][written[0]], full.current[0, row][written[0]], rtol=1e-9)
+        np.testing.assert_allclose(quick.source_power, full.source_power, rtol=1e-9)
+        for part in (
+            "cells",
+            "select",
+            "drivers",
+        ):  # other rows leak 64 nW per cell, counted with the wires
+            np.testing.assert_allclose(quick.power[part], full.power[part], rtol=1e-9, atol=1e-6)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=named)
+def test_parts_are_those_of_the_nodal_solution(config: WriteConfig) -> None:
+    shape = 3, 4
+    solver = WriteSolver(*shape, config)
+    selected = np.zeros(shape, dtype=bool)
+    selected[1, 2] = True
+    inputs = solver.cell_inputs(1, 2, 8.0)[None]
+    solution = factor(write_network(selected, config)).solve(inputs)
+    found = solver.full_pulses(inputs, selected)
+    assert found.source_power[0] == pytest.approx(solution.source_power[0], rel=1e-12)
+    assert found.power["wires"][0] == pytest.approx(solution.power["wire"][0], rel=1e-6, abs=1e-12)
+    assert found.power["drivers"][0] == pytest.approx(solution.power["driver"][0], rel=1e-9)
+    assert found.power["cells"][0] + found.power["select"][0] == pytest.approx(
+        solution.power["cell"][0], rel=1e-9
+    )
+    assert sum(found.power[part][0] for part in PARTS) == pytest.approx(found.source_power[0], rel=1e-12)
+
+
+def test_positive_voltage_drives_from_ip_in_both_orders() -> None:
+    for order in Order:
+        config = WriteConfig(architecture=Architecture.RESISTIVE, order=order)
+        assert (WriteSolver(2, 2, config).conductance > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"architecture": "series_hall"}, "Hall arms tie the cells together"),
+        ({"architecture": "active_parallel", "scheme": "half_v"}, "half_v on active_parallel, allowed there"),
+        ({"architecture": "active_parallel", "order": "row"}, "a driver per column"),
+        ({"architecture": "resistive", "r_output": 0.0}, "r_output = 0.0 Ohm, allowed: 0 < value < inf"),
+        ({"architecture": "resistive", "r_select_off": 1.0}, "r_select_off = 1.0 Ohm, allowed: above r_select_on"),
+    ],
+)  # fmt: skip
+def test_impossible_configurations_are_refused(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        WriteConfig(**changes)  # type: ignore[arg-type]
