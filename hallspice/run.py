@@ -454,11 +454,15 @@ def _findings(accuracy: Mapping[str, Any], inference: cost.InferenceCost) -> lis
     sentences[-1] += f"Without calibration of the columns the accuracy is {points['untrimmed']:.2f} %."
     parts = inference.parts
     cells, total = parts["cells"] + inference.amplifiers, inference.total
+    shares = (
+        f": {100 * parts['cells'] / total:.1f} % in their channels and {100 * inference.amplifiers / total:.1f} % in "
+        "their amplifiers"
+        if inference.amplifiers
+        else ""
+    )
     sentences.append(
-        f"{100 * cells / total:.1f} % of the energy of an inference is spent in the array's cells: "
-        f"{100 * parts['cells'] / total:.1f} % in their channels and {100 * inference.amplifiers / total:.1f} % in "
-        f"their amplifiers. Converters and arithmetic together take "
-        f"{100 * (parts['dac'] + parts['adc'] + parts['digital']) / total:.2g} %."
+        f"{100 * cells / total:.1f} % of the energy of an inference is spent in the array's cells{shares}. Converters "
+        f"and arithmetic together take {100 * (parts['dac'] + parts['adc'] + parts['digital']) / total:.2g} %."
     )
     return sentences
 
