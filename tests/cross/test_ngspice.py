@@ -10,6 +10,7 @@ from circuits import ngspice
 from circuits.arrays import Architecture, ArrayConfig, crossbar, draw_mismatch
 from circuits.network import GROUND, Network, NetworkBuilder
 from circuits.nodal import factor
+from circuits.noise import output_noise
 from circuits.spice import netlist
 
 SIMULATOR = ngspice.find_simulator()
@@ -74,6 +75,26 @@ def test_a_netlist_runs_as_it_is(architecture: Architecture, tmp_path: Path) -> 
     run = ngspice.run_batch(deck)
     found = np.array([[run.values[name] for name in network.output_names]])
     assert difference(network, found, inputs) < tolerance(network, inputs)
+
+
+@pytest.mark.ngspice
+@needs_program
+@pytest.mark.parametrize("architecture", [Architecture.ACTIVE_PARALLEL, Architecture.PASSIVE_PARALLEL])
+def test_johnson_noise_is_that_of_ngspice(architecture: Architecture, tmp_path: Path) -> None:
+    network = array(architecture, (3, 2))
+    deck = netlist(network, np.full(3, 0.1), "noise of an array").replace(
+        "Vinp0 sp0 0 0.05", "Vinp0 sp0 0 0.05 ac 1"
+    )
+    before, after = deck.split(".control\n")[0], ".endc\n.end\n"
+    plus, minus = network.node_names[network.output_plus[0]], network.output_minus[0]
+    node = plus if minus == GROUND else f"{plus},{network.node_names[minus]}"
+    control = f".control\nset numdgt=15\nnoise v({node}) Vinp0 lin 1 1000 1000\nsetplot noise1\n"
+    path = tmp_path / "noise.cir"
+    path.write_text(before + control + "print onoise_spectrum\nquit 0\n" + after)
+    density = ngspice.run_batch(path).values["onoise_spectrum"] * network.output_scale[0]
+    noise = output_noise(factor(network), np.zeros((1, 3)), temperature=300.15)
+    ours = np.sqrt(np.sum(list(noise.johnson.values()), axis=0))[0]
+    assert ours == pytest.approx(density, rel=1e-4)  # ngspice rounds the constant of Boltzmann
 
 
 def floating() -> Network:
