@@ -90,7 +90,7 @@ class Evaluation:
     """Images per class and prediction, shape (classes, classes), classes down."""
     scales: Scales
     input_moments: tuple[Floats, ...]
-    """Second moment of each layer's row voltages over the images [V^2], shape (inputs, inputs)."""
+    """Second moment of each layer's row voltages over the reads of all images [V^2], shape (inputs, inputs)."""
     input_means: tuple[Floats, ...]
     """Mean row voltages of each layer [V], shape (inputs,)."""
 
@@ -126,7 +126,7 @@ def evaluate(
     _, scales, _ = propagate(
         mapped, maps, unit, readout, network.inputs(dataset.train_images[:_CALIBRATION_IMAGES])
     )
-    sizes = network.sizes[:-1]
+    sizes = [layer.shape[1] for layer in network.layers]
     moments = [np.zeros((size, size)) for size in sizes]
     sums = [np.zeros(size) for size in sizes]
     predictions = []
@@ -136,8 +136,9 @@ def evaluate(
         outputs, _, voltages = propagate(mapped, maps, unit, readout, inputs, scales)
         predictions.append(outputs.argmax(axis=1))
         for number, voltage in enumerate(voltages):
-            moments[number] += voltage.T @ voltage
-            sums[number] += voltage.sum(axis=0)
+            reads = network.layers[number].reads
+            moments[number] += voltage.T @ voltage / reads
+            sums[number] += voltage.sum(axis=0) / reads
     predicted = np.concatenate(predictions)
     return Evaluation(
         accuracy=float(np.mean(predicted == dataset.test_labels)),
@@ -197,7 +198,7 @@ def tile_maps(
         combine = combination(columns, mapped.level_set)
         offset = np.zeros(len(combine))
         if readout.trim:
-            vectors = readout.v_full * _random_vectors(rows, np.random.default_rng([seed, number]))
+            vectors = readout.v_full * random_vectors(rows, np.random.default_rng([seed, number]))
             trim = calibrate_transfer(transfer, ideal, vectors)
             transfer, offset = trim.apply_to_transfer(transfer), combine @ trim.offset
         maps.append(TileMap(matrix=combine @ transfer, offset=offset))
@@ -224,14 +225,15 @@ def propagate(
     Returns
     -------
     tuple
-        Outputs (images, classes), the full scales, and the row voltages (images, inputs) of each layer [V].
+        Outputs (images, classes), the full scales, and the row voltages (images * reads, inputs) of each layer [V].
     """
     input_scales, current_scales, voltages = [1.0], [], []
     activations = inputs.astype(np.float64)
     last = len(mapped.network.layers) - 1
     for number, layer in enumerate(mapped.network.layers):
         input_scale = scales.inputs[number] if scales else input_scales[number]
-        voltage = readout.v_full * convert_input(activations / input_scale, readout.dac_bits)
+        spread = layer.spread(activations)
+        voltage = readout.v_full * convert_input(spread / input_scale, readout.dac_bits)
         voltages.append(voltage)
         parts = [
             (
@@ -246,14 +248,15 @@ def propagate(
             else _full_scale(np.abs(np.hstack([i for _, i in parts])), readout)
         )
         current_scales.append(full)
-        total = np.zeros((len(inputs), layer.shape[0]))
+        total = np.zeros((len(voltage), layer.shape[0]))
         for outputs, current in parts:
             total[:, outputs] += convert_output(current, full, readout.adc_bits)
         activations = layer.gain * (total * (input_scale / (unit * readout.v_full))) + layer.offset
         if number < last:
             activations = np.maximum(activations, 0)
-            if scales is None:
-                input_scales.append(_full_scale(activations, readout))
+        activations = layer.gather(activations)
+        if number < last and scales is None:
+            input_scales.append(_full_scale(activations, readout))
     return activations, scales or Scales(inputs=tuple(input_scales), currents=tuple(current_scales)), voltages
 
 
@@ -338,7 +341,7 @@ def _full_scale(values: Floats, readout: Readout) -> float:
     return full if full > 0 else 1.0  # a layer that never speaks needs no resolution
 
 
-def _random_vectors(rows: int, random: np.random.Generator) -> Floats:
+def random_vectors(rows: int, random: np.random.Generator) -> Floats:
     """Return inputs (vectors, rows) in 0..1; each vector has its own share of rows that are on at all."""
     density = random.uniform(0.05, 1, (_TRIM_VECTORS, 1))
     return random.uniform(0, 1, (_TRIM_VECTORS, rows)) * (
