@@ -1,0 +1,204 @@
+"""The forms of the cell against each other, in every simulator found."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compact_model.card import load_card
+from veriloga import bench as benches
+from veriloga.bench import Bench, DrivenCell, Engine, Outcome
+from veriloga.model import MODULE, CellModel, cell_model
+from veriloga.programs import ProgramError, read_raw, run_ngspice
+from veriloga.subcircuit import Dialect, corner_library
+from veriloga.verify import certify, find_engines, run_engine, write_forms
+
+DAY = date(2026, 1, 2)
+MISSING = {found.engine: found.missing for found in find_engines()}
+SIMULATORS = [
+    pytest.param(
+        engine, marks=pytest.mark.skipif(bool(MISSING[engine]), reason=f"{engine.value}: {MISSING[engine]}")
+    )
+    for engine in (Engine.SUBCIRCUIT, Engine.OSDI, Engine.VACASK)
+]
+NGSPICE = SIMULATORS[:2]
+any_simulator = pytest.mark.skipif(
+    all(MISSING[engine] for engine in (Engine.SUBCIRCUIT, Engine.VACASK)), reason="no simulator found"
+)
+
+
+@pytest.fixture(scope="module")
+def model() -> CellModel:
+    return cell_model(load_card())
+
+
+@pytest.fixture(scope="module")
+def folder(model: CellModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("forms")
+    write_forms(model, path, DAY, compile_it=not MISSING[Engine.OSDI] or not MISSING[Engine.VACASK])
+    return path
+
+
+@any_simulator
+def test_certificate_of_the_shipped_card(model: CellModel, tmp_path: Path) -> None:
+    certificate = certify(model, tmp_path, DAY)
+    failed = [check for check in certificate.checks if not check.passed]
+    assert not failed
+    names = {check.name for check in certificate.checks}
+    assert {"pulse train", "random pulses", "no current for 1 s", ".op", ".dc", ".ac", ".noise"} <= names
+    run = {check.engine for check in certificate.checks}
+    assert {found.engine.value for found in certificate.engines if not found.missing} - run == {
+        Engine.RADAU.value
+    }
+
+
+@any_simulator
+def test_certificate_of_the_electrothermal_set(tmp_path: Path) -> None:
+    model = cell_model(load_card().with_choices(switching="B"), largest_error=0.02)
+    assert certify(model, tmp_path, DAY, quick=True).passed
+
+
+@pytest.fixture(scope="module")
+def ladders(model: CellModel, folder: Path) -> dict[Engine, Outcome]:
+    bench = benches.ladder_bench(model)
+    found = {Engine.PYTHON: benches.solve_python(model, bench)}
+    for engine in (Engine.SUBCIRCUIT, Engine.OSDI, Engine.VACASK):
+        if not MISSING[engine]:
+            found[engine] = run_engine(bench, engine, folder)
+    return found
+
+
+@pytest.mark.parametrize("engine", SIMULATORS)
+def test_ladder_reaches_the_six_published_states(
+    model: CellModel, ladders: dict[Engine, Outcome], engine: Engine
+) -> None:
+    published = np.array(model.card.synapse.levels.value[1:])
+    states = ladders[engine].hall_voltage[0] / benches.I_READ
+    assert np.abs(states - published).max() < 6e-3
+    for other in ladders.values():
+        assert np.abs(states - other.hall_voltage[0] / benches.I_READ).max() < 0.5e-3
+
+
+@pytest.mark.parametrize("engine", SIMULATORS)
+def test_68_percent_at_the_published_density(model: CellModel, folder: Path, engine: Engine) -> None:
+    current = 2.41e11 * model.device.area
+    bench = benches.pulse_train("share", "2.41e11 A/m^2", [current], model.card.synapse.t_pulse.value)
+    assert run_engine(bench, engine, folder).fraction[0, 0] == pytest.approx(0.68, abs=0.005)
+
+
+@pytest.mark.parametrize("engine", SIMULATORS)
+def test_closed_gate_preset_and_saturation_in_every_form(
+    model: CellModel, folder: Path, engine: Engine
+) -> None:
+    waveform, reading = benches.pulses([13e-3, -13e-3], [100e-6, 100e-6])
+    cells = tuple(
+        DrivenCell(drive=waveform, s0=s0, h_x=h_x, m_i=m_i, q=q)
+        for s0, h_x, m_i, q in (
+            (0.0, 0.0, 1, 1), (1.0, 0.0, 1, -1), (0.5, 0.0, -1, -1), (0.5, 0.0, 0, 1),
+            (0.5, 8e4, 1, -1), (0.5, -2e5, 1, 1), (0.5, 2e5, -1, 1),
+        )
+    )  # fmt: skip
+    bench = Bench(name="polarity", title="Polarity", cells=cells, samples=reading, longest_step=5e-6)
+    found, wanted = run_engine(bench, engine, folder), benches.solve_python(model, bench)
+    assert np.abs(found.fraction - wanted.fraction).max() < 5e-4
+    assert np.abs(wanted.fraction[[1, 3]] - np.array([[1.0], [0.5]])).max() < 1e-9  # closed gates hold
+
+
+@pytest.mark.parametrize("engine", SIMULATORS)
+def test_halved_tolerance_and_halved_steps_change_little(folder: Path, engine: Engine) -> None:
+    bench = benches.pulse_train("halved", "short train", [14e-3, -12e-3, 13e-3], 1e-4)
+    coarse = run_engine(bench, engine, folder, reltol=1e-4)
+    fine = run_engine(bench, engine, folder, reltol=0.5e-4, longest_step=0.5 * bench.longest_step)
+    assert np.abs(coarse.fraction - fine.fraction).max() < 2e-4
+
+
+@pytest.mark.parametrize("engine", NGSPICE)
+@pytest.mark.parametrize("change", ["method=gear", "noopiter gminsteps=10", "noopiter srcsteps=10", "uic"])
+def test_method_and_start_do_not_matter(model: CellModel, folder: Path, engine: Engine, change: str) -> None:
+    bench = benches.pulse_train("changed", "short train", [14e-3, -12e-3], 1e-4)
+    compiled = engine is Engine.OSDI
+    deck = benches.ngspice_deck(bench, compiled=compiled)
+    if change == "uic":
+        lines = [line + " uic" if line.startswith("tran ") else line for line in deck.splitlines()]
+    else:
+        lines = [f"{line} {change}" if line.startswith(".options") else line for line in deck.splitlines()]
+    path = folder / "changed.cir"
+    path.write_text("\n".join([*lines, ""]))
+    run_ngspice(path)
+    changed = benches.outcome(bench, read_raw(folder / "changed.raw"))
+    wanted = benches.solve_python(model, bench)
+    assert np.abs(changed.fraction - wanted.fraction).max() < 5e-4
+
+
+@pytest.mark.parametrize("engine", NGSPICE)
+def test_multiplicity_two_is_two_cells_in_parallel(folder: Path, engine: Engine) -> None:
+    if engine is Engine.OSDI:
+        head, name, cell = f".control\npre_osdi {MODULE}.osdi\n.endc\n.model hallbar {MODULE}", "N", "hallbar"
+    else:
+        head, name, cell = f".include {MODULE}.sub", "X", MODULE
+    deck = folder / "multiple.cir"
+    deck.write_text(
+        f"* m\n{head}\n.options temp=26.85 reltol=1e-6\nI1 0 p 2e-3\n{name}1 p 0 a b {cell} s0=0.3\n"
+        f"{name}2 p 0 a b {cell} s0=0.3\nI2 0 q 2e-3\n{name}3 q 0 c d {cell} s0=0.3 m=2\n"
+        ".control\nset num_threads=1\nop\nwrite multiple.raw v(p) v(q) v(a,b) v(c,d)\nquit 0\n.endc\n.end\n"
+    )
+    run_ngspice(deck)
+    found = [float(v[0]) for k, v in read_raw(folder / "multiple.raw").items()]
+    assert found[0] == pytest.approx(0.5, rel=1e-6)
+    assert found[0] == pytest.approx(found[1], rel=1e-9)
+    assert found[2] == pytest.approx(found[3], rel=1e-9)
+
+
+@pytest.mark.parametrize("bad", ["s0=1.5", "s0=-0.1", "m_i=2", "i_scale=0", "s0_3=1.1"])
+@pytest.mark.parametrize("engine", SIMULATORS[1:])
+def test_parameters_out_of_range_are_refused(folder: Path, engine: Engine, bad: str) -> None:
+    drive = benches.read_bench(cell_model(load_card())).cells[0].drive
+    bench = Bench(
+        name="refused",
+        title="bad",
+        cells=(DrivenCell(drive=drive),),
+        samples=np.array([5e-6]),
+        longest_step=1e-6,
+    )
+    if engine is Engine.VACASK:
+        text, path = benches.vacask_netlist(bench), folder / "refused.sim"
+    else:
+        text, path = benches.ngspice_deck(bench, compiled=True), folder / "refused.cir"
+    (folder / "refused.raw").unlink(missing_ok=True)
+    path.write_text(text.replace("s0=0", bad, 1))
+    with pytest.raises(ProgramError):
+        if engine is Engine.VACASK:
+            benches.run_vacask(path)
+        else:
+            run_ngspice(path)
+            read_raw(folder / "refused.raw")
+
+
+@pytest.mark.parametrize("engine", NGSPICE)
+def test_corners_and_monte_carlo_sections_run(model: CellModel, folder: Path, engine: Engine) -> None:
+    compiled = engine is Engine.OSDI
+    library = corner_library(model, Dialect.NGSPICE, DAY, compiled=compiled)
+    (folder / "corners.lib").write_text(library)
+    load = f".control\npre_osdi {MODULE}.osdi\n.endc" if compiled else f".include {MODULE}.sub"
+    drive = "pwl(0 0 1u 13.2m 201u 13.2m 202u 0 205u 0 206u 1m)"
+    reached: dict[str, list[float]] = {}
+    for section in ("typ", "fast", "slow", "mc"):
+        cells = "\n".join(
+            f"I{k} 0 p{k} {drive}\nX{k} p{k} 0 a{k} b{k} {MODULE}_cell s0=0" for k in range(1, 6)
+        )
+        deck = folder / f"corner_{section}.cir"
+        halls = " ".join(f"v(a{k},b{k})" for k in range(1, 6))
+        deck.write_text(
+            f"* corner\n{load}\n.lib corners.lib {section}\n{cells}\n.options temp=26.85 reltol=1e-4\n.control\n"
+            f"set num_threads=1\nset rndseed=7\ntran 5u 210u 0 5u\nwrite corner.raw {halls}\nquit 0\n.endc\n.end\n"
+        )
+        run_ngspice(deck)
+        vectors = [v for k, v in read_raw(folder / "corner.raw").items() if k != "time"]
+        reached[section] = [float(v[-1]) / 1e-3 for v in vectors]
+    assert np.ptp(reached["typ"]) < 1e-9
+    assert reached["slow"][0] < reached["typ"][0] - 0.01 < reached["fast"][0] - 0.02
+    assert np.ptp(reached["mc"]) > 1e-3  # every instance is drawn anew
+    assert reached["slow"][0] - 0.02 < min(reached["mc"]) <= max(reached["mc"]) < reached["fast"][0] + 0.02
