@@ -243,6 +243,30 @@ class WriteSolver:
         current = self._through(voltage, selected)
         return Pulses(current=current, **self._powers(inputs, line, voltage, current, selected))
 
+    def shared_pulses(self, inputs: Floats) -> Pulses:
+        """As `full_pulses` for arrays without switches, from the kept response; inputs (pulses, inputs) [V]."""
+        line = inputs @ self._driven[: self._first].T
+        voltage = (inputs @ self._driven[self._first :].T).reshape(-1, *self.shape)
+        nothing = np.zeros(self.shape, dtype=bool)
+        current = self._through(voltage, nothing)
+        return Pulses(current=current, **self._powers(inputs, line, voltage, current, nothing))
+
+    def row_volts(self, row: int, current: Floats, written: Mask) -> Floats:
+        """Voltages of the column drivers that give the written cells of a row their currents, (columns,) [V].
+
+        In order `row`: ``(1 + Z_SS dg) r_on i = u0_S``, and u0 is linear in the voltages.
+        """
+        columns = self.shape[1]
+        across, _ = self._row(row)
+        chosen = np.flatnonzero(written)
+        first = self._first + row * columns
+        by_column = -self._driven[first : first + columns, self.shape[0] :][np.ix_(chosen, chosen)]
+        wanted = current[chosen] * self.config.r_select_on
+        bare = wanted + across[np.ix_(chosen, chosen)] @ (self.change * wanted)
+        volts = np.zeros(columns)
+        volts[chosen] = np.linalg.solve(by_column, bare)
+        return volts
+
     def cell_inputs(self, row: int, column: int, volts: float) -> Floats:
         """Source voltages of the pulse that writes one cell, (inputs,) [V]."""
         written = np.zeros(self.shape[1], dtype=bool)
