@@ -57,6 +57,10 @@ class Returns(StrEnum):
     """Back into a floating source; the feet of the columns are grounded instead (`series_hall`)."""
 
 
+SHORTEST = 1e-6
+"""Lowest wire resistance but zero [Ohm]: the rounding of a node voltage is a current in a wire, which at 1e-9 Ohm
+would be 1e-4 of a cell's. Less than this can't be told from zero in an output."""
+
 _ZERO_ALLOWED = ("r_row", "r_col", "r_driver")
 _RESISTANCES = (*_ZERO_ALLOWED, "r_sense", "r_channel", "r_arm", "r_load", "r_switch_on", "r_switch_off")
 
@@ -70,7 +74,8 @@ class ArrayConfig:
     architecture
         Topology.
     r_row, r_col
-        Wire resistance of one cell pitch along a row and along a column [Ohm]; 0 joins the nodes.
+        Wire resistance of one cell pitch along a row and along a column [Ohm]; 0 joins the nodes, and less than
+        `SHORTEST` is refused.
     r_driver
         Output resistance of a row driver, of each of the two rails where there are two [Ohm].
     r_sense
@@ -113,7 +118,10 @@ class ArrayConfig:
         for name in (*_RESISTANCES, "gm"):
             value = getattr(self, name)
             if name in _ZERO_ALLOWED:
-                right, allowed = 0 <= value < np.inf, "0 <= value < inf"
+                right, allowed = (
+                    value == 0 or SHORTEST <= value < np.inf,
+                    f"0, or {SHORTEST:g} <= value < inf",
+                )
             else:
                 right, allowed = 0 < value < np.inf, "0 < value < inf"
             if not right:

@@ -1,4 +1,9 @@
-"""Array architectures: cell states in, `Network` out."""
+"""Array architectures: cell states in, `Network` out.
+
+To add one: a function from states, `ArrayConfig` and `Mismatch` to a `Network`, made of the parts in
+`circuits.parts`; a member of `Architecture` with its units; a line in `_BUILDERS` and one in `ideal_transfer`. The
+solvers, the netlist writer and the tests that run over all of `Architecture` follow by themselves.
+"""
 
 from __future__ import annotations
 
