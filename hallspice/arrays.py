@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from circuits import ngspice, spice
-from circuits.arrays import Architecture, crossbar
+from circuits.array_config import Architecture, Mismatch
+from circuits.arrays import crossbar, slots
+from circuits.branches import branch_currents
 from circuits.nodal import factor
+from circuits.transfer import Method, transfers
 from compact_model import synapse
 from compact_model.document import DocumentError, Mistake
 from compact_model.quantity import Quantity
@@ -17,12 +22,23 @@ from hallspice.setup import Setup, load_setup
 from hallspice.tables import csv_text, read_matrix
 from nn_mapping.mapping import resistive_states
 
-INPUT = Quantity("V", "an input", low=-1000.0, high=1000.0)
+Floats = npt.NDArray[np.float64]
+
 ROUNDING = 1e-6  # a published level may lie this far outside the window that it was rounded from, relative
 
 
-def read_array(config: Path, states: Path, inputs: Path, out: Path, *, use_ngspice: bool) -> tuple[int, int]:
-    """Read an array of given states with given inputs, and write its column currents.
+class Engine(StrEnum):
+    """Who solves the network."""
+
+    NODAL = "nodal"
+    """Every tile in full."""
+    TRANSFER = "transfer"
+    """The quickest method: first order in the Hall resistance, or a solver for regular resistive grids."""
+    NGSPICE = "ngspice"
+
+
+def read_array(config: Path, states: Path, inputs: Path, out: Path, *, engine: Engine, full: bool) -> str:
+    """Read an array of given states with given inputs, and write its outputs.
 
     Parameters
     ----------
@@ -31,29 +47,85 @@ def read_array(config: Path, states: Path, inputs: Path, out: Path, *, use_ngspi
     states
         CSV of cell states in ohm, one line per row of the array.
     inputs
-        CSV of input vectors in volt, one line per vector, one number per row of the array.
+        CSV of input vectors in the architecture's unit, one line per vector, one number per row of the array.
     out
-        CSV to write: one line per vector, column currents in ampere.
-    use_ngspice
-        Solve in ngspice instead of the nodal solver.
+        CSV to write: one line per vector, one output per column.
+    engine
+        Solver.
+    full
+        Also write all node voltages and branch currents beside `out` (engine `nodal`).
 
     Returns
     -------
-    Numbers of vectors and of columns.
+    What was done, as a sentence.
     """
     setup = load_setup(config)
+    if full and engine is not Engine.NODAL:
+        raise ValueError(
+            f"--full needs the engine nodal, not {engine}: only it keeps all voltages and currents"
+        )
     matrix = read_matrix(states, state_quantity(setup))
-    vectors = read_matrix(inputs, INPUT)
+    vectors = read_matrix(inputs, _input_quantity(setup))
     if vectors.shape[1] != matrix.shape[0]:
         what = (
             f"{vectors.shape[1]} inputs per vector, but {states} has {matrix.shape[0]} rows; give one per row"
         )
         raise DocumentError([Mistake(str(inputs), None, "", what)])
-    network = crossbar(matrix, setup.array)
-    currents = ngspice.simulate(network, vectors) if use_ngspice else factor(network).solve(vectors).outputs
-    header = [f"i_column_{column}_a" for column in range(matrix.shape[1])]
-    write_text(out, csv_text(header, currents.tolist()))
-    return currents.shape
+    mismatch = setup.mismatch((matrix.shape[0], matrix.shape[1]))
+    outputs, how = _solved(setup, matrix, vectors, mismatch, engine)
+    letter, unit = ("i", "a") if setup.array.architecture.output_unit == "A" else ("v", "v")
+    header = [f"{letter}_column_{column}_{unit}" for column in range(matrix.shape[1])]
+    written = {out: csv_text(header, outputs.tolist())}
+    if full:
+        written |= _everything(setup, matrix, vectors, mismatch, out)
+    for path, text in written.items():
+        write_text(path, text)
+    names = ", ".join(str(path) for path in written)
+    return f"Wrote {names}: {len(outputs)} vectors x {len(header)} columns, solved by {how}"
+
+
+def _solved(
+    setup: Setup, states: Floats, vectors: Floats, mismatch: Mismatch | None, engine: Engine
+) -> tuple[Floats, str]:
+    """Outputs (vectors, columns), and how they were found."""
+    if engine is Engine.NGSPICE:
+        parts = [
+            ngspice.simulate(crossbar(states, setup.array, mismatch, slot=slot), vectors)
+            for slot in range(slots(setup.array, len(states)))
+        ]
+        return np.asarray(np.sum(parts, axis=0)), f"ngspice {ngspice.find_simulator().version}"
+    method = Method.NODAL if engine is Engine.NODAL else None
+    found = transfers(states, setup.array, mismatch, method=method)
+    how = engine.value if engine is Engine.NODAL else f"{found.method} ({found.reason})"
+    return vectors @ found.matrices[0].T, how
+
+
+def _everything(
+    setup: Setup, states: Floats, vectors: Floats, mismatch: Mismatch | None, out: Path
+) -> dict[Path, str]:
+    """Tables of node voltages and branch currents, one line per vector and time slot."""
+    nodes, branches = [], []
+    for slot in range(slots(setup.array, len(states))):
+        network = crossbar(states, setup.array, mismatch, slot=slot)
+        voltages = factor(network).solve(vectors).node_voltages
+        currents = branch_currents(network, voltages, vectors)
+        nodes += [[vector, slot, *row] for vector, row in enumerate(voltages.tolist())]
+        branches += [[vector, slot, *row] for vector, row in enumerate(currents.tolist())]
+    where = ["vector", "slot"]
+    return {
+        out.with_name(f"{out.stem}-nodes.csv"): csv_text(
+            [*where, *(f"v_{n}_v" for n in network.node_names)], nodes
+        ),
+        out.with_name(f"{out.stem}-branches.csv"): csv_text(
+            [*where, *(f"i_{n}_a" for n in network.branch_names)], branches
+        ),
+    }
+
+
+def _input_quantity(setup: Setup) -> Quantity:
+    if setup.array.architecture.input_unit == "V":
+        return Quantity("V", "an input (voltage of a row)", low=-1000.0, high=1000.0)
+    return Quantity("A", "an input (current of a row)", low=-10.0, high=10.0)
 
 
 def state_quantity(setup: Setup) -> Quantity:
@@ -65,17 +137,25 @@ def state_quantity(setup: Setup) -> Quantity:
     return Quantity("ohm", "a Hall resistance", low=low * (1 - ROUNDING), high=high * (1 + ROUNDING))
 
 
-def write_netlist(config: Path, out: Path, *, seed: int | None = None) -> None:
-    """Write a read of one tile of the configured size: levels drawn with the seed, every input full."""
-    setup = load_setup(config, seed)
+def drawn_states(setup: Setup) -> Floats:
+    """States of an array of the configured size: levels of the device, drawn with the seed."""
     array = setup.config.array
     levels = setup.levels_ohm
     if setup.array.architecture is Architecture.RESISTIVE:
         levels = resistive_states(levels, array.cell.r_low, array.cell.r_high)
-    states = np.random.default_rng(setup.config.seed).choice(levels, (array.rows, array.columns))
+    return np.random.default_rng(setup.config.seed).choice(levels, (array.rows, array.columns))
+
+
+def write_netlist(config: Path, out: Path, *, seed: int | None = None) -> None:
+    """Write a read of one tile of the configured size: levels drawn with the seed, every input full.
+
+    Where rows take turns (`row_multiplexed`), it is the read of row 0.
+    """
+    setup = load_setup(config, seed)
+    array = setup.config.array
     title = (
         f"hallspice: {array.architecture} {array.rows} x {array.columns}, device {setup.card.name}, "
         f"seed {setup.config.seed}"
     )
-    network = crossbar(states, setup.array)
+    network = crossbar(drawn_states(setup), setup.array, setup.mismatch((array.rows, array.columns)))
     write_text(out, spice.netlist(network, np.full(array.rows, setup.v_full), title))

@@ -25,13 +25,6 @@ app = typer.Typer(
 )
 
 
-class Engine(StrEnum):
-    """Who solves the network."""
-
-    NODAL = "nodal"
-    NGSPICE = "ngspice"
-
-
 ConfigFile = Annotated[
     Path, typer.Argument(help="YAML configuration (see `hallspice init`).", show_default=False)
 ]
@@ -176,6 +169,14 @@ def netlist(
         typer.echo(f"Wrote {out}. Next: ngspice -b {out}")
 
 
+class Engine(StrEnum):
+    """Who solves the network; the same names as in `hallspice.arrays`, which is slow to import."""
+
+    NODAL = "nodal"
+    TRANSFER = "transfer"
+    NGSPICE = "ngspice"
+
+
 @app.command()
 def read(
     config: ConfigFile,
@@ -183,20 +184,24 @@ def read(
         Path, typer.Option(help="CSV of cell states in ohm, rows x columns.", show_default=False)
     ],
     inputs: Annotated[
-        Path, typer.Option(help="CSV of inputs in volt, one line per vector.", show_default=False)
+        Path, typer.Option(help="CSV of inputs in V or A, one line per vector.", show_default=False)
     ],
-    out: Annotated[Path, typer.Option(help="CSV to write: column currents in ampere.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="CSV to write: outputs of the columns.", show_default=False)],
     engine: Annotated[Engine, typer.Option(help="Solver.")] = Engine.NODAL,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also write all node voltages and branch currents.")
+    ] = False,
 ) -> None:
     """Read your own array: any matrix of states with any inputs.
 
     Example: hallspice read array.yaml --states states.csv --inputs inputs.csv --out outputs.csv
     """
-    from hallspice.arrays import read_array
-
     with errors_as_messages():
-        shape = read_array(config, states, inputs, out, use_ngspice=engine is Engine.NGSPICE)
-        typer.echo(f"Wrote {out}: {shape[0]} vectors x {shape[1]} columns, solved by {engine.value}")
+        from hallspice import arrays
+
+        typer.echo(
+            arrays.read_array(config, states, inputs, out, engine=arrays.Engine(engine.value), full=full)
+        )
 
 
 @contextmanager

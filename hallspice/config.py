@@ -71,11 +71,14 @@ class Driver(Section):
 
 
 class Sense(Section):
-    """Column sense inputs; empty: as in the periphery card."""
+    """Column sense inputs; where empty: as in the periphery card."""
 
     r_input: (
         Annotated[float, Quantity("ohm", "input resistance of a column sense", above=0.0, high=1e6)] | None
     ) = None
+    r_load: Annotated[
+        float, Quantity("ohm", "load of a column whose voltage is read", above=0.0, high=1e15)
+    ] = 1e9
 
 
 class Amplifier(Section):
@@ -89,12 +92,37 @@ class Cell(Section):
     """The cell around the device; empty: as in the periphery card."""
 
     r_arm: Annotated[float, Quantity("ohm", "resistance of one Hall arm", above=0.0, high=1e9)] | None = None
+    mismatch: Annotated[
+        float, Quantity("1", "standard deviation of channel halves and arms, seeded", low=0.0, below=0.2)
+    ] = 0.0
+    r_off_spread: Annotated[
+        float,
+        Quantity("ohm", "standard deviation of the misalignment resistance, seeded", low=0.0, high=100.0),
+    ] = 0.0
     r_low: Annotated[
         float, Quantity("ohm", "resistance of the highest level (resistive only)", above=0.0, high=1e12)
     ] = 10e3
     r_high: Annotated[
         float, Quantity("ohm", "resistance of the lowest level (resistive only)", above=0.0, high=1e12)
     ] = 100e3
+
+
+class Switch(Section):
+    """Select switches (row_multiplexed only); empty: as in the periphery card."""
+
+    r_on: Annotated[float, Quantity("ohm", "a closed select switch", above=0.0, high=1e9)] | None = None
+    r_off: Annotated[float, Quantity("ohm", "an open select switch", above=0.0, high=1e18)] | None = None
+
+
+class Series(Section):
+    """Variants of series_hall."""
+
+    isolation: Annotated[
+        Literal["none", "ideal"], Field(description="none: wires, as drawn; ideal: isolation amplifiers")
+    ] = "none"
+    returns: Annotated[
+        Literal["grounded", "floating"], Field(description="where the current of a series row goes")
+    ] = "grounded"
 
 
 class Read(Section):
@@ -121,7 +149,15 @@ class Array(Section):
     """One tile of the crossbar, and its periphery."""
 
     architecture: Annotated[
-        Literal["resistive", "active_parallel"], Field(description="Topology of the array")
+        Literal[
+            "resistive",
+            "active_parallel",
+            "passive_parallel",
+            "active_series",
+            "series_hall",
+            "row_multiplexed",
+        ],
+        Field(description="Topology of the array (`hallspice compare` shows them side by side)"),
     ] = "active_parallel"
     rows: Annotated[Count, Field(ge=1, le=1024, description="Word lines of a tile")] = 64
     columns: Annotated[Count, Field(ge=1, le=1024, description="Bit lines of a tile")] = 64
@@ -132,6 +168,8 @@ class Array(Section):
     driver: Driver = Driver()
     sense: Sense = Sense()
     amplifier: Amplifier = Amplifier()
+    switch: Switch = Switch()
+    series: Series = Series()
     cell: Cell = Cell()
     read: Read = Read()
     converters: Converters = Converters()

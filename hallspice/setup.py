@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from circuits.arrays import Architecture, ArrayConfig
+from circuits.array_config import Architecture, ArrayConfig, Isolation, Mismatch, Returns, draw_mismatch
 from circuits.periphery import SHIPPED as SHIPPED_PERIPHERY
 from circuits.periphery import PeripheryCard, load_periphery
 from compact_model import stack, switching, synapse
@@ -43,10 +43,36 @@ class Setup:
     levels_ohm: Floats
     array: ArrayConfig
     v_full: float
-    """Input of a full-scale value, V."""
+    """Input of a full-scale value: V across a row, or A along it (`Architecture.input_unit`)."""
     t_read: float
     """Length of a read, s."""
     warnings: tuple[str, ...]
+
+    @property
+    def i_full(self) -> float:
+        """Channel current of a full input of a Hall cell, A."""
+        return (
+            self.v_full / self.array.r_channel if self.array.architecture.input_unit == "V" else self.v_full
+        )
+
+    @property
+    def v_cell(self) -> float:
+        """Voltage across a cell with a full input and no losses, V."""
+        return self.v_full * (1.0 if self.array.architecture.input_unit == "V" else self.array.r_channel)
+
+    @property
+    def v_row(self) -> float:
+        """Voltage that a row of the configured width needs for a full input, V."""
+        in_series = self.array.architecture.input_unit == "A"
+        return self.v_cell * (self.config.array.columns if in_series else 1)
+
+    def mismatch(self, shape: tuple[int, int], number: int = 0) -> Mismatch | None:
+        """Seeded deviations of the Hall cells of array `number`; None when the configuration asks for none."""
+        cell = self.config.array.cell
+        if cell.mismatch == 0.0 and cell.r_off_spread == 0.0:
+            return None
+        generator = np.random.default_rng([self.config.seed, number])
+        return draw_mismatch(shape, generator, relative=cell.mismatch, r_off=cell.r_off_spread)
 
 
 def load_setup(path: str | Path, seed: int | None = None) -> Setup:
@@ -128,6 +154,11 @@ def _concrete(config: Config, card: DeviceCard, periphery: PeripheryCard) -> Set
         r_off=synapse.offset_resistance(card),
         gm=_first(array.amplifier.gm, periphery.amplifier.gm.value),
         cmrr_db=_first(array.amplifier.cmrr_db, periphery.amplifier.cmrr_db.value),
+        r_load=array.sense.r_load,
+        r_switch_on=_first(array.switch.r_on, periphery.switch.r_on.value),
+        r_switch_off=_first(array.switch.r_off, periphery.switch.r_off.value),
+        isolation=Isolation(array.series.isolation),
+        returns=Returns(array.series.returns),
     )
     resistive = concrete.architecture is Architecture.RESISTIVE
     i_read = _first(array.read.i_read, periphery.read.i_read.value)
@@ -137,7 +168,9 @@ def _concrete(config: Config, card: DeviceCard, periphery: PeripheryCard) -> Set
         periphery=periphery,
         levels_ohm=levels,
         array=concrete,
-        v_full=array.read.v_read if resistive else i_read * r_channel,
+        v_full=array.read.v_read
+        if resistive
+        else i_read * (r_channel if concrete.architecture.input_unit == "V" else 1.0),
         t_read=_first(array.read.t_read, periphery.read.t_read.value),
         warnings=tuple(_warnings(config, card, concrete)),
     )
@@ -169,20 +202,26 @@ def _contradictions(setup: Setup) -> Iterator[Contradiction]:
     yield from _network_shape(setup.config.network, setup.config.array)
     array = setup.config.array
     if setup.array.architecture is Architecture.RESISTIVE:
+        for name in ("mismatch", "r_off_spread"):
+            if getattr(array.cell, name):
+                yield (("array", "cell", name),), "resistive cells have no Hall arms to differ; leave it out"
         if array.cell.r_low >= array.cell.r_high:
             what = f"{array.cell.r_low:g} ohm is not below r_high = {array.cell.r_high:g} ohm"
             yield (("array", "cell", "r_low"), ("array", "cell", "r_high")), what
     else:
         onset = switching.disturb_onset_current(setup.card)
-        i_read = setup.v_full / setup.array.r_channel
+        i_read = setup.i_full
         if i_read >= onset:
             what = f"{i_read:g} A would switch the device while it is read, allowed: below {onset:.4g} A, the onset"
             yield (("array", "read", "i_read"),), what
     supply = _first(array.driver.v_supply, setup.periphery.driver.v_supply.value)
-    if setup.v_full > supply:
-        what = f"a row needs {setup.v_full:.4g} V for a full input, but the supply is {supply:g} V"
+    if setup.v_row > supply:
+        what = f"a row needs {setup.v_row:.4g} V for a full input, but the supply is {supply:g} V"
         keys = (("array", "driver", "v_supply"), ("array", "read", "i_read"), ("array", "read", "v_read"))
-        yield keys, f"{what}; raise it or lower the read current or voltage"
+        yield (
+            keys,
+            f"{what}; raise it, lower the read current or voltage, or take fewer columns where they are in series",
+        )
 
 
 def _levels_of_the_device(setup: Setup) -> Iterator[Contradiction]:

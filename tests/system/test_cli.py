@@ -185,7 +185,7 @@ def test_different_mistakes_all_get_their_line_and_exit_code_2(tmp_path: Path) -
         ("1,2\n3,nan\n", "1,1\n", r"states\.csv:2:2: .*finite"),
         ("1,2\n3\n", "1,1\n", r"states\.csv:2:1: 1 numbers"),
         ("1,2\n3,4\n", "1,1,1\n", r"inputs\.csv: 3 inputs per vector, but .* has 2 rows"),
-        ("1,2\n3,4\n", "1,x\n", r"inputs\.csv:1:2: an input: .*'x'"),
+        ("1,2\n3,4\n", "1,x\n", r"inputs\.csv:1:2: an input .*: .*'x'"),
     ],
 )
 def test_wrong_tables_are_refused_and_nothing_is_written(
@@ -310,3 +310,69 @@ def test_wrong_pulses_and_wrong_cards_are_refused_with_the_line(tmp_path: Path) 
         ("10", "switching.set_a.u0"),
     ]
     assert not (tmp_path / "out").exists()
+
+
+UNITS = {
+    "resistive": ("v", "i"),
+    "active_parallel": ("v", "i"),
+    "passive_parallel": ("v", "v"),
+    "active_series": ("a", "i"),
+    "series_hall": ("a", "v"),
+    "row_multiplexed": ("a", "v"),
+}
+
+
+@needs_ngspice
+@pytest.mark.parametrize("architecture", UNITS)
+def test_every_architecture_is_read_by_every_engine(tmp_path: Path, architecture: str) -> None:
+    random = np.random.default_rng(4)
+    unit, output = UNITS[architecture]
+    low, high = (1e4, 1e5) if architecture == "resistive" else (0.34, 0.6)
+    mismatch = "" if architecture == "resistive" else ", cell: {mismatch: 1 %, r_off_spread: 10 mohm}"
+    (tmp_path / "array.yaml").write_text(f"array: {{architecture: {architecture}, columns: 3{mismatch}}}\n")
+    (tmp_path / "states.csv").write_text(csv_text(["ohm"] * 3, random.uniform(low, high, (4, 3)).tolist()))
+    scale = 0.5 if unit == "v" else 1e-3
+    (tmp_path / "inputs.csv").write_text(
+        csv_text([unit] * 4, (scale * random.uniform(0, 1, (5, 4))).tolist())
+    )
+    outputs = {}
+    for engine in ("nodal", "transfer", "ngspice"):
+        out = tmp_path / f"{engine}.csv"
+        arguments = ["--states", tmp_path / "states.csv", "--inputs", tmp_path / "inputs.csv", "--out", out]
+        result = hallspice("read", tmp_path / "array.yaml", *arguments, "--engine", engine)
+        assert result.exit_code == 0, result.output
+        assert out.read_text().startswith(f"{output}_column_0_")
+        outputs[engine] = np.loadtxt(out, delimiter=",", skiprows=1)
+    size = np.abs(outputs["nodal"]).max()
+    # Double precision knows a volt to 2e-16, which is 2e-14 A in a wire of 10 mohm and, through the 3 kohm of a
+    # selected pair and its switches, 1e-10 V: 2e-7 of an output there, and nothing where a current is read.
+    rounding = 2e-7 if architecture == "row_multiplexed" else 1e-8
+    np.testing.assert_allclose(outputs["ngspice"], outputs["nodal"], rtol=0, atol=rounding * size)
+    # First order in R_xy / R_channel, which is 1e-3.
+    np.testing.assert_allclose(outputs["transfer"], outputs["nodal"], rtol=0, atol=5e-6 * size)
+
+
+def test_full_reads_show_every_voltage_and_current(tmp_path: Path) -> None:
+    (tmp_path / "array.yaml").write_text("seed: 1\n")
+    (tmp_path / "states.csv").write_text("0.4,0.5\n")
+    (tmp_path / "inputs.csv").write_text("0.5\n")
+    arguments = ["--states", tmp_path / "states.csv", "--inputs", tmp_path / "inputs.csv"]
+    result = hallspice("read", tmp_path / "array.yaml", *arguments, "--out", tmp_path / "out.csv", "--full")
+    assert result.exit_code == 0, result.output
+    lines = (tmp_path / "out-branches.csv").read_text().splitlines()
+    current = dict(zip(lines[0].split(","), map(float, lines[1].split(",")), strict=True))
+    output = float((tmp_path / "out.csv").read_text().splitlines()[1].split(",")[0])
+    sense = next(name for name in current if name.lower().startswith("i_rsns0"))
+    assert current[sense] == pytest.approx(output, rel=1e-12)
+    result = hallspice(
+        "read", tmp_path / "array.yaml", *arguments, "--out", "x", "--full", "--engine", "transfer"
+    )
+    assert result.exit_code == 2
+    assert "--full needs the engine nodal" in result.stderr
+
+
+def test_series_rows_need_their_voltage(tmp_path: Path) -> None:
+    (tmp_path / "array.yaml").write_text("array: {architecture: active_series, columns: 64}\n")
+    result = hallspice("netlist", tmp_path / "array.yaml", "--out", tmp_path / "x.cir")
+    assert result.exit_code == 2
+    assert "a row needs 32 V for a full input, but the supply is 1.8 V" in result.stderr
