@@ -71,7 +71,7 @@ def read_array(config: Path, states: Path, inputs: Path, out: Path, *, engine: E
             f"{vectors.shape[1]} inputs per vector, but {states} has {matrix.shape[0]} rows; give one per row"
         )
         raise DocumentError([Mistake(str(inputs), None, "", what)])
-    mismatch = setup.mismatch((matrix.shape[0], matrix.shape[1]))
+    mismatch = setup.mismatch(matrix.shape)
     outputs, how = _solved(setup, matrix, vectors, mismatch, engine)
     letter, unit = ("i", "a") if setup.array.architecture.output_unit == "A" else ("v", "v")
     header = [f"{letter}_column_{column}_{unit}" for column in range(matrix.shape[1])]

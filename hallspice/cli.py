@@ -204,6 +204,99 @@ def read(
         )
 
 
+class ExportForm(StrEnum):
+    """What is exported; the same names as in `veriloga.package`, which is slow to import."""
+
+    VERILOGA = "veriloga"
+    SPICE = "spice"
+    SPECTRE = "spectre"
+
+
+class SpiceDialect(StrEnum):
+    """Whose subcircuit language; the same names as in `veriloga.subcircuit`."""
+
+    NGSPICE = "ngspice"
+    XYCE = "xyce"
+    LTSPICE = "ltspice"
+    HSPICE = "hspice"
+
+
+CardName = Annotated[str, typer.Option(help="Name of the shipped card, or path of a card file.")]
+Grains = Annotated[int | None, typer.Option(help="Number of grains K; the card's by default (32).")]
+LargestError = Annotated[
+    float, typer.Option(help="Largest difference from the card's closed law that is accepted.", min=0.0)
+]
+
+
+@app.command()
+def export(
+    form: Annotated[ExportForm, typer.Argument(help="What for.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder for the files.", show_default=False)],
+    card: CardName = "pt_ruo2_0p5",
+    dialect: Annotated[SpiceDialect, typer.Option(help="Language of `spice`.")] = SpiceDialect.NGSPICE,
+    grains: Grains = None,
+    largest_error: LargestError = 0.01,
+) -> None:
+    """Write the device for your own simulator: models, symbols, test benches, expected results, README.
+
+    Example: hallspice export veriloga --out sot_hallbar
+    """
+    from hallspice.export import export as write_export
+    from veriloga.package import Form
+    from veriloga.subcircuit import Dialect
+
+    with errors_as_messages():
+        names = write_export(Form(form), card, Dialect(dialect), grains, out, largest_error=largest_error)
+        typer.echo(
+            f"Wrote {len(names)} files to {out}. Next: read {out / 'README.md'}, or hallspice verify {out}"
+        )
+
+
+@app.command()
+def verify(
+    out: Annotated[Path, typer.Option(help="Folder for the certificate.", show_default=False)],
+    what: Annotated[
+        str, typer.Argument(help="Folder of an export, or a card (its name or its file).")
+    ] = "pt_ruo2_0p5",
+    quiet: Quiet = False,
+    grains: Grains = None,
+    largest_error: LargestError = 0.01,
+) -> None:
+    """Prove the forms of the device equal in every engine found, or run the benches of an export as they are.
+
+    Exit code 1 when a check fails. Example: hallspice verify --out certificate
+    """
+    from hallspice.export import verify_card, verify_export
+    from hallspice.progress import reporter
+
+    with errors_as_messages():
+        if Path(what).is_dir():
+            benches = verify_export(Path(what), out)
+            for bench in benches:
+                verdict = (
+                    bench.skipped
+                    or f"{'pass' if bench.passed else 'FAIL'}, difference {bench.difference:.1e}"
+                )
+                typer.echo(f"{bench.deck}: {verdict}")
+            passed = all(bench.passed or bench.skipped for bench in benches)
+        else:
+            with reporter(quiet) as progress:
+                certificate = verify_card(what, grains, out, largest_error=largest_error, progress=progress)
+            for found in certificate.engines:
+                typer.echo(f"{found.engine.value}: {'not run, ' + found.missing if found.missing else 'run'}")
+            failed = [check for check in certificate.checks if not check.passed]
+            for check in failed:
+                typer.echo(
+                    f"FAIL: {check.name}, {check.engine}: {check.difference:.1e} > {check.tolerance:.0e}"
+                )
+            passed = certificate.passed
+            typer.echo(
+                f"{len(certificate.checks)} checks, {len(failed)} failed. Certificate: {out / 'certificate.html'}"
+            )
+    if not passed:
+        raise typer.Exit(1)
+
+
 @contextmanager
 def errors_as_messages() -> Iterator[None]:
     """Turn errors of the input and of the simulator into one screen of text and an exit code."""
@@ -221,8 +314,9 @@ def errors_as_messages() -> Iterator[None]:
 
 def _exit_code(error: Exception) -> int | None:
     from circuits.ngspice import SpiceError
+    from veriloga.programs import ProgramError
 
-    if isinstance(error, SpiceError):
+    if isinstance(error, (SpiceError, ProgramError)):
         return SIMULATOR_FAILED
     # A network that can't learn is a RuntimeError by its name only: the configuration asks for it.
     wrong_input = isinstance(error, ValueError) or type(error).__name__ == "DeadNetworkError"

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from circuits import ngspice, spice
 from circuits.arrays import Architecture, crossbar
+from circuits.network import Network
 from circuits.nodal import factor
 from compact_model import synapse
 from hallspice import figures
@@ -43,6 +44,9 @@ Floats = npt.NDArray[np.float64]
 PAPER_WRITE_ENERGY = 87.5e-6
 """Energy of the complete synaptic operation, J (arXiv:2601.16222, section 4)."""
 
+EVALUATED = (Architecture.ACTIVE_PARALLEL, Architecture.ACTIVE_SERIES, Architecture.RESISTIVE)
+"""Architectures that networks are evaluated on: one scale for all tiles, currents out of every column at once."""
+
 WEAK_READ = 0.95
 """A cell that sees less than this share of its read voltage is worth a warning."""
 
@@ -66,12 +70,23 @@ def run(
     The content of ``results.json``.
     """
     setup = load_setup(config, seed)
+    if setup.array.architecture not in EVALUATED:
+        allowed = ", ".join(EVALUATED)
+        raise ValueError(
+            f"{config} array.architecture: {setup.array.architecture} has no evaluation of networks, allowed: "
+            f"{allowed}. `hallspice read` and `hallspice compare` take every architecture."
+        )
     with staged_folder(out) as folder:
         dataset = load(setup.config.network.dataset, data_dir)
         networks = _networks(setup, dataset, progress)
         mapped = _mapped(setup, networks)
+        mismatches = [setup.mismatch(tile.states.shape, number) for number, tile in enumerate(mapped.tiles)]
         responses = solve_tiles(
-            mapped, setup.array, workers=_workers(), progress=_named(progress, "solving tiles")
+            mapped,
+            setup.array,
+            workers=_workers(),
+            progress=_named(progress, "solving tiles"),
+            mismatches=mismatches,
         )
         chip = Chip(setup=setup, dataset=dataset, mapped=mapped, responses=responses)
         progress(0, 3, "evaluating: test images through the circuit")
@@ -150,10 +165,15 @@ class Chip:
         )
         return cost.inference_cost(self.mapped, self.responses, evaluation, self.setup.array, costs)
 
+    def network(self, place: int) -> Network:
+        """A tile as a circuit, with the deviations of its cells."""
+        states = self.mapped.tiles[place].states
+        return crossbar(states, self.setup.array, self.setup.mismatch(states.shape, place))
+
     def ir_drop(self) -> Floats:
         """Voltage across each cell of the largest tile with every input full, V."""
-        tile = max(self.mapped.tiles, key=lambda tile: tile.states.size)
-        network = crossbar(tile.states, self.setup.array)
+        largest = int(np.argmax([tile.states.size for tile in self.mapped.tiles]))
+        network = self.network(largest)
         solution = factor(network).solve(np.full((1, network.n_inputs), self.setup.v_full))
         drop: Floats = network.probed("channel", solution.node_voltages)[0]
         return drop
@@ -192,7 +212,7 @@ class Chip:
         for number, (place, voltages) in enumerate(samples):
             tile = self.mapped.tiles[place]
             progress(number, len(samples), f"checking in ngspice: {tile.name}")
-            network = crossbar(tile.states, self.setup.array)
+            network = self.network(place)
             simulated = ngspice.simulate(network, voltages)
             solved = voltages @ self.transfers[place].T
             difference = float(np.abs(simulated - solved).max() / np.abs(simulated).max())
@@ -338,7 +358,7 @@ def _results(
         },
         "certificate": dict(certificate),
         "findings": _findings(accuracy, inference),
-        "warnings": [*setup.warnings, *_warnings(accuracy, certificate, float(drop.min()) / setup.v_full)],
+        "warnings": [*setup.warnings, *_warnings(accuracy, certificate, float(drop.min()) / setup.v_cell)],
         "provenance": {
             f"Device card {setup.card.name}": list(provenance_entries(setup.card)),
             f"Periphery card {setup.periphery.name}": list(provenance_entries(setup.periphery)),
@@ -420,7 +440,7 @@ def _energy_notes(setup: Setup, inference: cost.InferenceCost) -> list[str]:
     efficiency = setup.periphery.driver.efficiency.value
     notes.append(
         f"Row drivers deliver with an efficiency of {efficiency:g} (assumed): "
-        f"a linear driver would take {setup.periphery.driver.v_supply.value / setup.v_full / efficiency:.2g} times the "
+        f"a linear driver would take {setup.periphery.driver.v_supply.value / setup.v_row / efficiency:.2g} times the "
         "row energy from its supply at full input."
     )
     return notes
@@ -489,8 +509,8 @@ def _warnings(accuracy: Mapping[str, Any], certificate: Mapping[str, Any], weake
             f"ngspice and the nodal solver differ by {certificate['max_relative_difference']:.1e}, more than the limit."
         )
     found.append(
-        "read noise and the spread of cells and amplifiers are not in this evaluation: the accuracy is that of a "
-        "perfect copy of the device in every cell."
+        "read noise, and the spread of the states and of the amplifiers, are not in this evaluation: every cell holds "
+        "its level exactly."
     )
     found.append(
         "wires, drivers, amplifiers and converters are assumed, not measured: see the provenance tables."
@@ -516,7 +536,7 @@ def _figures(
         "training": figures.training_curve(curves),
         "confusion": figures.confusion(evaluation.confusion, _class_names(chip.dataset.name)),
         "energy": figures.energy(chip.cost(evaluation).parts),
-        "ir_drop": figures.ir_drop(drop, chip.setup.v_full),
+        "ir_drop": figures.ir_drop(drop, chip.setup.v_cell),
     }
 
 

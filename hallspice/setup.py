@@ -66,13 +66,13 @@ class Setup:
         in_series = self.array.architecture.input_unit == "A"
         return self.v_cell * (self.config.array.columns if in_series else 1)
 
-    def mismatch(self, shape: tuple[int, int], number: int = 0) -> Mismatch | None:
+    def mismatch(self, shape: tuple[int, ...], number: int = 0) -> Mismatch | None:
         """Seeded deviations of the Hall cells of array `number`; None when the configuration asks for none."""
         cell = self.config.array.cell
         if cell.mismatch == 0.0 and cell.r_off_spread == 0.0:
             return None
         generator = np.random.default_rng([self.config.seed, number])
-        return draw_mismatch(shape, generator, relative=cell.mismatch, r_off=cell.r_off_spread)
+        return draw_mismatch((shape[0], shape[1]), generator, relative=cell.mismatch, r_off=cell.r_off_spread)
 
 
 def load_setup(path: str | Path, seed: int | None = None) -> Setup:

@@ -15,8 +15,9 @@ from circuits.arrays import ArrayConfig, crossbar, ideal_transfer
 from circuits.nodal import factor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from circuits.array_config import Mismatch
     from nn_mapping.levels import Floats
     from nn_mapping.mapping import MappedNetwork
 
@@ -39,6 +40,7 @@ def solve_tiles(
     config: ArrayConfig,
     workers: int = 1,
     progress: Callable[[int, int, str], None] | None = None,
+    mismatches: Sequence[Mismatch | None] | None = None,
 ) -> tuple[TileResponse, ...]:
     """Solve every tile with its wires, drivers and sense resistors.
 
@@ -52,19 +54,29 @@ def solve_tiles(
         Processes; each works with one thread.
     progress
         Called after each tile with tiles done, tiles in all, and the tile's name.
+    mismatches
+        Deviations of the Hall cells of each tile; None: there are none.
     """
-    states = [tile.states for tile in mapped.tiles]
+    spreads = [None] * len(mapped.tiles) if mismatches is None else mismatches
+    tasks = [(tile.states, spread) for tile, spread in zip(mapped.tiles, spreads, strict=True)]
     responses = []
-    for number, response in enumerate(_each(partial(solve_tile, config=config), states, workers)):
+    for number, response in enumerate(_each(partial(_solve_task, config=config), tasks, workers)):
         responses.append(response)
         if progress is not None:
-            progress(number + 1, len(states), mapped.tiles[number].name)
+            progress(number + 1, len(tasks), mapped.tiles[number].name)
     return tuple(responses)
 
 
-def solve_tile(states: Floats, config: ArrayConfig) -> TileResponse:
+_Task = tuple["Floats", "Mismatch | None"]
+
+
+def _solve_task(task: _Task, config: ArrayConfig) -> TileResponse:
+    return solve_tile(*task, config)
+
+
+def solve_tile(states: Floats, mismatch: Mismatch | None, config: ArrayConfig) -> TileResponse:
     """Transfer matrix and power forms of one tile with the given cell states (rows, columns)."""
-    factored = factor(crossbar(states, config))
+    factored = factor(crossbar(states, config, mismatch))
     forms = factored.power_forms()
     delivered = float(factored.solve(np.ones((1, len(states)))).source_power[0])
     taken = sum(float(form.sum()) for form in forms.values())
@@ -85,16 +97,14 @@ def conductance_per_weight(mapped: MappedNetwork, config: ArrayConfig) -> float:
     return float((per_level[-1] - per_level[0]) / (levels[-1] - levels[0]) * mapped.level_set.scale)
 
 
-def _each(
-    solve: Callable[[Floats], TileResponse], states: list[Floats], workers: int
-) -> Iterator[TileResponse]:
+def _each(solve: Callable[[_Task], TileResponse], tasks: list[_Task], workers: int) -> Iterator[TileResponse]:
     if workers == 1:
         with threadpool_limits(1):
-            yield from map(solve, states)
+            yield from map(solve, tasks)
         return
     # Processes that are started afresh: a fork of a process that has run threads can hang.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         workers, mp_context=context, initializer=threadpool_limits, initargs=(1,)
     ) as pool:
-        yield from pool.map(solve, states)
+        yield from pool.map(solve, tasks)

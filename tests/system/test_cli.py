@@ -376,3 +376,30 @@ def test_series_rows_need_their_voltage(tmp_path: Path) -> None:
     result = hallspice("netlist", tmp_path / "array.yaml", "--out", tmp_path / "x.cir")
     assert result.exit_code == 2
     assert "a row needs 32 V for a full input, but the supply is 1.8 V" in result.stderr
+
+
+def test_a_network_runs_on_series_rows_with_cells_that_differ(
+    tmp_path: Path, small_run: tuple[Path, Result]
+) -> None:
+    (tmp_path / "series.yaml").write_text(
+        SMALL.replace(
+            "rows: 40",
+            "architecture: active_series, cell: {mismatch: 0.1 %}, amplifier: {cmrr_db: 120}, "
+            "read: {i_read: 50 uA}, rows: 40",
+        )
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HALLSPICE_CACHE", str(small_run[0] / "cache"))
+        result = hallspice("run", tmp_path / "series.yaml", "--out", tmp_path / "out", "--quiet")
+    assert result.exit_code == 0, result.output
+    results = _results(tmp_path / "out")
+    assert abs(results["accuracy"]["circuit"] - results["accuracy"]["levels"]) < 0.05
+    if results["certificate"]["tiles"]:
+        assert results["certificate"]["max_relative_difference"] <= 1e-6
+
+
+def test_architectures_without_evaluation_are_refused_with_those_that_have_one(tmp_path: Path) -> None:
+    (tmp_path / "array.yaml").write_text("array: {architecture: passive_parallel}\n")
+    result = hallspice("run", tmp_path / "array.yaml", "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "passive_parallel has no evaluation of networks, allowed: active_parallel" in result.stderr
