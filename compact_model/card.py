@@ -89,15 +89,35 @@ class _Sourced(_Model):
         return "1" if unit == 1 and not isinstance(unit, bool) else unit  # YAML reads it as a number
 
 
+def _check_interval(value: float, interval: tuple[float, float] | None) -> None:
+    if interval is not None and not interval[0] <= value <= interval[1]:
+        raise ValueError(f"value {value:g} is outside its interval {interval[0]:g}..{interval[1]:g}")
+
+
 class Entry(_Sourced):
     """One number of a card, in the unit of its field once loaded."""
 
     value: float = Field(description="number, in the unit beside it")
+    interval: tuple[float, float] | None = Field(
+        default=None, description="95 % interval of a fitted value, in the unit beside it"
+    )
 
     @field_validator("value", mode="before")
     @classmethod
     def _number(cls, value: object) -> float:
         return parse_quantity(value, "1")
+
+    @field_validator("interval", mode="before")
+    @classmethod
+    def _limits(cls, interval: object) -> object:
+        if not isinstance(interval, (list, tuple)):
+            return interval
+        return tuple(parse_quantity(limit, "1") for limit in interval)
+
+    @model_validator(mode="after")
+    def _inside(self) -> Self:
+        _check_interval(self.value, self.interval)
+        return self
 
 
 class EntryList(_Sourced):
@@ -118,8 +138,14 @@ class Anchor(_Model):
 
     t_oxide: Annotated[float, Quantity("m", "oxide thickness", low=0.0, high=1e-7)]
     value: float = Field(ge=0.0, allow_inf_nan=False, description="in the unit of the law")
+    interval: tuple[float, float] | None = Field(default=None, description="95 % interval of a fitted value")
     provenance: Provenance
     source: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _inside(self) -> Self:
+        _check_interval(self.value, self.interval)
+        return self
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -145,8 +171,13 @@ class Spec(Quantity):
             raise PydanticCustomError(
                 "quantity", "{what}, allowed: {allowed}", {"what": str(error), "allowed": self.allowed}
             ) from None
-        value = numbers if isinstance(entry, EntryList) else numbers[0]
-        return entry.model_copy(update={"value": value, "unit": self.unit})
+        if isinstance(entry, EntryList):
+            return entry.model_copy(update={"value": numbers, "unit": self.unit})
+        interval = entry.interval and tuple(
+            parse_quantity(v if entry.unit == "1" else f"{v!r} {entry.unit}", self.unit)
+            for v in entry.interval
+        )
+        return entry.model_copy(update={"value": numbers[0], "unit": self.unit, "interval": interval})
 
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
@@ -344,6 +375,23 @@ class Choices(_Model):
     grains: int = Field(default=32, ge=4, le=256, description="grains of the bank")
 
 
+class FitRecord(_Model):
+    """Where the fitted numbers of a card come from, and how their errors hang together."""
+
+    data: str = Field(description="name of the data set")
+    sha256: str = Field(description="of the data file and all its tables")
+    date: str
+    parameters: tuple[str, ...] = Field(description="fitted parameters, in the order of the correlation")
+    correlation: tuple[tuple[float, ...], ...]
+
+    @model_validator(mode="after")
+    def _square(self) -> Self:
+        count = len(self.parameters)
+        if len(self.correlation) != count or any(len(row) != count for row in self.correlation):
+            raise ValueError(f"correlation must have {count} rows of {count} numbers, one for each parameter")
+        return self
+
+
 class DeviceCard(_Model):
     """All parameters of one device."""
 
@@ -361,6 +409,7 @@ class DeviceCard(_Model):
     thermal: Thermal
     synapse: Synapse
     reality: Reality
+    fit: FitRecord | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -397,7 +446,7 @@ class DeviceCard(_Model):
         *sections, name = path.split(".")
         for section in sections:
             node = node[section]
-        node[name].update(value=value, provenance="assumed", source=f"replaced by {value!r}")
+        node[name].update(value=value, interval=None, provenance="assumed", source=f"replaced by {value!r}")
         return DeviceCard.model_validate(data)
 
     def with_choices(self, **choices: StrEnum | int | str) -> DeviceCard:

@@ -25,7 +25,7 @@ from compact_model.measurements import (
     without,
 )
 from compact_model.numeric import Floats, FloatsLike
-from compact_model.response import Form, Response
+from compact_model.response import Form, Response, card_values, fraction
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,9 @@ PROFILED_ROWS = 400
 
 OUTLIER_SIGMAS = 5.0
 STEP_SIGMAS = 8.0
-BROKEN_RATIO = 4.0
+BROKEN_RATIO = 6.0
+SMALLEST_MISFIT = 0.03  # of the window: less is no broken device
+MANY_DEVICES = 5  # from so many on, the spread between devices decides the intervals
 FOLDS = 5
 _RELATIVE = ("theta", "rho")  # scale what the card predicts for them
 LEVEL = 0.95
@@ -308,12 +310,10 @@ class Problem:
             np.array(lows + [-np.inf] * count, dtype=float),
             np.array(highs + [np.inf] * count, dtype=float),
         )
-        law = data.card.switching
-        chosen = law.set_b if electrothermal else law.set_a
         self._constants: dict[str, Any] = {
-            p.symbol: 1.0 if p.symbol in _RELATIVE else p.default for p in self.everything
+            **{p.symbol: p.default for p in self.everything},
+            **card_values(data.card, electrothermal=electrothermal),
         }
-        self._constants["torque_exponent"] = chosen.torque_exponent.value
 
     def _artefacts(self, steps: Mapping[str, Sequence[int]]) -> tuple[Floats, list[tuple[str, str]]]:
         columns: list[Floats] = []
@@ -505,12 +505,25 @@ class Problem:
         return min(found, key=lambda pair: pair[0])[1]
 
     def covariance(self, x: Floats) -> Floats:
-        """Inverse of the normal matrix; directions without information get a very large variance."""
-        _, singular, rows = np.linalg.svd(self.jacobian(x), full_matrices=False)
+        """Covariance of the coordinates; directions without information get a very large variance.
+
+        Inverse of the normal matrix. With many devices, whose quenched thresholds differ, the sum over devices of the
+        outer products of their gradients stands for the noise (Liang and Zeger, doi:10.1093/biomet/73.1.13).
+        """
+        jacobian = self.jacobian(x)
+        _, singular, rows = np.linalg.svd(jacobian, full_matrices=False)
         scale = np.maximum(singular, 1e-9 * max(float(singular.max(initial=0.0)), 1e-300))
         scaled = rows.T / scale
         covariance: Floats = scaled @ scaled.T
-        return covariance
+        count = len(self.devices)
+        if count < MANY_DEVICES:
+            return covariance
+        weighted = jacobian * self.residual(x)[:, None]
+        device = self.device_of_row[self.used]
+        gradients = np.stack([weighted[device == d].sum(axis=0) for d in range(count)])
+        spread = covariance @ gradients.T
+        clustered: Floats = spread @ spread.T * (count / (count - 1))
+        return clustered
 
 
 def fit(data: DataSet, progress: Callable[[str], None] = lambda _: None) -> FitResult:
@@ -539,7 +552,7 @@ def fit(data: DataSet, progress: Callable[[str], None] = lambda _: None) -> FitR
         raise FitError(f"{data.name}: the data determine no parameter of the card")
     progress("intervals")
     fitted, correlation, inflation, autocorrelation = _intervals(problem, x)
-    if autocorrelation > 0.1:
+    if inflation > 1.0:
         notes.append(
             f"Residuals of neighbouring readings are correlated ({autocorrelation:.2f}): drift, flicker noise or a law "
             f"that does not fit. Intervals were widened {inflation:.2f} times."
@@ -610,7 +623,7 @@ def _prepared(data: DataSet, electrothermal: bool) -> tuple[DataSet, Problem, Fl
         data = without(
             data,
             names,
-            f"broken device: its residuals are up to {ratio:.0f} times its noise, unlike the others'",
+            f"broken device: its residuals are up to {ratio:.0f} times those of the others",
         )
         problem = Problem(data, Form.WEIBULL, _speaking(data, electrothermal), electrothermal=electrothermal)
         x = problem.best(data.choices.starts, data.choices.loss)
@@ -629,7 +642,7 @@ def _prepared(data: DataSet, electrothermal: bool) -> tuple[DataSet, Problem, Fl
         _renew_sigma(problem, x)
         outliers = np.abs((problem.predicted(x) - problem.response.value) / problem.sigma) > OUTLIER_SIGMAS
         estimated = ~np.isfinite(problem.response.sigma)
-        outliers &= problem.used & estimated
+        outliers &= problem.used & estimated & (len(problem.devices) < MANY_DEVICES)
         if outliers.sum() <= 0.05 * problem.used.sum():
             if outliers.any():
                 notes.append(
@@ -646,21 +659,18 @@ def _prepared(data: DataSet, electrothermal: bool) -> tuple[DataSet, Problem, Fl
 
 
 def _misfits(problem: Problem, x: Floats) -> dict[str, float]:
-    """Devices whose residuals are far beyond their noise while those of the others are not."""
-    if len(problem.devices) < 4:
+    """Devices whose residuals are far larger than those of the others, with the ratio."""
+    if len(problem.devices) < MANY_DEVICES:
         return {}
-    scaled = (problem.predicted(x) - problem.response.value) / problem.sigma
-    ratios = np.array(
-        [
-            float(np.median(np.abs(scaled[problem.used & (problem.device_of_row == d)]))) / 0.6745
-            for d in range(len(problem.devices))
-        ]
-    )
-    usual = float(np.median(ratios))
+    size = np.abs(problem.predicted(x) - problem.response.value) / problem.values(x)["delta_r"]
+    hall = problem.used & problem.response.is_hall
+    each = [size[hall & (problem.device_of_row == d)] for d in range(len(problem.devices))]
+    typical = np.array([float(np.median(one)) if len(one) else 0.0 for one in each])
+    usual = float(np.median(typical))
     return {
-        problem.devices[d]: float(ratio)
-        for d, ratio in enumerate(ratios)
-        if ratio > BROKEN_RATIO * max(usual, 1.0)
+        problem.devices[d]: float(one / usual)
+        for d, one in enumerate(typical)
+        if one > BROKEN_RATIO * usual and one > SMALLEST_MISFIT
     }
 
 
@@ -728,9 +738,12 @@ def _renew_sigma(problem: Problem, x: Floats) -> None:
 def _widths(problem: Problem, x: Floats, *, profiled: bool) -> Iterator[tuple[int, float, float]]:
     """Column, and 95 % limits of its coordinate."""
     covariance = problem.covariance(x)
-    reach = math.sqrt(float(stats.chi2.ppf(LEVEL, 1)))
+    many = len(problem.devices) >= MANY_DEVICES
+    share = 0.5 + 0.5 * LEVEL
+    reach = float(stats.t.ppf(share, len(problem.devices) - 1) if many else stats.norm.ppf(share))
+    reach *= 1.0 if many else _scale(problem, x)
     for place in range(len(problem.columns)):
-        half = reach * math.sqrt(covariance[place, place]) * _scale(problem, x)
+        half = reach * math.sqrt(covariance[place, place])
         if profiled:
             yield place, *profile(problem, x, place, half)
         else:
@@ -786,7 +799,8 @@ def _determined(problem: Problem, x: Floats) -> tuple[Problem, Floats, list[Open
         if p.name in problem.data.choices.fixed
     ]
     while problem.free:
-        profiled = int(problem.used.sum()) <= PROFILED_ROWS
+        few = len(problem.devices) < MANY_DEVICES
+        profiled = few and int(problem.used.sum()) <= PROFILED_ROWS
         worst: tuple[float, Parameter, tuple[float, float]] | None = None
         for place, low, high in _widths(problem, x, profiled=profiled):
             parameter, device = problem.columns[place]
@@ -834,8 +848,9 @@ def _copy(problem: Problem, form: Form, free: Sequence[Parameter], *, electrothe
 
 def _intervals(problem: Problem, x: Floats) -> tuple[list[Fitted], Floats, float, float]:
     rho = _autocorrelation(problem, x)
-    inflation = math.sqrt((1.0 + rho) / (1.0 - rho)) if rho > 0.1 else 1.0
-    profiled = int(problem.used.sum()) <= PROFILED_ROWS
+    many = len(problem.devices) >= MANY_DEVICES  # their covariance holds what correlates within a device
+    inflation = math.sqrt((1.0 + rho) / (1.0 - rho)) if rho > 0.1 and not many else 1.0
+    profiled = int(problem.used.sum()) <= PROFILED_ROWS and not many
     found: list[Fitted] = []
     limits: dict[int, tuple[float, float]] = {}
     for place, low, high in _widths(problem, x, profiled=profiled):
@@ -1060,33 +1075,48 @@ def _artefact_table(problem: Problem, x: Floats) -> Iterator[Artefact]:
 
 
 def _regions(problem: Problem, x: Floats) -> tuple[float, float, float] | None:
-    """Number of independent regions from the spread between devices: var = s (1 - s)/N, noise taken off.
+    """Number of independent regions from the spread between devices, with its 95 % interval.
 
-    At readings that all devices share (same record length and pulses); None with fewer than five devices.
+    N quenched thresholds make F(u) of a device differ from the law by a Brownian bridge, of covariance
+    (min(F, F') - F F')/N. What the device's own offset and artefacts take up of it is projected out of the
+    expectation as it is out of the residuals. None when devices are few or were not measured alike.
     """
-    if len(problem.devices) < 5:
+    blocks, count = problem.response.blocks, len(problem.devices)
+    lengths = {block.rows.stop - block.rows.start for block in blocks}
+    if count < MANY_DEVICES or len(blocks) != count or len(lengths) != 1 or blocks[0].single:
         return None
     values = problem.values(x)
+    window = float(np.mean(values["delta_r"]))
+    drive, target = problem.response.drive(values)
+    reached = fraction(problem.form, drive, values)
+    matrix, _ = problem.response.memories(drive, target)
+    residual = problem.response.value - problem.predicted(x)
     s = problem.response.fractions(values)
-    residual = (problem.response.value - problem.predicted(x)) / values["delta_r"]
-    noise = problem.sigma / values["delta_r"]
-    lengths = {block.rows.stop - block.rows.start for block in problem.response.blocks}
-    if len(lengths) != 1 or len(problem.response.blocks) != len(problem.devices):
+    expected, seen, still = 0.0, 0.0, []
+    degrees = 0.0
+    for block in blocks:
+        rows = np.arange(block.rows.start, block.rows.stop)
+        kept = rows[problem.used[rows]]
+        own = problem.nuisance[kept]
+        own = np.column_stack([np.ones(len(kept)), own[:, np.any(own != 0.0, axis=0)]])
+        project = np.eye(len(kept)) - own @ np.linalg.pinv(own)
+        f = reached[rows]
+        bridge = np.minimum(f[:, None], f[None, :]) - np.outer(f, f)
+        spread = project @ matrix[kept][:, rows].toarray()
+        expected += float(np.sum((spread @ bridge) * spread))
+        left = project @ residual[kept]
+        seen += float(left @ left)
+        degrees += float(np.trace(project))
+        quiet = (np.diff(kept) == 1) & (np.abs(np.diff(s[kept])) < 1e-4)
+        still.append(np.diff(residual[kept])[quiet])
+    quiet_steps = np.concatenate(still)
+    noise = float(np.median(np.abs(quiet_steps))) / 0.6745 / math.sqrt(2.0) if len(quiet_steps) > 20 else 0.0
+    excess = (seen - degrees * noise**2) / window**2
+    if excess <= 0.0:
         return None
-    shape = (len(problem.devices), lengths.pop())
-    good = problem.used.reshape(shape).all(axis=0)
-    expected = (s * (1.0 - s)).reshape(shape).mean(axis=0)
-    expected_noise = (noise**2).reshape(shape).mean(axis=0)
-    chosen = good & (expected > 0.1)
-    if not chosen.any():
-        return None
-    variance = residual.reshape(shape)[:, chosen].var(axis=0, ddof=1) - expected_noise[chosen]
-    ratio = float(np.mean(variance) / np.mean(expected[chosen]))
-    if ratio <= 0.0:
-        return None
-    freedom = len(problem.devices) - 1  # thresholds are quenched: points of one device are not independent
+    regions, freedom = expected / excess, count - 1
     low, high = (float(stats.chi2.ppf(share, freedom)) / freedom for share in (0.025, 0.975))
-    return 1.0 / ratio, low / ratio, high / ratio
+    return regions, low * regions, high * regions
 
 
 def _rest(data: DataSet) -> Iterator[str]:

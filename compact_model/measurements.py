@@ -38,8 +38,8 @@ LARGEST_FIELD = 10.0 / mu_0
 CLIPPED_SHARE = 0.05
 """A loop with more of its readings at exactly its largest or smallest value ran into the range of the meter."""
 
-OPENING_SIGMAS = 8.0
-"""A loop that opens by less than this many standard errors is empty."""
+SMALLEST_MOTION = 1.5
+"""A loop that moves by less than this many times its noise is empty."""
 
 
 class DataError(ValueError):
@@ -245,8 +245,8 @@ class DataSet:
 def load_data(path: str | Path) -> DataSet:
     """Read a data set: the YAML file and the tables that it names.
 
-    Devices that are broken (empty, clipped or impossible records) are left out and listed; when nothing is
-    left, the first reason is raised.
+    Records that are empty, clipped or impossible are left out and listed; when most of a table are, the first
+    reason is raised.
 
     Raises
     ------
@@ -260,21 +260,23 @@ def load_data(path: str | Path) -> DataSet:
     card = load_card(None if described.card == SHIPPED else folder / described.card)
     digest = hashlib.sha256(Path(path).read_bytes())
     records: list[Record] = []
+    excluded: list[Exclusion] = []
     artefacts: list[str] = []
     for table in described.data:
         file = folder / table.file
         rows = _read_rows(file, table.sheet)
         digest.update(file.read_bytes())
         read, found = _records(rows, table, card, described.name)
-        records += read
+        usable, failed = _usable(read, card)
+        records += usable
+        excluded += failed
         artefacts += found
-    kept, excluded = _usable(records, card)
     return DataSet(
         name=described.name,
         description=described.description,
         synthetic=described.synthetic,
         card=card,
-        records=tuple(kept),
+        records=tuple(records),
         excluded=tuple(excluded),
         artefacts=tuple(artefacts),
         choices=described.fit,
@@ -283,7 +285,10 @@ def load_data(path: str | Path) -> DataSet:
 
 
 def _usable(records: Sequence[Record], card: DeviceCard) -> tuple[list[Record], list[Exclusion]]:
-    """Records without those that fail a check; the first failure is raised when too little is left."""
+    """Records of one table without those that fail a check; when most of them fail, the first failure is raised.
+
+    One broken device of many is an exclusion; a wrong description of the columns breaks all records, or the only one.
+    """
     kept: list[Record] = []
     failures: list[tuple[Record, DataError]] = []
     for record in records:
@@ -292,10 +297,7 @@ def _usable(records: Sequence[Record], card: DeviceCard) -> tuple[list[Record], 
             kept.append(record)
         except DataError as error:
             failures.append((record, error))
-    # One broken device of many is an exclusion. A wrong column description breaks all, or the only one.
-    devices = {record.device for record in records}
-    broken = {record.device for record, _ in failures}
-    if failures and (not kept or len(broken) > 0.5 * len(devices)):
+    if len(failures) > len(kept):
         raise failures[0][1]
     return kept, [Exclusion(record.name, str(error)) for record, error in failures]
 
@@ -619,29 +621,19 @@ def _check_clipped(record: Record) -> None:
 
 
 def _check_open(record: Record) -> None:
-    """An R_xy loop must move by more than its noise, and differ between its branches."""
+    """A loop must move by more than its noise, beyond what drift, the ordinary Hall effect and heating give."""
     there = np.isfinite(record.value)
     drive = (record.h if record.kind is Kind.FIELD_LOOP else record.current)[there]
     value = record.value[there]
     noise = noise_of(value)
-    rising = np.gradient(drive) > 0.0
-    inner = np.abs(drive) < 0.5 * np.abs(drive).max()
-    if record.kind is Kind.FIELD_LOOP:
-        up, down = drive > 0.6 * drive.max(), drive < 0.6 * drive.min()
-        what = "between the two saturated ends"
-    else:
-        up, down = inner & rising, inner & ~rising
-        what = "between rising and falling current"
-        if not (np.any(drive > 0.0) and np.any(drive < 0.0)):
-            return  # a sweep of one sign does not open
-    if min(int(up.sum()), int(down.sum())) < 3:
-        return
-    opening = abs(float(np.median(value[up]) - np.median(value[down])))
-    error = 1.25 * noise * math.sqrt(1.0 / up.sum() + 1.0 / down.sum())
-    if opening <= OPENING_SIGMAS * error:
+    x = drive / np.abs(drive).max()
+    design = np.column_stack([np.ones_like(x), np.linspace(-0.5, 0.5, len(x)), x, x**2])
+    residual = value - design @ np.linalg.lstsq(design, value, rcond=None)[0]
+    moves = float(residual.std())
+    if moves < SMALLEST_MOTION * noise:
         raise EmptyLoopError(
-            f"{record.name}: the loop opens by {1e3 * opening:.3g} mohm {what}, not more than "
-            f"{OPENING_SIGMAS:g} standard errors of {1e3 * error:.2g} mohm: nothing switches"
+            f"{record.name}: beyond drift and heating the readings move by {1e3 * moves:.3g} mohm (rms), their noise "
+            f"is {1e3 * noise:.3g} mohm: nothing switches"
         )
 
 

@@ -108,6 +108,26 @@ class Block:
     uniform: bool  # the order of the thresholds is that of the currents, whatever the parameters
 
 
+def card_values(card: DeviceCard, *, electrothermal: bool) -> dict[str, FloatsLike]:
+    """Parameters of a card by their symbol in the equations; those that scale a prediction are 1."""
+    c = card.switching
+    law = c.set_b if electrothermal else c.set_a
+    return {
+        "r_reset": card.hall.r_reset.value,
+        "delta_r": law.delta_r.value,
+        "j63": law.j63.value,
+        "shape": law.shape.value,
+        "u0": law.u0.value,
+        "torque_exponent": law.torque_exponent.value,
+        "delta": c.delta.value,
+        "t_wall": c.t_wall.value,
+        "h_int": card.fields.h_int.value,
+        "h_dmi": card.fields.h_dmi.value,
+        "theta": 1.0,
+        "rho": 1.0,
+    }
+
+
 class Response:
     """Predicted readings of all records, as a function of the parameters of the law."""
 
@@ -217,11 +237,12 @@ class Response:
         """Switched fraction at each reading."""
         drive, target = self.drive(values)
         reached = fraction(self.form, drive, values)
-        matrix, constant = self._memories(drive, target)
+        matrix, constant = self.memories(drive, target)
         s: Floats = constant + matrix @ reached
         return np.where(np.isfinite(self.known), np.nan_to_num(self.known), s)
 
-    def _memories(self, drive: Floats, target: Floats) -> tuple[sparse.csr_array, Floats]:
+    def memories(self, drive: Floats, target: Floats) -> tuple[sparse.csr_array, Floats]:
+        """Matrix and constant that turn F(drive) of all pulses into their switched fractions."""
         changed = self._joined is None
         for place, block in enumerate(self.blocks):
             part = slice(block.rows.start, block.rows.stop)

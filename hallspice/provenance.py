@@ -13,10 +13,13 @@ def provenance_entries(part: object, name: str = "") -> Iterator[dict[str, str]]
     """Every number of a card: name, value, unit, provenance, source, all as text."""
     if isinstance(part, (Entry, EntryList, Anchor)):
         values = part.value if isinstance(part, EntryList) else (part.value,)
+        text = ", ".join(f"{value:.6g}" for value in values)
+        if not isinstance(part, EntryList) and part.interval is not None:
+            text += f" ({part.interval[0]:.5g} .. {part.interval[1]:.5g})"
         unit = "" if isinstance(part, Anchor) or part.unit == "1" else part.unit
         yield {
             "name": f"{name} at {1e9 * part.t_oxide:g} nm" if isinstance(part, Anchor) else name,
-            "value": ", ".join(f"{value:.6g}" for value in values),
+            "value": text,
             "unit": unit,
             "provenance": part.provenance.value,
             "source": part.source,
