@@ -147,16 +147,25 @@ class Mismatch:
         Relative deviations of the two arms [1].
     r_off
         Deviation of the misalignment resistance [Ohm].
+    common_mode
+        Common-mode gain of the cell's amplifier over its nominal value [1]. It comes from mismatch inside the
+        amplifier, so its sign is random; one sign for all is the case that column calibration removes.
     """
 
     channel: Floats
     arm_plus: Floats
     arm_minus: Floats
     r_off: Floats
+    common_mode: Floats
 
 
 def draw_mismatch(
-    shape: tuple[int, int], generator: np.random.Generator, *, relative: float = 0.0, r_off: float = 0.0
+    shape: tuple[int, int],
+    generator: np.random.Generator,
+    *,
+    relative: float = 0.0,
+    r_off: float = 0.0,
+    random_rejection: bool = False,
 ) -> Mismatch:
     """Gaussian mismatch.
 
@@ -170,6 +179,8 @@ def draw_mismatch(
         Standard deviation of `channel`, `arm_plus` and `arm_minus`, below 0.2 [1].
     r_off
         Standard deviation of the misalignment resistance [Ohm].
+    random_rejection
+        Whether the common-mode gain of the amplifiers has a random sign.
 
     Examples
     --------
@@ -183,11 +194,15 @@ def draw_mismatch(
         raise ValueError(f"r_off = {r_off} Ohm, allowed: 0 <= value < inf")
     channel, plus, minus, offset = generator.standard_normal((4, *shape))
     return Mismatch(
-        channel=relative * channel, arm_plus=relative * plus, arm_minus=relative * minus, r_off=r_off * offset
+        channel=relative * channel,
+        arm_plus=relative * plus,
+        arm_minus=relative * minus,
+        r_off=r_off * offset,
+        common_mode=generator.choice([-1.0, 1.0], shape) if random_rejection else np.ones(shape),
     )
 
 
 def no_mismatch(shape: tuple[int, int]) -> Mismatch:
     """Cells that are all as drawn."""
     channel, plus, minus, offset = np.zeros((4, *shape))
-    return Mismatch(channel=channel, arm_plus=plus, arm_minus=minus, r_off=offset)
+    return Mismatch(channel=channel, arm_plus=plus, arm_minus=minus, r_off=offset, common_mode=np.ones(shape))

@@ -27,7 +27,7 @@ def active_parallel(states: Floats, config: ArrayConfig, mismatch: Mismatch) -> 
     rails = balanced_rows(build, states.shape, config)
     arms = hall_cells(build, rails, states, config, mismatch)
     column = current_senses(build, states.shape, config)
-    transconductors(build, arms, column, config)
+    transconductors(build, arms, column, config, mismatch)
     return build.network()
 
 

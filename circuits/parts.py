@@ -64,7 +64,9 @@ def hall_cells(
     return arm_plus, arm_minus
 
 
-def transconductors(build: NetworkBuilder, arms: Pair, into: Ints, config: ArrayConfig) -> None:
+def transconductors(
+    build: NetworkBuilder, arms: Pair, into: Ints, config: ArrayConfig, mismatch: Mismatch
+) -> None:
     """Amplifiers ``i = gm V_difference + gm 10^(-cmrr_db / 20) V_common`` from the Hall arms into `into`."""
     arm_plus, arm_minus = arms
     ports = (GROUND, into, arm_plus, arm_minus)
@@ -73,7 +75,9 @@ def transconductors(build: NetworkBuilder, arms: Pair, into: Ints, config: Array
     if common > 0:
         for prefix, arm, side in (("Gcp", arm_plus, "positive"), ("Gcn", arm_minus, "negative")):
             title = f"transconductors: common-mode part of the {side} arm [S]"
-            build.vccs(prefix, (GROUND, into, arm, GROUND), common / 2, "sense", title=title)
+            build.vccs(
+                prefix, (GROUND, into, arm, GROUND), common / 2 * mismatch.common_mode, "sense", title=title
+            )
 
 
 def balanced_rows(build: NetworkBuilder, shape: tuple[int, int], config: ArrayConfig) -> Pair:

@@ -24,7 +24,7 @@ def active_series(states: Floats, config: ArrayConfig, mismatch: Mismatch) -> Ne
     build.resistors("Rmid", middle, GROUND, 0.0, "driver", title="middle of each row, grounded [Ohm]")
     arms = hall_cells(build, channel, states, config, mismatch)
     column = current_senses(build, states.shape, config)
-    transconductors(build, arms, column, config)
+    transconductors(build, arms, column, config, mismatch)
     return build.network()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -164,13 +164,12 @@ _ROWS_APART = (Architecture.ACTIVE_PARALLEL, Architecture.ACTIVE_SERIES)
 
 
 def _row_by_row(config: ArrayConfig, spread: Mismatch) -> tuple[Floats, _Slot]:
-    fields = (spread.channel, spread.arm_plus, spread.arm_minus, spread.r_off)
-    alike = all((field == field[:1]).all() for field in fields)
+    every = {field.name: getattr(spread, field.name) for field in fields(spread)}
+    alike = all((values == values[:1]).all() for values in every.values())
     rows = len(spread.channel)
     found = []
     for row in range(1 if alike else rows):
-        channel, plus, minus, offset = (field[row : row + 1] for field in fields)
-        of_row = Mismatch(channel=channel, arm_plus=plus, arm_minus=minus, r_off=offset)
+        of_row = Mismatch(**{name: values[row : row + 1] for name, values in every.items()})
         found.append(_solved(config, of_row, 0, slice(0, 1)))
     at_zero = np.concatenate([zero for zero, _ in found], axis=1)
     slots_of_rows = [slot for _, slot in found]

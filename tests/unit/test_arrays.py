@@ -122,7 +122,7 @@ def test_common_mode_of_a_lopsided_row_leaks_through_finite_rejection() -> None:
     circuit = config(PARALLEL, cmrr_db=40.0)
     build = NetworkBuilder()
     plus, minus, column = build.nodes("p", 1, 1), build.nodes("n", 1, 1), build.nodes("b", 1, 1)
-    transconductors(build, (plus, minus), column, circuit)
+    transconductors(build, (plus, minus), column, circuit, no_mismatch((1, 1)))
     build.voltage_sources("V", build.inputs("v", 2), np.array([plus[0, 0], minus[0, 0]]), 1.0, title="arms")
     build.resistors("Rs", column, GROUND, 1.0, "sense", title="sense")
     build.outputs("i", column, GROUND, 1.0)

@@ -11,7 +11,14 @@ MEAN = 0.45
 SIZE = 8
 
 
-def median_error(architecture: Architecture, mismatch: float, draws: int = 10, **changes: Any) -> ReadError:
+def median_error(
+    architecture: Architecture,
+    mismatch: float,
+    draws: int = 10,
+    *,
+    random_rejection: bool = False,
+    **changes: Any,
+) -> ReadError:
     """Median error of an 8 x 8 array with states 0.33..0.57 ohm and inputs 0..1 mA (0..0.5 V)."""
     config = ArrayConfig(architecture=architecture, r_arm=300.0, r_driver=0.0, **changes)
     full = 1e-3 if architecture.input_unit == "A" else 0.5
@@ -19,7 +26,8 @@ def median_error(architecture: Architecture, mismatch: float, draws: int = 10, *
     for seed in range(draws):
         random = np.random.default_rng(seed)
         states, inputs = random.uniform(0.33, 0.57, (SIZE, SIZE)), random.uniform(0, full, (100, SIZE))
-        transfer = nodal_transfer(states, config, draw_mismatch((SIZE, SIZE), random, relative=mismatch))
+        drawn = draw_mismatch((SIZE, SIZE), random, relative=mismatch, random_rejection=random_rejection)
+        transfer = nodal_transfer(states, config, drawn)
         centre = ideal_transfer(np.full((SIZE, SIZE), MEAN), config)
         found.append(read_error(transfer, ideal_transfer(states, config), centre, inputs))
     return ReadError(
@@ -56,6 +64,13 @@ def test_multiplexed_rows_lose_little() -> None:
 def test_series_rows_need_amplifiers_with_high_rejection() -> None:
     assert median_error(Architecture.ACTIVE_SERIES, 0.01, draws=3, cmrr_db=120.0).raw < 0.06
     assert median_error(Architecture.ACTIVE_SERIES, 0.01, draws=3, cmrr_db=60.0).raw > 10
+
+
+def test_rejection_of_random_sign_is_beyond_a_calibration_of_columns() -> None:
+    alike = median_error(Architecture.ACTIVE_SERIES, 0.01, draws=5, cmrr_db=120.0)
+    random = median_error(Architecture.ACTIVE_SERIES, 0.01, draws=5, cmrr_db=120.0, random_rejection=True)
+    assert random.raw < alike.raw  # the terms of a sum cancel
+    assert random.calibrated > 3 * alike.calibrated
 
 
 def test_no_signal_is_an_error() -> None:
