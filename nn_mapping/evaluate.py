@@ -68,6 +68,20 @@ class TileMap:
     """Signed output currents per row voltage [A/V], shape (outputs, rows)."""
     offset: Floats
     """Output currents [A] that the trim adds, shape (outputs,)."""
+    columns: Floats
+    """Output currents per column current [1], shape (outputs, columns): gains and reference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadNoise:
+    """Independent Gaussian noise of every cell in every read.
+
+    A column adds up cells of noise ``per_volt * v``: its own is ``per_volt * sqrt(sum v^2)``, exactly.
+    """
+
+    per_volt: float
+    """Standard deviation of the current of one cell per row voltage [A/V]."""
+    random: np.random.Generator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,8 +214,8 @@ def tile_maps(
         if readout.trim:
             vectors = readout.v_full * random_vectors(rows, np.random.default_rng([seed, number]))
             trim = calibrate_transfer(transfer, ideal, vectors)
-            transfer, offset = trim.apply_to_transfer(transfer), combine @ trim.offset
-        maps.append(TileMap(matrix=combine @ transfer, offset=offset))
+            offset, combine = combine @ trim.offset, combine * trim.gain
+        maps.append(TileMap(matrix=combine @ transfer, offset=offset, columns=combine))
     return tuple(maps)
 
 
@@ -212,6 +226,7 @@ def propagate(
     readout: Readout,
     inputs: NDArray[np.floating],
     scales: Scales | None = None,
+    noise: ReadNoise | None = None,
 ) -> tuple[Floats, Scales, list[Floats]]:
     """Put inputs (images, pixels) in 0..1 through all layers.
 
@@ -221,6 +236,8 @@ def propagate(
         Current per row voltage of a weight of 1 [S].
     scales
         Full scales; None sets them on these very inputs.
+    noise
+        Noise of every read; None: there is none.
 
     Returns
     -------
@@ -238,7 +255,7 @@ def propagate(
         parts = [
             (
                 mapped.tiles[place].outputs,
-                voltage[:, mapped.tiles[place].rows] @ maps[place].matrix.T + maps[place].offset,
+                _currents(voltage[:, mapped.tiles[place].rows], maps[place], noise),
             )
             for place in mapped.layer_tiles(number)
         ]
@@ -258,6 +275,15 @@ def propagate(
         if number < last and scales is None:
             input_scales.append(_full_scale(activations, readout))
     return activations, scales or Scales(inputs=tuple(input_scales), currents=tuple(current_scales)), voltages
+
+
+def _currents(voltage: Floats, tile: TileMap, noise: ReadNoise | None) -> Floats:
+    current = voltage @ tile.matrix.T + tile.offset
+    if noise is not None:
+        size = noise.per_volt * np.linalg.norm(voltage, axis=1)
+        drawn = noise.random.standard_normal((len(voltage), tile.columns.shape[1]))
+        current += (size[:, np.newaxis] * drawn) @ tile.columns.T
+    return np.asarray(current)
 
 
 def convert_input(values: Floats, bits: int | None) -> Floats:
