@@ -258,6 +258,7 @@ def verify(
     what: Annotated[
         str, typer.Argument(help="Folder of an export, or a card (its name or its file).")
     ] = "pt_ruo2_0p5",
+    quick: Annotated[bool, typer.Option("--quick", help="A short pulse train only.")] = False,
     quiet: Quiet = False,
     grains: Grains = None,
     largest_error: LargestError = 0.01,
@@ -281,7 +282,9 @@ def verify(
             passed = all(bench.passed or bench.skipped for bench in benches)
         else:
             with reporter(quiet) as progress:
-                certificate = verify_card(what, grains, out, largest_error=largest_error, progress=progress)
+                certificate = verify_card(
+                    what, grains, out, largest_error=largest_error, quick=quick, progress=progress
+                )
             for found in certificate.engines:
                 typer.echo(f"{found.engine.value}: {'not run, ' + found.missing if found.missing else 'run'}")
             failed = [check for check in certificate.checks if not check.passed]

@@ -447,7 +447,7 @@ def outcome(bench: Bench, vectors: Mapping[str, Floats]) -> Outcome:
     trace = time, time
     for row, cell in enumerate(bench.cells):
         k = row + 1
-        own = _switched(vectors, k)
+        own = switched(vectors, k)
         hall = _voltage(vectors, f"a{k}") - _voltage(vectors, f"b{k}")
         fraction[row] = np.interp(bench.samples, time, own)
         voltage[row] = np.interp(bench.samples, time, hall)
@@ -459,7 +459,8 @@ def outcome(bench: Bench, vectors: Mapping[str, Floats]) -> Outcome:
     return Outcome(fraction=fraction, hall_voltage=voltage, energy=energy, trace=trace)
 
 
-def _switched(vectors: Mapping[str, Floats], k: int) -> Floats:
+def switched(vectors: Mapping[str, Floats], k: int) -> Floats:
+    """Switched fraction of cell k over time, from a simulator's vectors."""
     if f"v(x{k}.f)" in vectors:
         return vectors[f"v(x{k}.f)"]
     mz = next(vectors[name] for name in (f"n{k}.mz", f"@n{k}[mz]", f"v(@n{k}[mz])") if name in vectors)

@@ -220,7 +220,7 @@ def certify(
         nonlocal done
         done += 1
         if progress is not None:
-            progress(done, total, what)
+            progress(done, total, f"equivalence: {what}")
 
     for name, bench, reltol, step in settings:
         still = name == "no current for 1 s"
