@@ -231,6 +231,35 @@ def _guard(network: Network, batch: int, klu: bool, limit_s: float) -> None:
     )
 
 
+def transient(deck: str, vectors: Sequence[str], *, module: str | Path | None = None) -> dict[str, Floats]:
+    """Run a deck with one transient analysis; whole waveforms.
+
+    Parameters
+    ----------
+    deck
+        The netlist.
+    vectors
+        Names of the wanted vectors (nodes; ``name#branch`` for source currents), lower case; time comes with them.
+    module
+        Compiled Verilog-A module that the deck needs; loaded once per process.
+
+    Raises
+    ------
+    SimulatorMissing
+        When there is no ngspice.
+    SpiceError
+        When ngspice fails, cannot load the module, or lacks a vector.
+    """
+    shared = _shared()
+    if module is not None:
+        if not find_simulator().osdi:
+            raise SpiceError(
+                "this ngspice does not load compiled Verilog-A modules", hint="version 42 or later, with OSDI"
+            )
+        shared.load(Path(module))
+    return shared.waveforms(deck, vectors)
+
+
 def run_batch(path: str | Path, *, timeout_s: float = 300.0) -> BatchRun:
     """Run a deck with ``ngspice -b``.
 
@@ -279,6 +308,7 @@ class _Shared:
         logging.getLogger(f"{NgSpiceShared.__module__}.{NgSpiceShared.__name__}").addFilter(_relog)
         NgSpiceShared.LIBRARY_PATH = library
         self._engine: Any = NgSpiceShared.new_instance()
+        self._modules: set[str] = set()
 
     def ask(self, command: str) -> list[str]:
         """What ngspice answers to a command, whether it liked it or not."""
@@ -303,6 +333,23 @@ class _Shared:
             if np.abs(time[nearest] - at).max() > within:
                 raise SpiceError("ngspice left out an input vector", deck=deck, log=self._log())
             return {name: np.array(plot[name]._data, dtype=float)[nearest] for name in nodes}
+
+    def load(self, module: Path) -> None:
+        """Load a compiled module, unless it is loaded."""
+        name = str(module.resolve())
+        if name not in self._modules:
+            self._do("", lambda: self._engine.exec_command(f"osdi {name}"))
+            self._modules.add(name)
+
+    def waveforms(self, deck: str, vectors: Sequence[str]) -> dict[str, Floats]:
+        """Run a deck with one transient; the time and the wanted vectors."""
+        with self._loaded(deck):
+            self._do(deck, self._engine.run)
+            plot = self._engine.plot(None, self._engine.last_plot)
+            missing = [name for name in vectors if name not in plot]
+            if missing:
+                raise SpiceError(f"ngspice gave no vector {missing[0]}", deck=deck, log=self._log())
+            return {name: np.array(plot[name]._data, dtype=float) for name in ("time", *vectors)}
 
     @contextmanager
     def _loaded(self, deck: str) -> Iterator[None]:
