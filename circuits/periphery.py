@@ -136,7 +136,15 @@ class Write(_Model):
     """Write driver."""
 
     v_compliance: Annotated[Entry, Spec("V", "highest voltage of the driver", above=0.0, high=1e4)]
-    r_output: Annotated[Entry, Spec("ohm", "output resistance", low=0.0, high=1e6)]
+    r_output: Annotated[Entry, Spec("ohm", "output resistance", above=0.0, high=1e6)]
+    r_return: Annotated[
+        Entry, Spec("ohm", "switch that returns the current or holds a line", above=0.0, high=1e6)
+    ]
+    r_select_on: Annotated[
+        Entry, Spec("ohm", "select or bypass device of a cell when on", above=0.0, high=1e6)
+    ]
+    r_select_off: Annotated[Entry, Spec("ohm", "the same when off", above=0.0, high=1e18)]
+    t_verify: Annotated[Entry, Spec("s", "length of a verify read", above=0.0, high=10.0)]
     efficiency: Annotated[Entry, Spec("1", "delivered energy over drawn energy", above=0.0, high=1.0)]
 
 

@@ -207,6 +207,69 @@ class Certificate(Section):
     ] = 1e-6
 
 
+class Faults(Section):
+    """What is wrong with the cells when they are written."""
+
+    device_spread: Annotated[
+        float, Quantity("1", "relative spread of the switching current between cells", low=0.0, high=0.5)
+    ] = 0.0
+    cycle_noise: Annotated[
+        float,
+        Quantity("1", "relative spread of the switching current from pulse to pulse", low=0.0, high=0.5),
+    ] = 0.0
+    stuck: Annotated[float, Quantity("1", "share of cells that are stuck", low=0.0, high=1.0)] = 0.0
+    open_rows: Annotated[list[Annotated[Count, Field(ge=0)]], Field(description="Interrupted rows")] = []
+    open_columns: Annotated[
+        list[Annotated[Count, Field(ge=0)]], Field(description="Interrupted columns")
+    ] = []
+    short_rows: Annotated[
+        list[Annotated[Count, Field(ge=0)]], Field(description="Rows shorted to ground")
+    ] = []
+    short_columns: Annotated[
+        list[Annotated[Count, Field(ge=0)]], Field(description="Columns shorted to ground")
+    ] = []
+
+
+class Write(Section):
+    """How the array is programmed; empty resistances and voltages: as in the periphery card."""
+
+    states: Annotated[
+        Literal["ideal", "programmed"],
+        Field(description="programmed: `hallspice run` also evaluates the states that writing reaches"),
+    ] = "ideal"
+    scheme: Annotated[
+        Literal["one_transistor", "half_v", "third_v", "row_serial"] | None,
+        Field(description="Bias scheme; empty: row_serial for series rows, one_transistor for the others"),
+    ] = None
+    order: Annotated[Literal["cell", "row"], Field(description="What is written at once")] = "cell"
+    algorithm: Annotated[
+        Literal["verify", "ladder", "reset_ladder"],
+        Field(description="verify: read after each pulse; ladder, reset_ladder: open loop"),
+    ] = "verify"
+    step_law: Annotated[
+        Literal["proportional", "constant"], Field(description="Growth of the current from pulse to pulse")
+    ] = "proportional"
+    tolerance: Annotated[
+        float, Quantity("ohm", "distance from the level that counts as written", above=0.0, high=1.0)
+    ] = 4e-3
+    i_step: Annotated[float, Quantity("A", "(least) growth of the current", above=0.0, high=0.1)] = 1e-4
+    start: Annotated[
+        float, Quantity("1", "first pulse over the current the model expects", above=0.0, high=2.0)
+    ] = 0.95
+    max_pulses: Annotated[Count, Field(ge=1, le=10000, description="Write pulses per cell")] = 40
+    retries: Annotated[Count, Field(ge=0, le=1000, description="Overshoots that are corrected")] = 5
+    compensated: Annotated[
+        bool, Field(strict=True, description="Drivers correct the drop along the wires to each cell")
+    ] = True
+    v_compliance: Annotated[float, Quantity("V", "largest driver voltage", above=0.0, high=1e4)] | None = None
+    r_output: Annotated[float, Quantity("ohm", "output resistance", above=0.0, high=1e6)] | None = None
+    r_return: Annotated[float, Quantity("ohm", "return switch", above=0.0, high=1e6)] | None = None
+    r_select_on: Annotated[float, Quantity("ohm", "select device, on", above=0.0, high=1e6)] | None = None
+    r_select_off: Annotated[float, Quantity("ohm", "select device, off", above=0.0, high=1e18)] | None = None
+    t_verify: Annotated[float, Quantity("s", "length of a verify read", above=0.0, high=10.0)] | None = None
+    faults: Faults = Faults()
+
+
 class Config(Section):
     """A hallspice configuration: from the device to the network."""
 
@@ -215,3 +278,4 @@ class Config(Section):
     array: Array = Array()
     network: Network = Network()
     certificate: Certificate = Certificate()
+    write: Write = Write()
