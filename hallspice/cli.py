@@ -132,6 +132,67 @@ def pulse(
 
 
 @app.command()
+def fit(
+    data: Annotated[
+        Path, typer.Argument(help="YAML that names tables, columns and units.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="Card to write.", show_default=False)],
+    report: Annotated[
+        Path | None, typer.Option(help="Folder of the report; default: the card's name with _report.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Fit a device card to your measurements: values with intervals, and what the data leave open.
+
+    Example: hallspice fit examples/data/paper/paper.yaml --out card.yaml
+    """
+    with errors_as_messages():
+        from hallspice.fit import fit_data
+        from hallspice.progress import reporter
+
+        with reporter(quiet) as progress:
+            fit_data(data, out, report or out.with_name(f"{out.stem}_report"), progress=progress)
+
+
+@app.command()
+def measure(
+    card: Annotated[str, typer.Argument(help="Device card, or 'default' for the shipped one.")],
+    out: Annotated[Path, typer.Option(help="Folder for the data set.", show_default=False)],
+    protocol: Annotated[
+        str, typer.Option(help="loops, widths, window, shift, ladder, devices, or full.")
+    ] = "full",
+    points: Annotated[int, typer.Option(help="Readings per loop.", min=20, max=100_000)] = 400,
+    devices: Annotated[int, typer.Option(help="Devices (protocol devices).", min=1, max=1000)] = 20,
+    broken: Annotated[int, typer.Option(help="Devices that do not switch.", min=0)] = 0,
+    noise: Annotated[str, typer.Option(help="Standard deviation of one reading.")] = "1 mohm",
+    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0, max=2**31 - 1)] = 1,
+) -> None:
+    """Measure a card in a synthetic laboratory: noise, drift, steps, missing points; labelled synthetic.
+
+    Example: hallspice measure default --protocol full --out data
+    """
+    with errors_as_messages():
+        from compact_model.laboratory import Protocol
+        from hallspice.fit import measure as measure_card
+
+        if protocol not in list(Protocol):
+            raise ValueError(f"protocol = {protocol!r} is not known, allowed: {', '.join(Protocol)}")
+        names = measure_card(
+            None if card == "default" else Path(card),
+            Protocol(protocol),
+            out,
+            seed=seed,
+            points=points,
+            devices=devices,
+            broken=broken,
+            noise=noise,
+        )
+        typer.echo(
+            f"Wrote {', '.join(names)} to {out}. Next: hallspice fit {out / 'data.yaml'} --out card.yaml"
+        )
+
+
+@app.command()
 def run(
     config: ConfigFile,
     out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
@@ -153,9 +214,58 @@ def run(
 
 
 @app.command()
+def paper(
+    out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
+    seeds: Annotated[int, typer.Option(help="Independent trainings of each network.", min=1, max=20)] = 2,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder with fashion-mnist (and mnist, when it holds such a folder).")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One epoch on a few images: shows that everything runs.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train the paper's networks again, with its recipe and a good one; half an hour per seed on two cores.
+
+    Example: hallspice paper --seeds 2 --out results/paper
+    """
+    from hallspice.paper import reproduce
+    from hallspice.progress import reporter
+
+    with errors_as_messages(), reporter(quiet) as progress:
+        reproduce(out, seeds=seeds, data_dir=data_dir, quick=quick, progress=progress)
+
+
+class DeviceForm(StrEnum):
+    """Form of the device in a netlist; the same names as in `hallspice.device_netlist`."""
+
+    FROZEN = "frozen"
+    SUBCKT = "subckt"
+    OSDI = "osdi"
+
+
+class ArrayDialect(StrEnum):
+    """Language of a netlist; the same names as in `hallspice.device_netlist`."""
+
+    NGSPICE = "ngspice"
+    XYCE = "xyce"
+    SPECTRE = "spectre"
+
+
+@app.command()
 def netlist(
     config: ConfigFile,
     out: Annotated[Path, typer.Option(help="Netlist file to write.", show_default=False)],
+    device: Annotated[
+        DeviceForm | None,
+        typer.Option(
+            help="Put this form of the device into the cells (its file is written beside the netlist): frozen, linear; "
+            "subckt, behavioural; osdi, the Verilog-A module. Without it the cells are plain linear elements."
+        ),
+    ] = None,
+    dialect: Annotated[
+        ArrayDialect, typer.Option(help="Language, with --device (xyce and spectre: written, not run).")
+    ] = ArrayDialect.NGSPICE,
     seed: Seed = None,
 ) -> None:
     """Write a read tile as a netlist that `ngspice -b FILE` runs as it is.
@@ -165,6 +275,15 @@ def netlist(
     from hallspice.arrays import write_netlist
 
     with errors_as_messages():
+        if device is not None:
+            from hallspice import device_netlist as forms
+
+            form, language = forms.DeviceForm(device), forms.ArrayDialect(dialect)
+            files = forms.write_device_netlist(config, out, form, language, seed=seed)
+            typer.echo(f"Wrote {', '.join(map(str, files))}")
+            return
+        if dialect is not ArrayDialect.NGSPICE:
+            raise ValueError(f"--dialect {dialect.value} needs --device: plain cells are written for ngspice")
         write_netlist(config, out, seed=seed)
         typer.echo(f"Wrote {out}. Next: ngspice -b {out}")
 

@@ -534,13 +534,14 @@ def _figures(
             np.array(device["ladder_a"]),
         ),
         "training": figures.training_curve(curves),
-        "confusion": figures.confusion(evaluation.confusion, _class_names(chip.dataset.name)),
+        "confusion": figures.confusion(evaluation.confusion, class_names(chip.dataset.name)),
         "energy": figures.energy(chip.cost(evaluation).parts),
         "ir_drop": figures.ir_drop(drop, chip.setup.v_cell),
     }
 
 
-def _class_names(dataset: str) -> list[str]:
+def class_names(dataset: str) -> list[str]:
+    """Names of the classes of a data set."""
     if dataset == "fashion-mnist":
         return [
             "T-shirt",
