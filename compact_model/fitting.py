@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, sparse, stats
 
 from compact_model import thickness
 from compact_model.card import DeviceCard
@@ -40,6 +40,8 @@ MANY_DEVICES = 5  # from so many on, the spread between devices decides the inte
 FOLDS = 5
 _RELATIVE = ("theta", "rho")  # scale what the card predicts for them
 LEVEL = 0.95
+
+SPARSE_COLUMNS = 60
 
 Loss = Literal["linear", "soft_l1", "huber", "cauchy"]
 
@@ -468,9 +470,11 @@ class Problem:
         def residual(part: Floats) -> Floats:
             return self.residual(whole(part))
 
-        def jacobian(part: Floats) -> Floats:
-            result: Floats = self.jacobian(whole(part))[:, free]
-            return result
+        many = len(free) > SPARSE_COLUMNS  # offsets and artefacts of many devices: mostly zeros
+
+        def jacobian(part: Floats) -> Any:
+            result = self.jacobian(whole(part))[:, free]
+            return sparse.csr_array(result) if many else result
 
         low, high = self.bounds[0][free], self.bounds[1][free]
         span = np.where(np.isfinite(high - low), high - low, 1.0)
@@ -481,6 +485,7 @@ class Problem:
             jac=jacobian,
             bounds=(low, high),
             x_scale="jac",
+            tr_solver="lsmr" if many else "exact",
             loss=loss,
             f_scale=2.0,
             max_nfev=200,
