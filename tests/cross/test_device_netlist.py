@@ -1,0 +1,82 @@
+"""Read arrays around the device's forms, against the nodal solver."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from circuits import ngspice
+from circuits.arrays import crossbar
+from circuits.nodal import factor
+from hallspice.arrays import drawn_states
+from hallspice.device_netlist import ArrayDialect, DeviceForm, write_device_netlist
+from hallspice.setup import load_setup
+from veriloga.programs import COMPILER, NGSPICE, find_program
+
+DAY = date(2026, 1, 2)
+FORMS = [
+    DeviceForm.FROZEN,
+    DeviceForm.SUBCKT,
+    pytest.param(
+        DeviceForm.OSDI,
+        marks=pytest.mark.skipif(find_program(COMPILER) is None, reason="no program openvaf-r"),
+    ),
+]
+
+
+def configured(folder: Path, architecture: str = "active_parallel", cell: str = "{}") -> Path:
+    path = folder / "array.yaml"
+    path.write_text(f"array: {{architecture: {architecture}, rows: 3, columns: 4, cell: {cell}}}\n")
+    return path
+
+
+@pytest.mark.skipif(find_program(NGSPICE) is None, reason="no program ngspice")
+@pytest.mark.parametrize("cell", ["{}", "{r_arm: 300}"])
+@pytest.mark.parametrize("form", FORMS)
+def test_array_of_devices_reads_like_the_nodal_solver(tmp_path: Path, form: DeviceForm, cell: str) -> None:
+    config, deck = configured(tmp_path, cell=cell), tmp_path / "array.cir"
+    write_device_netlist(config, deck, form, ArrayDialect.NGSPICE, day=DAY)
+    setup = load_setup(config)
+    network = crossbar(drawn_states(setup), setup.array)
+    wanted = factor(network).solve(np.full((1, 3), setup.v_full)).outputs[0]
+    run = _in(tmp_path, deck)
+    found = np.array([run.values[name] for name in network.output_names])
+    # The network and the device share one port equation; the star's common mode differs in the second order.
+    assert np.abs(found / wanted - 1.0).max() < 1e-5
+
+
+def _in(folder: Path, deck: Path) -> ngspice.BatchRun:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)  # the deck names its model by file name
+        return ngspice.run_batch(deck)
+
+
+def test_other_dialects_name_every_cell_and_say_that_they_were_not_run(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    for dialect, form, start in (
+        (ArrayDialect.XYCE, DeviceForm.FROZEN, "X"),
+        (ArrayDialect.XYCE, DeviceForm.SUBCKT, "X"),
+        (ArrayDialect.SPECTRE, DeviceForm.OSDI, "N"),
+    ):
+        out = tmp_path / f"{dialect}_{form}.net"
+        files = write_device_netlist(config, out, form, dialect, day=DAY)
+        assert all(path.is_file() for path in files)
+        text = out.read_text()
+        assert "not run" in text
+        assert sum(line.startswith(start) and "s0=" in line for line in text.splitlines()) == 12
+
+
+def test_forms_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    out = tmp_path / "a.cir"
+    with pytest.raises(ValueError, match=r"osdi can't be written for xyce, allowed: frozen, subckt"):
+        write_device_netlist(configured(tmp_path), out, DeviceForm.OSDI, ArrayDialect.XYCE)
+    with pytest.raises(ValueError, match="resistive cells hold no Hall bar"):
+        write_device_netlist(configured(tmp_path, "resistive"), out, DeviceForm.FROZEN, ArrayDialect.NGSPICE)
+    with pytest.raises(ValueError, match="no mismatch"):
+        write_device_netlist(
+            configured(tmp_path, cell="{mismatch: 0.01}"), out, DeviceForm.FROZEN, ArrayDialect.NGSPICE
+        )
+    assert not out.exists()
