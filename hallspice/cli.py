@@ -252,22 +252,6 @@ class ArrayDialect(StrEnum):
     SPECTRE = "spectre"
 
 
-class DeviceForm(StrEnum):
-    """Form of the device in a netlist; the same names as in `hallspice.device_netlist`."""
-
-    FROZEN = "frozen"
-    SUBCKT = "subckt"
-    OSDI = "osdi"
-
-
-class ArrayDialect(StrEnum):
-    """Language of a netlist; the same names as in `hallspice.device_netlist`."""
-
-    NGSPICE = "ngspice"
-    XYCE = "xyce"
-    SPECTRE = "spectre"
-
-
 @app.command()
 def netlist(
     config: ConfigFile,
