@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from circuits.array_config import SHORTEST
 from compact_model.quantity import Quantity
 
 Count = Annotated[int, Field(strict=True)]
+
+
+def _long_enough(ohm: float) -> float:
+    if 0 < ohm < SHORTEST:
+        raise ValueError(
+            f"{ohm:g} ohm can't be told from zero, allowed: 0, or {SHORTEST:g} ohm <= value <= 1e6 ohm"
+        )
+    return ohm
+
+
+LongEnough = AfterValidator(_long_enough)
+"""Wires and drivers: 0 joins nodes, less than `SHORTEST` is lost in rounding."""
 
 
 class Section(BaseModel):
     """Base of all sections: frozen, unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    where_empty: ClassVar[str] = "the card's"
+    """Whose value an optional key without a value takes."""
 
     @model_validator(mode="before")
     @classmethod
@@ -55,15 +70,18 @@ class Device(Section):
 class Wire(Section):
     """Wire resistance of one cell pitch; empty: as in the periphery card."""
 
-    r_row: Annotated[float, Quantity("ohm", "row wire per cell", low=0.0, high=1e6)] | None = None
-    r_column: Annotated[float, Quantity("ohm", "column wire per cell", low=0.0, high=1e6)] | None = None
+    r_row: Annotated[float, Quantity("ohm", "row wire per cell", low=0.0, high=1e6), LongEnough] | None = None
+    r_column: (
+        Annotated[float, Quantity("ohm", "column wire per cell", low=0.0, high=1e6), LongEnough] | None
+    ) = None
 
 
 class Driver(Section):
     """Row drivers; empty: as in the periphery card."""
 
     r_output: (
-        Annotated[float, Quantity("ohm", "output resistance of a row driver", low=0.0, high=1e6)] | None
+        Annotated[float, Quantity("ohm", "output resistance of a row driver", low=0.0, high=1e6), LongEnough]
+        | None
     ) = None
     v_supply: Annotated[float, Quantity("V", "supply of the row drivers", above=0.0, high=1000.0)] | None = (
         None
@@ -178,6 +196,18 @@ class Array(Section):
     ] = "column"
 
 
+class ConvolutionLayer(Section):
+    """One convolutional layer; the array holds its weights once and reads patch after patch."""
+
+    channels: Annotated[Count, Field(ge=1, le=4096, description="Output channels")]
+    kernel: Annotated[Count, Field(ge=1, le=28, description="Side of the patch")]
+    stride: Annotated[Count, Field(ge=1, le=28, description="Distance of the patches")] = 1
+    padding: Annotated[Count, Field(ge=0, le=28, description="Zeros around the image")] = 0
+    pool: Annotated[
+        Count, Field(ge=1, le=28, description="Side of the squares of which the largest output is kept")
+    ] = 1
+
+
 class Network(Section):
     """The network, and how it is trained."""
 
@@ -186,12 +216,28 @@ class Network(Section):
         list[Annotated[Count, Field(ge=1, le=65536)]],
         Field(min_length=2, max_length=20, description="Layer sizes, inputs first"),
     ] = [784, 256, 128, 10]
+    convolutions: Annotated[
+        list[ConvolutionLayer],
+        Field(max_length=10, description="Convolutional layers before the fully connected ones"),
+    ] = []
     weights: Annotated[
-        Literal["reference", "differential"],
+        Literal["reference", "differential", "binary"],
         Field(
-            description="reference: a cell per weight and two reference columns; differential: two cells a weight"
+            description="reference: a cell per weight and two reference columns; differential: two cells a weight; "
+            "binary: as reference, with the lowest and the highest level alone"
         ),
     ] = "reference"
+    r_reference: Annotated[
+        Literal["middle"]
+        | Annotated[float, Quantity("ohm", "Hall resistance that stands for a weight of zero")],
+        Field(description="Zero of the weights of reference: middle of the window, or a resistance in ohm"),
+    ] = "middle"
+    weight_noise: Annotated[
+        float, Quantity("1", "noise of every cell in training, share of the window", low=0.0, high=0.5)
+    ] = 0.0
+    circuit_epochs: Annotated[
+        Count, Field(ge=0, le=1000, description="Epochs of further training through the circuit")
+    ] = 0
     recipe: Annotated[Literal["good", "paper"], Field(description="Training recipe")] = "good"
     epochs: Annotated[Count, Field(ge=1, le=10000, description="Training epochs")] = 30
     batch_size: Annotated[Count, Field(ge=1, le=60000, description="Training batch")] = 128
@@ -270,6 +316,41 @@ class Write(Section):
     faults: Faults = Faults()
 
 
+class Trial(Section):
+    """What differs for one architecture; where empty: as above."""
+
+    where_empty: ClassVar[str] = "as above"
+
+    draws: Annotated[
+        Annotated[Count, Field(ge=1, le=1000)] | None, Field(description="Random arrays, 1 to 1000")
+    ] = None
+    mismatch: (
+        Annotated[
+            float, Quantity("1", "standard deviation of channel halves and arms, seeded", low=0.0, below=0.2)
+        ]
+        | None
+    ) = None
+    cmrr_db: Annotated[float, Quantity("1", "common-mode rejection in dB", low=0.0, high=300.0)] | None = None
+    random_rejection: Annotated[
+        bool, Field(strict=True, description="Common-mode gains of the amplifiers have random signs")
+    ] = False
+
+
+class Compare(Section):
+    """The array in every architecture (`hallspice compare`)."""
+
+    draws: Annotated[Count, Field(ge=1, le=1000, description="Random arrays per architecture")] = 20
+    vectors: Annotated[Count, Field(ge=2, le=100000, description="Random input vectors per array")] = 200
+    t_calibration: Annotated[
+        float, Quantity("s", "time since the last calibration, for 1/f noise", above=0.0, high=1e9)
+    ] = 1.0
+    active_parallel: Trial = Trial()
+    active_series: Trial = Trial()
+    passive_parallel: Trial = Trial()
+    row_multiplexed: Trial = Trial()
+    series_hall: Trial = Trial()
+
+
 class Config(Section):
     """A hallspice configuration: from the device to the network."""
 
@@ -279,3 +360,4 @@ class Config(Section):
     network: Network = Network()
     certificate: Certificate = Certificate()
     write: Write = Write()
+    compare: Compare = Compare()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from compact_model.quantity import Quantity
-from hallspice.config import Config
+from hallspice.config import Config, Section
 
 HEADER = """\
 # hallspice configuration. Every key may be left out; the value shown is its default.
@@ -22,15 +21,15 @@ def starter_text() -> str:
     return HEADER + "\n".join(_section(Config, "")) + "\n"
 
 
-def _section(model: type[BaseModel], indent: str) -> Iterator[str]:
+def _section(model: type[Section], indent: str) -> Iterator[str]:
     for name, info in model.model_fields.items():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
             if not indent:
                 yield ""
             yield f"{indent}{name}:  # {(info.annotation.__doc__ or '').splitlines()[0].rstrip('.')}"
             yield from _section(info.annotation, indent + "  ")
         elif info.default is None:
-            yield f"{indent}# {name}:  # {_comment(info)}; default: the card's"
+            yield f"{indent}# {name}:  # {_comment(info)}; default: {model.where_empty}"
         else:
             yield f"{indent}{name}: {_yaml(info.default)}  # {_comment(info)}"
 

@@ -112,3 +112,10 @@ def test_every_number_of_the_cards_has_a_source(tmp_path: Path) -> None:
     entries = [*provenance_entries(setup.card), *provenance_entries(setup.periphery)]
     assert len(entries) > 80
     assert all(entry["source"] and entry["provenance"] for entry in entries)
+
+
+def test_wires_too_short_for_double_precision_are_named_with_their_line(tmp_path: Path) -> None:
+    text = "array:\n  wire: {r_row: 1e-7, r_column: 0}\n  driver: {r_output: 1 nohm}\n"
+    row, driver = _mistakes(tmp_path, text)
+    assert row.startswith("2:17 array.wire.r_row: 1e-07 ohm can't be told from zero, allowed: 0, or")
+    assert driver.startswith("3:22 array.driver.r_output: 1e-09 ohm")
