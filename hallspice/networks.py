@@ -8,6 +8,7 @@ import json
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -15,14 +16,123 @@ import numpy as np
 import numpy.typing as npt
 import pooch
 
+from circuits.array_config import Architecture, ArrayConfig
 from hallspice.progress import Reporter
+from hallspice.setup import Setup, layers_of
+from nn_mapping.circuit_layer import circuit_products
 from nn_mapping.data import Dataset
+from nn_mapping.evaluate import Readout
+from nn_mapping.levels import LevelSet, level_set, single_levels
+from nn_mapping.mapping import MappedNetwork, map_network, resistive_states
 from nn_mapping.network import TrainedNetwork, load_network
 from nn_mapping.parameters import Convolution
-from nn_mapping.recipes import Recipe
+from nn_mapping.recipes import GOOD, GOOD_CLOTHES, PAPER, Recipe
 from nn_mapping.training import train
 
+CIRCUIT_RATE = 3e-3
+"""Learning rate at the begin of further training through the circuit."""
+
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circuit:
+    """What a network is trained through: a network on tiles to begin with, and the array."""
+
+    mapped: MappedNetwork
+    array: ArrayConfig
+    readout: Readout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """The networks of a configuration, and whether they were reused."""
+
+    levels: LevelSet
+    float_network: TrainedNetwork
+    ideal_network: TrainedNetwork
+    """On the levels of the device, trained without the circuit."""
+    level_network: TrainedNetwork
+    """The network that is used: trained further through the circuit when the configuration says so."""
+    recipe: Recipe
+    reused: bool
+
+
+def recipe_of(setup: Setup) -> Recipe:
+    """How the configuration trains its networks on levels."""
+    network = setup.config.network
+    good = GOOD_CLOTHES if network.dataset == "fashion-mnist" else GOOD
+    base = PAPER if network.recipe == "paper" else good
+    pair = network.weights == "differential"
+    return dataclasses.replace(
+        base,
+        epochs=network.epochs,
+        batch=network.batch_size,
+        input_bits=min(setup.config.array.converters.dac_bits, 8),  # a pixel has 8 bits
+        weight_noise=network.weight_noise / np.sqrt(2) if pair else network.weight_noise,
+    )
+
+
+def level_set_of(setup: Setup) -> LevelSet:
+    """Weights that the device's levels make in the configured scheme."""
+    network, ohm = setup.config.network, setup.levels_ohm
+    if network.weights == "binary":
+        return single_levels(ohm[[0, -1]])
+    return level_set(network.weights, ohm, None if network.r_reference == "middle" else network.r_reference)
+
+
+def readout_of(setup: Setup) -> Readout:
+    """Converters and calibration of the configuration."""
+    array = setup.config.array
+    return Readout(
+        v_full=setup.v_full,
+        dac_bits=array.converters.dac_bits,
+        adc_bits=array.converters.adc_bits,
+        trim=array.calibration == "column",
+    )
+
+
+def on_tiles(setup: Setup, network: TrainedNetwork, levels: LevelSet) -> MappedNetwork:
+    """The network on tiles of the configured array."""
+    array = setup.config.array
+    states = None
+    if setup.array.architecture is Architecture.RESISTIVE:
+        states = resistive_states(levels.levels_ohm, array.cell.r_low, array.cell.r_high)
+    return map_network(network, levels, array.rows, array.columns, states)
+
+
+def make_networks(setup: Setup, dataset: Dataset, progress: Reporter, *, with_float: bool = True) -> Networks:
+    """Train what the configuration asks for, or take it from an earlier run."""
+    network = setup.config.network
+    levels, recipe, layers = level_set_of(setup), recipe_of(setup), layers_of(network)
+    kept = []
+
+    def make(
+        name: str, weights: npt.NDArray[np.float64] | None, how: Recipe, through: Circuit | None = None
+    ) -> TrainedNetwork:
+        one, reused = trained(dataset, layers, weights, how, setup.config.seed, progress, name, through)
+        if reused:
+            progress.say(f"The {name} network is reused: nothing that it depends on has changed.")
+        kept.append(reused)
+        return one
+
+    ideal = make("levels", levels.weights, recipe)
+    used = ideal
+    if network.circuit_epochs:
+        further = dataclasses.replace(
+            recipe, name=f"{recipe.name}, circuit", epochs=network.circuit_epochs, learning_rate=CIRCUIT_RATE
+        )
+        circuit = Circuit(mapped=on_tiles(setup, ideal, levels), array=setup.array, readout=readout_of(setup))
+        used = make("circuit", levels.weights, further, circuit)
+    floating = make("float", None, dataclasses.replace(recipe, weight_noise=0.0)) if with_float else ideal
+    return Networks(
+        levels=levels,
+        float_network=floating,
+        ideal_network=ideal,
+        level_network=used,
+        recipe=recipe,
+        reused=all(kept),
+    )
 
 
 def cache_folder() -> Path:
@@ -38,12 +148,14 @@ def trained(
     seed: int,
     progress: Reporter,
     name: str,
+    through: Circuit | None = None,
 ) -> tuple[TrainedNetwork, bool]:
     """The network that this training gives, and whether it was reused from an earlier run.
 
-    A kept network is reused when data, layers, levels, recipe, seed, torch and the training code are the same.
+    A kept network is reused when data, layers, levels, recipe, seed, torch, the training code and the circuit that
+    it is trained through are the same.
     """
-    path = cache_folder() / f"{_fingerprint(dataset, layers, levels, recipe, seed)}.npz"
+    path = cache_folder() / f"{_fingerprint(dataset, layers, levels, recipe, seed, through)}.npz"
     try:
         return load_network(path), True
     except FileNotFoundError:
@@ -57,6 +169,10 @@ def trained(
         recipe,
         seed,
         lambda done, total, message: progress(done, total, f"training {name}: {message}"),
+        start=None if through is None else through.mapped.network,
+        products=None
+        if through is None
+        else circuit_products(through.mapped, through.array, through.readout),
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,6 +188,7 @@ def _fingerprint(
     levels: npt.NDArray[np.float64] | None,
     recipe: Recipe,
     seed: int,
+    through: Circuit | None,
 ) -> str:
     from importlib.metadata import version
 
@@ -85,7 +202,16 @@ def _fingerprint(
         "seed": seed,
         "torch": version("torch"),
     }
+    modules = ["training.py", "parameters.py", "quantiser.py"]
+    if through is not None:
+        settings["array"] = dataclasses.asdict(through.array)
+        settings["readout"] = dataclasses.asdict(through.readout)
+        settings["tile"] = [through.mapped.tile_rows, through.mapped.tile_columns]
+        settings["states"] = through.mapped.state_ohm.tolist()
+        modules.append("circuit_layer.py")
+        for layer in through.mapped.network.layers:
+            digest.update(layer.weights.tobytes() + layer.gain.tobytes() + layer.offset.tobytes())
     digest.update(json.dumps(settings, sort_keys=True).encode())
-    for module in ("training.py", "parameters.py", "quantiser.py"):
+    for module in modules:
         digest.update((resources.files("nn_mapping") / module).read_bytes())
     return digest.hexdigest()[:32]

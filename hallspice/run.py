@@ -24,7 +24,7 @@ from circuits.nodal import factor
 from compact_model import synapse
 from hallspice import figures
 from hallspice.files import RESULTS, staged_folder
-from hallspice.networks import trained
+from hallspice.networks import Networks, make_networks, on_tiles, readout_of
 from hallspice.progress import Reporter
 from hallspice.provenance import provenance_entries
 from hallspice.report import percent, report_html
@@ -33,10 +33,7 @@ from hallspice.tables import csv_text
 from nn_mapping import cost
 from nn_mapping.data import Dataset, load
 from nn_mapping.evaluate import Evaluation, Readout, ablation, evaluate, sample_reads
-from nn_mapping.levels import LevelSet, level_set
-from nn_mapping.mapping import MappedNetwork, map_network, resistive_states
-from nn_mapping.network import TrainedNetwork
-from nn_mapping.recipes import GOOD, GOOD_CLOTHES, PAPER, Recipe
+from nn_mapping.mapping import MappedNetwork
 from nn_mapping.solve import TileResponse, solve_tiles
 
 Floats = npt.NDArray[np.float64]
@@ -78,8 +75,8 @@ def run(
         )
     with staged_folder(out) as folder:
         dataset = load(setup.config.network.dataset, data_dir)
-        networks = _networks(setup, dataset, progress)
-        mapped = _mapped(setup, networks)
+        networks = make_networks(setup, dataset, progress)
+        mapped = on_tiles(setup, networks.level_network, networks.levels)
         mismatches = [setup.mismatch(tile.states.shape, number) for number, tile in enumerate(mapped.tiles)]
         responses = solve_tiles(
             mapped,
@@ -105,17 +102,6 @@ def run(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Networks:
-    """The networks of a run, and whether they were reused."""
-
-    levels: LevelSet
-    float_network: TrainedNetwork
-    level_network: TrainedNetwork
-    recipe: Recipe
-    reused: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Chip:
     """A network on solved tiles."""
 
@@ -127,13 +113,7 @@ class Chip:
     @property
     def readout(self) -> Readout:
         """Converters and calibration."""
-        array = self.setup.config.array
-        return Readout(
-            v_full=self.setup.v_full,
-            dac_bits=array.converters.dac_bits,
-            adc_bits=array.converters.adc_bits,
-            trim=array.calibration == "column",
-        )
+        return readout_of(self.setup)
 
     @property
     def transfers(self) -> list[Floats]:
@@ -247,42 +227,6 @@ def _named(progress: Reporter, name: str) -> Any:
     return lambda done, total, message: progress(done, total, f"{name}: {message}")
 
 
-def _recipe(setup: Setup) -> Recipe:
-    network = setup.config.network
-    good = GOOD_CLOTHES if network.dataset == "fashion-mnist" else GOOD
-    base = PAPER if network.recipe == "paper" else good
-    bits = min(setup.config.array.converters.dac_bits, 8)  # a pixel has 8 bits
-    return dataclasses.replace(base, epochs=network.epochs, batch=network.batch_size, input_bits=bits)
-
-
-def _networks(setup: Setup, dataset: Dataset, progress: Reporter) -> Networks:
-    network = setup.config.network
-    levels = level_set(network.weights, setup.levels_ohm)
-    recipe = _recipe(setup)
-    pair = []
-    for name, weights in (("levels", levels.weights), ("float", None)):
-        one, reused = trained(dataset, network.layers, weights, recipe, setup.config.seed, progress, name)
-        if reused:
-            progress.say(f"The {name} network is reused: nothing that it depends on has changed.")
-        pair.append((one, reused))
-    (level_network, level_reused), (float_network, float_reused) = pair
-    return Networks(
-        levels=levels,
-        float_network=float_network,
-        level_network=level_network,
-        recipe=recipe,
-        reused=level_reused and float_reused,
-    )
-
-
-def _mapped(setup: Setup, networks: Networks) -> MappedNetwork:
-    array = setup.config.array
-    states = None
-    if setup.array.architecture is Architecture.RESISTIVE:
-        states = resistive_states(setup.levels_ohm, array.cell.r_low, array.cell.r_high)
-    return map_network(networks.level_network, networks.levels, array.rows, array.columns, states)
-
-
 def _results(
     config: Path,
     chip: Chip,
@@ -296,7 +240,8 @@ def _results(
     images = len(chip.dataset.test_labels)
     inference = chip.cost(evaluation)
     written = synapse.write_cost(setup.card)
-    network_write = cost.write_cost(mapped, written.energy, written.time)
+    reached = np.searchsorted(setup.levels_ohm, networks.levels.levels_ohm - 1e-9)
+    network_write = cost.write_cost(mapped, written.energy[reached], written.time[reached])
     accuracy = {
         "float": networks.float_network.accuracy(chip.dataset.test_images, chip.dataset.test_labels),
         "levels": causes["levels"],

@@ -25,11 +25,13 @@ from compact_model.document import (
     validate_leniently,
 )
 from hallspice.config import Array, Config, Network
+from nn_mapping.parameters import Convolution, shapes
 
 Floats = npt.NDArray[np.float64]
 Card = TypeVar("Card")
 
-IMAGE_PIXELS = 784
+IMAGE_SIDE = 28
+IMAGE_PIXELS = IMAGE_SIDE**2
 CLASSES = 10
 
 
@@ -245,6 +247,12 @@ def _outside(card: DeviceCard, levels: Floats) -> Iterator[str]:
         yield f"the lowest level, {levels[0]:g} ohm, must be the reset state, {low:g} ohm: every write starts from it"
 
 
+def layers_of(network: Network) -> list[int | Convolution]:
+    """Layers as the training takes them: pixels, convolutions, fully connected layers."""
+    convolutions = [Convolution(**layer.model_dump()) for layer in network.convolutions]
+    return [network.layers[0], *convolutions, *network.layers[1:]]
+
+
 def _network_shape(network: Network, array: Array) -> Iterator[Contradiction]:
     key = (("network", "layers"), ("network", "dataset"))
     if network.layers[0] != IMAGE_PIXELS:
@@ -254,10 +262,18 @@ def _network_shape(network: Network, array: Array) -> Iterator[Contradiction]:
             key,
             f"the last layer has {network.layers[-1]} outputs, but {network.dataset} has {CLASSES} classes",
         )
-    least = {"reference": 3, "differential": 2}[network.weights]
+    least = 2 if network.weights == "differential" else 3
     if array.columns < least:
         what = f"{array.columns} columns; weights by {network.weights} need at least {least} in a tile"
         yield (("array", "columns"), ("network", "weights")), what
+    if network.r_reference != "middle" and network.weights != "reference":
+        what = f"{network.r_reference:g} ohm has no meaning for weights by {network.weights}"
+        yield (("network", "r_reference"), ("network", "weights")), what
+    try:
+        shapes(layers_of(network), IMAGE_SIDE, IMAGE_SIDE)
+    except ValueError as error:
+        if network.convolutions:
+            yield (("network", "convolutions"),), str(error)
     if network.batch_size < 2:
         yield (("network", "batch_size"),), "batch normalisation needs at least 2 images in a batch"
 

@@ -145,6 +145,8 @@ def monte_carlo(
         if options.digital_reference:
             matrices = _with_nominal_reference(mapped, config, matrices)
         maps = tile_maps(mapped, matrices, config, readout, seed)
+        if options.digital_reference:
+            maps = tuple(_without_reference_noise(tile, mapped) for tile in maps)
         noise = None
         if variation.read_noise:
             ohm = mapped.level_set.levels_ohm
@@ -246,6 +248,12 @@ class _Arrays:
         if self.tensors:
             return [self.tensors[state.shape].transfer(state) for state in states]
         return [transfers(state, self.config).matrices[0] for state in states]
+
+
+def _without_reference_noise(tile: TileMap, mapped: MappedNetwork) -> TileMap:
+    columns = tile.columns.copy()
+    columns[:, -len(mapped.level_set.minus) :] = 0
+    return replace(tile, columns=columns)
 
 
 def _with_nominal_reference(

@@ -152,22 +152,26 @@ def inference_cost(
             cells += tile.states.size
             widest = max(widest, tile_outputs)
         delivered = math.fsum(power.values())
-        supplies = costs.t_read * costs.amplifier_power * cells if amplified else 0.0
+        reads = layer.reads  # patches of a convolution follow each other
+        time = reads * costs.t_read
+        supplies = time * costs.amplifier_power * cells if amplified else 0.0
         sums = outputs  # joins of the tiles on further rows, and one comparison for each joined output
         layers.append(
             {
-                "cells": costs.t_read * power["cell"],
-                "wires": costs.t_read * power["wire"],
-                "drivers": costs.t_read * (power["driver"] + delivered * (1 / costs.driver_efficiency - 1)),
-                "sense": costs.t_read * power["sense"] + supplies,
-                "dac": rows * costs.dac_energy,
-                "adc": outputs * costs.adc_energy,
-                "digital": sums * costs.add + layer.shape[0] * (costs.multiply_float + costs.add_float),
+                "cells": time * power["cell"],
+                "wires": time * power["wire"],
+                "drivers": time * (power["driver"] + delivered * (1 / costs.driver_efficiency - 1)),
+                "sense": time * power["sense"] + supplies,
+                "dac": reads * rows * costs.dac_energy,
+                "adc": reads * outputs * costs.adc_energy,
+                "digital": reads * sums * costs.add
+                + reads * layer.shape[0] * (costs.multiply_float + costs.add_float),
             }
         )
         amplifiers += supplies
-        latency += costs.t_read + costs.adc_time * min(costs.adc_outputs, widest)
-        dac, adc, additions, scalings = dac + rows, adc + outputs, additions + sums, scalings + layer.shape[0]
+        latency += reads * (costs.t_read + costs.adc_time * min(costs.adc_outputs, widest))
+        dac, adc = dac + reads * rows, adc + reads * outputs
+        additions, scalings = additions + reads * sums, scalings + reads * layer.shape[0]
     return InferenceCost(
         layers=tuple(layers),
         amplifiers=amplifiers,
