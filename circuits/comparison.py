@@ -9,6 +9,7 @@ from scipy.constants import Boltzmann
 
 from circuits.array_config import Architecture, ArrayConfig, Isolation, Mismatch, draw_mismatch
 from circuits.arrays import crossbar, ideal_transfer, slots
+from circuits.calibration import calibrate_transfer
 from circuits.network import Floats
 from circuits.nodal import Factored, factor
 from circuits.noise import output_noise
@@ -108,7 +109,8 @@ class Outcome:
     errors
         Of each draw.
     signal, noise
-        Root mean square of the compute signal and of the noise, in the unit of the outputs.
+        Root mean square of the compute signal, and of the noise behind the gains of the calibration, in the unit of
+        the outputs.
     signal_range
         From the lowest to the highest compute signal of the test vectors, in the unit of the outputs.
     energy
@@ -203,6 +205,7 @@ def run_trial(trial: Trial, periphery: PeripheryCard) -> Outcome:
         common_mode, weakest = max(common_mode, highest), min(weakest, lowest)
     variance += _flicker(trial, inputs)
     ideal, centre = ideal_transfer(first.states, config), _centre(trial)
+    gain = calibrate_transfer(transfer, ideal, inputs).gain
     errors = [read_error(transfer, ideal, centre, inputs)]
     errors += [_error(trial, other, centre) for other in drawn[1:]]
     signal = inputs @ (ideal - centre).T
@@ -210,7 +213,7 @@ def run_trial(trial: Trial, periphery: PeripheryCard) -> Outcome:
     return Outcome(
         errors=tuple(errors),
         signal=float(np.sqrt(np.mean(signal**2))),
-        noise=float(np.sqrt(np.mean(variance))),
+        noise=float(np.sqrt(np.mean(variance * gain**2))),
         signal_range=float(np.ptp(signal)),
         energy=_energy(trial, periphery, power * trial.t_read),
         latency=count * (trial.t_read + shared * periphery.adc.t_convert.value),

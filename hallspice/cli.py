@@ -323,6 +323,25 @@ def read(
         )
 
 
+@app.command()
+def compare(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
+    quiet: Quiet = False,
+    seed: Seed = None,
+) -> None:
+    """Try the same array in every architecture: errors, noise, energy, time, voltage, and which of them works.
+
+    Example: hallspice compare examples/compare.yaml --out results/compare
+    """
+    with errors_as_messages():
+        from hallspice.comparison import compare as compare_architectures
+        from hallspice.progress import reporter
+
+        with reporter(quiet) as progress:
+            compare_architectures(config, out, seed=seed, progress=progress)
+
+
 class ExportForm(StrEnum):
     """What is exported; the same names as in `veriloga.package`, which is slow to import."""
 
