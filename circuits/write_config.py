@@ -44,6 +44,11 @@ _SCHEMES = {
 }
 
 
+def schemes(architecture: Architecture) -> tuple[Scheme, ...]:
+    """The schemes with which an architecture can be written; none, when it cannot."""
+    return _SCHEMES.get(architecture, ())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteConfig:
     """Everything about a write but the states; SI units.
@@ -102,7 +107,7 @@ class WriteConfig:
             raise ValueError(
                 f"r_select_off = {self.r_select_off} Ohm, allowed: above r_select_on = {self.r_select_on} Ohm"
             )
-        allowed = _SCHEMES.get(self.architecture, ())
+        allowed = schemes(self.architecture)
         if not allowed:
             known = ", ".join(_SCHEMES)
             raise ValueError(

@@ -120,6 +120,7 @@ def write_deck(
     title: str,
     options: Sequence[str] = (),
     switches: Sequence[str] = (),
+    printed: str = "",
 ) -> str:
     """A transient of one or more write pulses.
 
@@ -139,6 +140,8 @@ def write_deck(
         First line; words for the ``.options`` line.
     switches
         Lines in place of the select resistors; none: those of the network, which stay as they are.
+    printed
+        Vector that ``ngspice -b`` prints; none for decks that are run through the library.
     """
     probe = network.probes["channel"]
     columns = probe.plus.shape[1]
@@ -160,6 +163,7 @@ def write_deck(
         f".tran {timing.t_pulse / 20:.15g} {timing.length * len(pulses):.15g} 0 {timing.t_pulse / 20:.15g}",
         f".options temp={devices.ambient - _CELSIUS:.15g} reltol={_RELTOL:g} {' '.join(options)}".rstrip(),
         *(f".save {' '.join(saved[k : k + 16])}" for k in range(0, len(saved), 16)),
+        *([f".print tran {printed}"] if printed else []),
         ".end",
         "",
     ]

@@ -60,14 +60,18 @@ def disturb(solver: WriteSolver, device: HallBar, t_pulse: float, pulses: Floats
     count
         How often the whole is repeated, state kept.
     """
+    return _effect(device, t_pulse, pulses, shares(solver, pulses != 0.0), count)
+
+
+def _effect(device: HallBar, t_pulse: float, pulses: Floats, share: Floats, count: int = 1) -> Disturb:
     written = pulses != 0.0
     size = written.size
-    currents = list(_currents(solver, pulses))
+    currents = pulses.ravel()[written.ravel(), None] * share[written.ravel()]
     largest = np.zeros(size)
     states = [device.prepared(size), device.prepared(size)]
     states[1] = replace(states[1], s=np.ones_like(states[1].s))
-    if currents:
-        train = np.stack(currents)
+    if len(currents):
+        train = currents
         largest = train[np.abs(train).argmax(axis=0), np.arange(size)]
         train[:, written.ravel()] = 0.0
         train = train[np.abs(train).max(axis=1) > 0.0]
@@ -84,16 +88,19 @@ def disturb(solver: WriteSolver, device: HallBar, t_pulse: float, pulses: Floats
     )
 
 
-def _currents(solver: WriteSolver, pulses: Floats) -> list[Floats]:
-    """Currents of all cells, (cells,), pulse by pulse; cell by cell (what an order by rows gives is smaller)."""
-    found = []
-    for row, column in np.argwhere(pulses != 0.0).tolist():
-        volts = float(pulses[row, column]) / float(solver.conductance[row, column])
-        inputs = solver.cell_inputs(row, column, volts)[None]
-        selected = np.zeros(pulses.shape, dtype=bool)
+def shares(solver: WriteSolver, written: Mask) -> Floats:
+    """Current of every cell per current of a cell that is written alone, (cells, cells); 0 for cells not in `written`.
+
+    Cell by cell: what an order by rows gives to the others is less.
+    """
+    size = written.size
+    found = np.zeros((size, size))
+    for row, column in np.argwhere(written).tolist():
+        inputs = solver.cell_inputs(row, column, 1.0)[None]
+        selected = np.zeros(written.shape, dtype=bool)
         selected[row, column] = True
         one = solver.full_pulses(inputs, selected) if solver.config.isolated else solver.shared_pulses(inputs)
-        found.append(one.current[0].ravel())
+        found[row * written.shape[1] + column] = (one.current[0] / one.current[0, row, column]).ravel()
     return found
 
 
@@ -125,6 +132,7 @@ def worst_pattern(
     rows, columns = solver.shape
     corners = {(r, c) for r in (0, rows // 2, rows - 1) for c in (0, columns // 2, columns - 1)}
     best: Pattern | None = None
+    share = shares(solver, np.ones((rows, columns), dtype=bool))
     for row, column in sorted(corners):
         cross = np.zeros((rows, columns), dtype=bool)
         cross[row] = cross[:, column] = True
@@ -138,7 +146,7 @@ def worst_pattern(
         }
         for name, mask in candidates.items():
             mask[row, column] = False
-            result = disturb(solver, device, t_pulse, np.where(mask, current, 0.0))
+            result = _effect(device, t_pulse, np.where(mask, current, 0.0), share)
             found = Pattern(name=name, victim=(row, column), result=result)
             if best is None or found.movement > best.movement:
                 best = found

@@ -45,6 +45,8 @@ class SpicePlant:
         Compiled module; None with a subcircuit.
     i_read
         Channel current of a verify read [A].
+    compensated
+        Drivers know the wires.
     keep
         Called with the number and the text of every deck.
     """
@@ -57,6 +59,7 @@ class SpicePlant:
     devices: Devices
     module: Path | None
     i_read: float = 1e-3
+    compensated: bool = True
     keep: Callable[[int, str], None] | None = None
     s: Floats = field(init=False)
     phases: int = field(init=False, default=0)
@@ -81,6 +84,8 @@ class SpicePlant:
 
     def volts(self, current: Floats, written: Mask) -> Floats:
         """Driver voltages that give the written cells a current [V]."""
+        if not self.compensated:
+            return current * self.solver.config.nominal_resistance(self.shape[1])
         if self.solver.config.order is Order.CELL:
             return current / self.solver.conductance
         volts = np.zeros(self.shape)

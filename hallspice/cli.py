@@ -25,6 +25,13 @@ app = typer.Typer(
 )
 
 
+class WriteEngine(StrEnum):
+    """What moves the states of a written array."""
+
+    MODEL = "model"
+    NGSPICE = "ngspice"
+
+
 ConfigFile = Annotated[
     Path, typer.Argument(help="YAML configuration (see `hallspice init`).", show_default=False)
 ]
@@ -436,6 +443,31 @@ def verify(
             )
     if not passed:
         raise typer.Exit(1)
+
+
+@app.command()
+def write(
+    config: ConfigFile,
+    levels: Annotated[
+        Path, typer.Option(help="CSV of wanted levels R_xy in ohm, rows x columns.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
+    engine: Annotated[WriteEngine, typer.Option(help="What moves the states.")] = WriteEngine.MODEL,
+    quiet: Quiet = False,
+    seed: Seed = None,
+) -> None:
+    """Program an array: pulses, energy, time, disturb, and the cells that can't be written.
+
+    Example: hallspice write array.yaml --levels levels.csv --out results/write
+    """
+    with errors_as_messages():
+        from hallspice.progress import reporter
+        from hallspice.write import write_array
+
+        with reporter(quiet) as progress:
+            write_array(
+                config, levels, out, use_ngspice=engine is WriteEngine.NGSPICE, seed=seed, progress=progress
+            )
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from circuits.write_verify import (
 )
 from compact_model import readout, synapse, thermal
 from compact_model.card import Reset
+from compact_model.constants import BOLTZMANN
 from compact_model.hallbar import HallBar
 from hallspice.setup import Setup
 from nn_mapping.mapping import MappedNetwork
@@ -61,7 +62,7 @@ def writing(setup: Setup, device: HallBar) -> Writing:
     ValueError
         When scheme and architecture don't fit, or the tolerance is below the noise of a verify read.
     """
-    wanted, card, write = setup.config.write, setup.periphery.write, setup.config.write
+    write, card = setup.config.write, setup.periphery.write
     architecture = setup.array.architecture
     serial = architecture in (Architecture.ACTIVE_SERIES, Architecture.ROW_MULTIPLEXED)
     config = WriteConfig(
@@ -77,25 +78,25 @@ def writing(setup: Setup, device: HallBar) -> Writing:
         r_select_on=_first(write.r_select_on, card.r_select_on.value),
         r_select_off=_first(write.r_select_off, card.r_select_off.value),
     )
-    t_verify = _first(wanted.t_verify, card.t_verify.value)
+    t_verify = _first(write.t_verify, card.t_verify.value)
     i_read = setup.periphery.read.i_read.value
     amplifier = setup.periphery.amplifier
     # Johnson noise of the arms and of the transconductor, over the time of the read.
     own = readout.johnson_density(setup.card) ** 2
-    per_siemens = 4 * 1.380649e-23 * setup.card.thermal.ambient.value
+    per_siemens = 4 * BOLTZMANN * setup.card.thermal.ambient.value
     added = per_siemens * amplifier.noise_gamma.value / amplifier.gm.value
     noise = float(np.sqrt((own + 2 * added) / (2 * t_verify))) / i_read
     resistance = config.nominal_resistance(setup.config.array.columns)
     recipe = Recipe(
-        algorithm=Algorithm(wanted.algorithm),
-        step_law=Step(wanted.step_law),
-        tolerance=wanted.tolerance,
-        start=wanted.start,
-        i_step=wanted.i_step,
+        algorithm=Algorithm(write.algorithm),
+        step_law=Step(write.step_law),
+        tolerance=write.tolerance,
+        start=write.start,
+        i_step=write.i_step,
         i_reset=setup.card.synapse.i_reset.value,
         field_reset=setup.card.choices.reset is Reset.FIELD,
-        max_pulses=wanted.max_pulses,
-        retries=wanted.retries,
+        max_pulses=write.max_pulses,
+        retries=write.retries,
         read_noise=noise,
         read_energy=i_read**2 * resistance * t_verify
         + setup.periphery.adc.conversion_energy(setup.config.array.converters.adc_bits),

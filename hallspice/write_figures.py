@@ -1,0 +1,54 @@
+"""Figures of a written array, as SVG text."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from hallspice.figures import BLUE, GREY, ORANGE, grid, single, styled, svg
+
+Floats = npt.NDArray[np.float64]
+
+
+@styled
+def errors(error: Floats, tolerance: float, given_up: npt.NDArray[np.bool_]) -> str:
+    """Achieved minus wanted Hall resistance of every cell [Ohm]; cells that were given up are marked."""
+    figure, axes = single(5.2, 4.4)
+    largest = max(1e3 * float(np.abs(error).max()), 1e3 * tolerance)
+    image = axes.imshow(1e3 * error, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
+    for row, column in np.argwhere(given_up)[:2000].tolist():
+        axes.plot(column, row, "x", color="k", markersize=6)
+    axes.set_xlabel("column")
+    axes.set_ylabel("row")
+    figure.colorbar(image, ax=axes, label="achieved minus wanted (mΩ); x: given up")
+    return svg(figure)
+
+
+@styled
+def pulses(counts: npt.NDArray[np.int64]) -> str:
+    """How many cells took how many write pulses."""
+    figure, axes = single(6.0, 3.2)
+    values, cells = np.unique(counts, return_counts=True)
+    axes.bar(values, cells, color=BLUE, width=0.8)
+    axes.axvline(float(counts.mean()), color=ORANGE, linewidth=1)
+    axes.set_xlabel(f"write pulses of a cell (mean {counts.mean():.2f})")
+    axes.set_ylabel("cells")
+    return svg(figure)
+
+
+@styled
+def disturb(current: Floats, moved: Floats, written: npt.NDArray[np.bool_]) -> str:
+    """What the other cells get while one is written: current [A] and movement in percent of the window."""
+    figure, panels = grid(1, 2, 9.6, 3.8)
+    colours = "viridis"
+    for axes, values, label in (
+        (panels[0, 0], 1e3 * np.abs(current), "largest current (mA)"),
+        (panels[0, 1], 100 * moved, "moved (% of the window)"),
+    ):
+        image = axes.imshow(np.where(written, np.nan, values), cmap=colours, aspect="auto")
+        for row, column in np.argwhere(written).tolist():
+            axes.plot(column, row, "s", color=GREY, markersize=5)
+        axes.set_xlabel("column")
+        axes.set_ylabel("row")
+        figure.colorbar(image, ax=axes, label=label)
+    return svg(figure)
