@@ -221,6 +221,53 @@ def run(
 
 
 @app.command()
+def train(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option(help="Folder for the network.", show_default=False)],
+    quiet: Quiet = False,
+    seed: Seed = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of the data set's four idx files, plain or .gz.")
+    ] = None,
+) -> None:
+    """Train the network of a configuration on the device's levels: network.npz, curves, accuracy.
+
+    Example: hallspice train examples/mnist_active_parallel.yaml --out results/network
+    """
+    from hallspice.progress import reporter
+    from hallspice.training import train as train_configuration
+
+    with errors_as_messages(), reporter(quiet) as progress:
+        train_configuration(config, out, seed=seed, data_dir=data_dir, progress=progress)
+
+
+@app.command()
+def evaluate(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
+    network: Annotated[
+        Path | None, typer.Option(help="network.npz of an earlier training; default: train it.")
+    ] = None,
+    quiet: Quiet = False,
+    seed: Seed = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of the data set's four idx files, plain or .gz.")
+    ] = None,
+) -> None:
+    """Accuracy on many chips: spread, read noise, stuck cells, drift, one at a time and together.
+
+    Example: hallspice evaluate chips.yaml --network results/network/network.npz --out results/chips
+    """
+    from hallspice.evaluation import evaluate as evaluate_configuration
+    from hallspice.progress import reporter
+
+    with errors_as_messages(), reporter(quiet) as progress:
+        evaluate_configuration(
+            config, out, network_file=network, seed=seed, data_dir=data_dir, progress=progress
+        )
+
+
+@app.command()
 def paper(
     out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
     seeds: Annotated[int, typer.Option(help="Independent trainings of each network.", min=1, max=20)] = 2,

@@ -243,6 +243,35 @@ class Network(Section):
     batch_size: Annotated[Count, Field(ge=1, le=60000, description="Training batch")] = 128
 
 
+class Variation(Section):
+    """How chips differ from what was meant (`hallspice evaluate`); shares of the window or of R, as stated."""
+
+    chips: Annotated[Count, Field(ge=1, le=10000, description="Chips to draw")] = 10
+    spread_of_window: Annotated[
+        float, Quantity("1", "standard deviation of every cell, share of the window", low=0.0, high=1.0)
+    ] = 0.0
+    spread_of_r: Annotated[
+        float, Quantity("1", "standard deviation of every cell, share of its R", low=0.0, high=1.0)
+    ] = 0.0
+    read_noise: Annotated[
+        float, Quantity("1", "noise of every cell in every read, share of the window", low=0.0, high=1.0)
+    ] = 0.0
+    stuck_low: Annotated[
+        float, Quantity("1", "share of cells stuck at the lowest level", low=0.0, high=0.5)
+    ] = 0.0
+    stuck_high: Annotated[
+        float, Quantity("1", "share of cells stuck at the highest level", low=0.0, high=0.5)
+    ] = 0.0
+    drift: Annotated[float, Quantity("1", "common relative change of R", low=-0.9, high=1.0)] = 0.0
+    relaxation: Annotated[
+        float, Quantity("1", "share of the way from every level to the middle", low=0.0, high=1.0)
+    ] = 0.0
+    recalibrate: Annotated[
+        Literal["none", "outputs"],
+        Field(description="outputs: gain and offset of every output fitted anew after programming"),
+    ] = "none"
+
+
 class Certificate(Section):
     """The check of sampled tiles in ngspice."""
 
@@ -358,6 +387,7 @@ class Config(Section):
     device: Device = Device()
     array: Array = Array()
     network: Network = Network()
+    variation: Variation = Variation()
     certificate: Certificate = Certificate()
     write: Write = Write()
     compare: Compare = Compare()
