@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-from scipy import optimize, sparse, stats
+from scipy import optimize, stats
 
 from compact_model import thickness
 from compact_model.card import DeviceCard
@@ -24,7 +24,7 @@ from compact_model.measurements import (
     noise_of,
     without,
 )
-from compact_model.numeric import Floats, FloatsLike
+from compact_model.numeric import Floats, FloatsLike, Ints
 from compact_model.response import Form, Response, card_values, fraction
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,8 @@ FOLDS = 5
 _RELATIVE = ("theta", "rho")  # scale what the card predicts for them
 LEVEL = 0.95
 
-SPARSE_COLUMNS = 60
+MANY_COLUMNS = 60
+"""From so many coordinates on, those that enter linearly are projected out."""
 
 Loss = Literal["linear", "soft_l1", "huber", "cauchy"]
 
@@ -406,8 +407,11 @@ class Problem:
         result: Floats = ((self.predicted(x) - self.response.value) / self.sigma)[self.used]
         return result
 
-    def jacobian(self, x: Floats) -> Floats:
-        """Derivatives of the residuals; one forward difference serves a parameter of all devices."""
+    def jacobian(self, x: Floats, wanted: Ints | None = None) -> Floats:
+        """Derivatives of the residuals; one forward difference serves a parameter of all devices.
+
+        Columns that are not `wanted` may be left at zero.
+        """
         bare = self.response.predicted(self.values(x))
         result = np.zeros((len(bare), self.size))
         place = 0
@@ -415,6 +419,9 @@ class Problem:
             parameter, device = self.columns[place]
             count = len(self.devices) if device >= 0 else 1
             part = slice(place, place + count)
+            if wanted is not None and place not in wanted:
+                place += count
+                continue
             step = 1e-6 * (1.0 if parameter.logarithmic else max(1e-3, float(np.abs(x[part]).max())))
             step = -step if np.any(x[part] + step > self.bounds[1][part]) else step
             moved = x.copy()
@@ -457,6 +464,8 @@ class Problem:
     def solve(self, x0: Floats, *, loss: Loss = "linear", held: Mapping[int, float] | None = None) -> Floats:
         """Coordinates of the least squares from a start, some of them held."""
         held = held or {}
+        if self.size > MANY_COLUMNS and not held and len(self.devices) > 1:
+            return self._projected(x0)
         free = np.array([place for place in range(self.size) if place not in held], dtype=int)
         base = x0.copy()
         for place, value in held.items():
@@ -470,11 +479,9 @@ class Problem:
         def residual(part: Floats) -> Floats:
             return self.residual(whole(part))
 
-        many = len(free) > SPARSE_COLUMNS  # offsets and artefacts of many devices: mostly zeros
-
-        def jacobian(part: Floats) -> Any:
-            result = self.jacobian(whole(part))[:, free]
-            return sparse.csr_array(result) if many else result
+        def jacobian(part: Floats) -> Floats:
+            result: Floats = self.jacobian(whole(part))[:, free]
+            return result
 
         low, high = self.bounds[0][free], self.bounds[1][free]
         span = np.where(np.isfinite(high - low), high - low, 1.0)
@@ -485,7 +492,6 @@ class Problem:
             jac=jacobian,
             bounds=(low, high),
             x_scale="jac",
-            tr_solver="lsmr" if many else "exact",
             loss=loss,
             f_scale=2.0,
             max_nfev=200,
@@ -494,6 +500,63 @@ class Problem:
             gtol=1e-9,
         )
         return whole(found.x)
+
+    def _projected(self, x0: Floats) -> Floats:
+        """Least squares over what is common to all devices; offsets and artefacts of each are projected out.
+
+        Variable projection (Golub and Pereyra, doi:10.1137/0710036) with Kaufman's Jacobian.
+        """
+        own = [
+            place
+            for place, (parameter, device) in enumerate(self.columns)
+            if parameter.symbol == "r_reset" and device >= 0
+        ]
+        linear = np.array([*own, *range(len(self.columns), self.size)], dtype=int)
+        common = np.setdiff1d(np.arange(self.size), linear)
+        design = np.zeros((len(self.response.value), len(linear)))
+        rows = np.arange(len(design))
+        if own:
+            design[rows[self.response.is_hall], self.device_of_row[self.response.is_hall]] = 1.0
+        design[:, len(own) :] = self.nuisance
+        design = (design / self.sigma[:, None])[self.used]
+        device = self.device_of_row[self.used]
+        blocks = []
+        for number in range(len(self.devices)):
+            mine = np.flatnonzero(device == number)
+            columns = np.flatnonzero(np.any(design[mine] != 0.0, axis=0))
+            q, r = np.linalg.qr(design[np.ix_(mine, columns)])
+            blocks.append((mine, columns, q, r))
+
+        def projected(values: Floats) -> Floats:
+            result = values.copy()
+            for mine, _, q, _ in blocks:
+                result[mine] -= q @ (q.T @ values[mine])
+            return result
+
+        base = x0.copy()
+        base[linear] = 0.0
+
+        def whole(part: Floats) -> Floats:
+            x = base.copy()
+            x[common] = part
+            return x
+
+        def residual(part: Floats) -> Floats:
+            return projected(self.residual(whole(part)))
+
+        def jacobian(part: Floats) -> Floats:
+            return projected(self.jacobian(whole(part), common)[:, common])
+
+        low, high = self.bounds[0][common], self.bounds[1][common]
+        begin = np.clip(x0[common], low + 1e-9 * (high - low), high - 1e-9 * (high - low))
+        found = optimize.least_squares(
+            residual, begin, jac=jacobian, bounds=(low, high), x_scale="jac", max_nfev=100, xtol=1e-9
+        )
+        x = whole(found.x)
+        left = self.residual(x)
+        for mine, columns, q, r in blocks:
+            x[linear[columns]] = -np.linalg.lstsq(r, q.T @ left[mine], rcond=None)[0]
+        return x
 
     def chi2(self, x: Floats) -> float:
         """Sum of squared residuals."""

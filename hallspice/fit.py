@@ -291,11 +291,14 @@ def _sections(result: FitResult, card: DeviceCard, drawn: dict[str, str]) -> Ite
         tables=[Table([Column("statement")], [[text] for text in _undetermined(result)])],
         figures=found if "predictions" in drawn else [],
     )
+    pulsed = [block for block in result.response.blocks if not block.single]
     extra = [Caption("shift", "Loop shift against current.")] if "shift" in drawn else []
     yield Section(
         "How well the law fits",
         figures=[
-            Caption("readings", "Readings and fitted law; at most nine records are drawn.", wide=True),
+            Caption(
+                "readings", "Readings and fitted law; at most nine records are drawn.", wide=len(pulsed) > 1
+            ),
             Caption("residuals", "Residuals of all readings used.", wide=True),
             *extra,
         ],

@@ -26,7 +26,9 @@ def readings(result: FitResult) -> str:
     chosen = [blocks[i] for i in np.unique(np.linspace(0, len(blocks) - 1, MOST_PANELS).astype(int))]
     columns = min(3, len(chosen))
     rows = -(-len(chosen) // columns)
-    figure, panels = grid(rows, columns, 3.7 * columns, 2.8 * rows)
+    figure, panels = grid(
+        rows, columns, 3.7 * columns if columns > 1 else 6.0, 2.8 * rows if rows > 1 else 3.2
+    )
     for axes in panels.flat[len(chosen) :]:
         axes.set_visible(False)
     for axes, block in zip(panels.flat, chosen, strict=False):
@@ -72,12 +74,13 @@ def residuals(result: FitResult) -> str:
     r = ((result.response.value - result.predicted) / sigma)[used]
     along, spread = panels.flat
     order = np.flatnonzero(used)
+    size = 3 if len(r) > 200 else 9
     parity = result.response.record_of[used] % 2 == 0
-    along.plot(order[parity], r[parity], ".", color=BLUE, markersize=3)
-    along.plot(order[~parity], r[~parity], ".", color=GREEN, markersize=3)
+    along.plot(order[parity], r[parity], ".", color=BLUE, markersize=size)
+    along.plot(order[~parity], r[~parity], ".", color=GREEN, markersize=size)
     along.axhline(0.0, color=GREY, linewidth=0.8)
     along.set_xlabel("reading (colours alternate between records)")
-    along.set_ylabel("(measured - fitted) / standard deviation")
+    along.set_ylabel("residual (standard deviations)")
     reach = max(4.0, float(np.abs(r).max()))
     counts = max(7, min(60, len(r) // 8))
     spread.hist(
@@ -85,7 +88,7 @@ def residuals(result: FitResult) -> str:
     )
     x = np.linspace(-reach, reach, 200)
     spread.plot(x, np.exp(-0.5 * x**2) / np.sqrt(2 * np.pi), color=ORANGE, label="normal")
-    spread.set_xlabel("(measured - fitted) / standard deviation")
+    spread.set_xlabel("residual (standard deviations)")
     spread.set_ylabel("density")
     spread.legend(loc="upper right", fontsize=8)
     figure.tight_layout()
