@@ -52,6 +52,7 @@ def _answers(results: Results) -> list[Answer]:
     answers = [
         ("through the circuit", percent(accuracy["circuit"]), images),
         ("ideal levels", percent(accuracy["levels"]), images),
+        *([("as programmed", percent(accuracy["programmed"]), images)] if "programmed" in accuracy else []),
         ("float weights", percent(accuracy["float"]), "same network and recipe"),
         ("energy per inference", engineering(energy["total"], "J"), "device, wires and periphery"),
         ("latency", engineering(results["latency_s"], "s"), "layers one after another"),
@@ -178,20 +179,34 @@ def _energy(results: Results) -> Section:
 
 def _write(results: Results) -> Section:
     write = results["write"]
-    return Section(
-        "Writing the network once",
-        text=[write["note"]],
-        tables=[
-            Table(
-                [Column("quantity"), Column("value", True)],
-                [
-                    ["cells written", f"{write['cells']}"],
-                    ["energy in the devices", engineering(write["energy_j"], "J")],
-                    ["time, one cell after another", engineering(write["time_s"], "s")],
-                ],
-            )
-        ],
-    )
+    tables = [
+        Table(
+            [Column("quantity"), Column("value", True)],
+            [
+                ["cells written", f"{write['cells']}"],
+                ["energy in the devices", engineering(write["energy_j"], "J")],
+                ["time, one cell after another", engineering(write["time_s"], "s")],
+            ],
+        )
+    ]
+    if "programmed" in write:
+        tables.append(_programmed(write["programmed"]))
+    return Section("Writing the network once", text=[write["note"]], tables=tables)
+
+
+def _programmed(programmed: Mapping[str, Any]) -> Table:
+    energy = programmed["energy_j"]
+    rows = [
+        ["programmed by", f"{programmed['scheme']}, {programmed['algorithm']}, order {programmed['order']}"],
+        ["cells that have their level", f"{programmed['written']} of {programmed['cells']}"],
+        ["write pulses per cell", f"{programmed['pulses'] / programmed['cells']:.2f}"],
+        ["rms error", engineering(programmed["rms_error_ohm"], "Ω")],
+        *([f"energy, {part}", engineering(value, "J")] for part, value in energy.items()),
+        ["time, one tile after another", engineering(programmed["time_s"], "s")],
+        ["time, all tiles at once", engineering(programmed["time_tiles_parallel_s"], "s")],
+        ["largest channel temperature", f"{programmed['peak_temperature_k']:.0f} K"],
+    ]
+    return Table([Column("simulated programming"), Column("value", True)], rows)
 
 
 def _certificate(results: Results) -> Section:

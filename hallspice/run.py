@@ -22,9 +22,11 @@ from circuits.arrays import Architecture, crossbar
 from circuits.network import Network
 from circuits.nodal import factor
 from compact_model import synapse
+from compact_model.hallbar import hall_bar
 from hallspice import figures
 from hallspice.files import RESULTS, staged_folder
 from hallspice.networks import Networks, make_networks, on_tiles, readout_of
+from hallspice.programming import Writing, programmed_network, writing
 from hallspice.progress import Reporter
 from hallspice.provenance import provenance_entries
 from hallspice.report import percent, report_html
@@ -73,6 +75,9 @@ def run(
             f"{config} array.architecture: {setup.array.architecture} has no evaluation of networks, allowed: "
             f"{allowed}. `hallspice read` and `hallspice compare` take every architecture."
         )
+    plan = None
+    if setup.config.write.states == "programmed":
+        plan = writing(setup, hall_bar(setup.card))
     with staged_folder(out) as folder:
         dataset = load(setup.config.network.dataset, data_dir)
         networks = make_networks(setup, dataset, progress)
@@ -95,6 +100,8 @@ def run(
         progress(3, 3, "evaluating: done")
         certificate = chip.certificate(folder / "netlists", progress)
         results = _results(config, chip, networks, evaluation, causes, certificate, drop)
+        if plan is not None:
+            _add_programmed(results, chip, plan, progress)
         drawn = _figures(results, chip, networks, evaluation, drop)
         _write(folder, results, networks, evaluation, drop, drawn)
     _say(progress, results, out)
@@ -217,6 +224,40 @@ class Chip:
             "passed": largest <= wanted.tolerance,
             "checked": checked,
         }
+
+
+def _add_programmed(results: dict[str, Any], chip: Chip, plan: Writing, progress: Reporter) -> None:
+    """Write every tile, evaluate what was reached, and put both into the results."""
+    written = programmed_network(chip.mapped, chip.setup, plan, progress)
+    tiles = written.mapped.tiles
+    mismatches = [chip.setup.mismatch(tile.states.shape, number) for number, tile in enumerate(tiles)]
+    responses = solve_tiles(
+        written.mapped,
+        chip.setup.array,
+        workers=_workers(),
+        progress=_named(progress, "solving written tiles"),
+        mismatches=mismatches,
+    )
+    reached = dataclasses.replace(chip, mapped=written.mapped, responses=responses).evaluation()
+    accuracy = results["accuracy"]
+    accuracy["programmed"] = reached.accuracy
+    accuracy["causes"].append(
+        {
+            "key": "programmed",
+            "name": "everything, states as written",
+            "accuracy": reached.accuracy,
+            "meaning": "the circuit with the Hall resistances that programming reached",
+        }
+    )
+    results["write"]["programmed"] = written.summary(plan)
+    failed = written.cells - written.written
+    share = 100 * written.written / written.cells
+    results["findings"].append(
+        f"Programming ({plan.config.scheme}, {plan.recipe.algorithm}) brings {share:.2f} % of the cells to their "
+        f"level ({failed} are given up) with {written.pulses / written.cells:.2f} pulses per cell and "
+        f"{figures.engineering(written.total_energy, 'J')}; with these states the accuracy is "
+        f"{percent(reached.accuracy)}, {100 * (reached.accuracy - accuracy['circuit']):+.2f} points."
+    )
 
 
 def _workers() -> int:

@@ -114,3 +114,26 @@ def test_faults_lower_the_yield(tmp_path: Path) -> None:
     found = results(tmp_path)
     assert found["yield"] <= 0.75
     assert {cell["row"] for cell in found["given_up"]} >= {1}
+
+
+def test_a_run_evaluates_programmed_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALLSPICE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "run.yaml").write_text(
+        "array: {rows: 64, columns: 32}\n"
+        "network: {layers: [784, 10], epochs: 1}\n"
+        "certificate: {tiles: 0}\n"
+        "write: {states: programmed, faults: {device_spread: 0.02}}\n"
+    )
+    run = CliRunner().invoke(
+        app, ["run", str(tmp_path / "run.yaml"), "--out", str(tmp_path / "out"), "--quiet"]
+    )
+    assert run.exit_code == 0, run.output
+    found = results(tmp_path)
+    accuracy, programmed = found["accuracy"], found["write"]["programmed"]
+    # A tolerance of 4 mohm is 1.7 % of the span of the levels: close to ideal, and not the same.
+    assert abs(accuracy["programmed"] - accuracy["circuit"]) < 0.03
+    assert accuracy["programmed"] != accuracy["circuit"]
+    assert programmed["written"] > 0.97 * programmed["cells"]
+    parts = [value for name, value in programmed["energy_j"].items() if name != "total"]
+    assert math.isclose(math.fsum(parts), programmed["energy_j"]["total"], rel_tol=1e-9)
+    assert "as programmed" in (tmp_path / "out" / "report.html").read_text()
