@@ -1,0 +1,183 @@
+"""Arrays at the edge: single rows and columns, no wires, slim tiles, gigaohms; Kirchhoff and energy with mismatch."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from circuits.arrays import Architecture, ArrayConfig, Mismatch, crossbar, draw_mismatch, slots
+from circuits.branches import branch_currents
+from circuits.network import Kind, Network
+from circuits.nodal import factor
+from circuits.transfer import nodal_transfer, transfers
+
+HALL = [architecture for architecture in Architecture if architecture is not Architecture.RESISTIVE]
+
+
+def drawn(
+    architecture: Architecture, shape: tuple[int, int], seed: int = 0
+) -> tuple[np.ndarray, Mismatch | None]:
+    random = np.random.default_rng(seed)
+    if architecture is Architecture.RESISTIVE:
+        return random.uniform(1e4, 1e5, shape), None
+    return random.uniform(0.33, 0.57, shape), draw_mismatch(shape, random, relative=0.01, r_off=0.1)
+
+
+def networks(architecture: Architecture, shape: tuple[int, int]) -> list[Network]:
+    states, mismatch = drawn(architecture, shape)
+    config = ArrayConfig(architecture=architecture)
+    return [crossbar(states, config, mismatch, slot=k) for k in range(slots(config, shape[0]))]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 1), (5, 3), (16, 16)])
+@pytest.mark.parametrize("architecture", Architecture)
+def test_currents_sum_to_zero_at_every_node_and_sources_deliver_what_is_dissipated(
+    architecture: Architecture, shape: tuple[int, int]
+) -> None:
+    inputs = np.random.default_rng(1).uniform(
+        0, 1e-3 if architecture.input_unit == "A" else 0.5, (4, shape[0])
+    )
+    for network in networks(architecture, shape)[:2]:
+        solution = factor(network).solve(inputs)
+        dissipated = np.sum(list(solution.power.values()), axis=0)
+        # Column lines at 5 V of common mode through 100 S per segment: 1e-16 V of rounding is 1e-13 W in each node.
+        rounding = 1e-8 if architecture is Architecture.ROW_MULTIPLEXED else 1e-9
+        np.testing.assert_allclose(dissipated, solution.source_power, rtol=rounding)
+        currents = branch_currents(network, solution.node_voltages, inputs)
+        leaving = np.zeros((network.n_nodes + 1, len(inputs)))
+        np.add.at(leaving, network.plus, currents.T)
+        np.add.at(leaving, network.minus, -currents.T)
+        free = np.ones(network.n_nodes, dtype=bool)
+        free[network.plus[network.kind == Kind.VOLTAGE]] = (
+            False  # there the current of the source is what is left
+        )
+        # a node of volts is known to 1e-16 V, through 0.01 ohm 1e-14 A per volt; beside milliampere 1e-10 at most
+        assert np.abs(leaving[:-1][free]).max() < 1e-9 * np.abs(currents).max()
+
+
+def test_passive_1x2_against_its_mesh_equations() -> None:
+    config = ArrayConfig(
+        architecture=Architecture.PASSIVE_PARALLEL, r_row=20.0, r_driver=2.0, r_col=3.0, r_load=5e3, r_off=0.2
+    )
+    first, second = 0.4, 0.5
+    r, back = config.r_channel, 2 * config.r_off  # R_off - R_H = 2 R_off - R_xy
+    loop = 2 * config.r_arm + config.r_load + 2 * config.r_col
+    # unknown: channel currents of both cells, then their arm currents (into the positive arm)
+    matrix = np.array(
+        [
+            [2 * 22.0 + r, 2 * 22.0, back - first, 0],
+            [2 * 22.0, 2 * 22.0 + 2 * 20.0 + r, 0, back - second],
+            [first, 0, loop, 0],
+            [0, second, 0, loop],
+        ]
+    )
+    currents = np.linalg.solve(matrix, [1.0, 1.0, 0.0, 0.0])
+    expected = -config.r_load * currents[2:, None]
+    found = factor(crossbar([[first, second]], config)).transfer()
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_multiplexed_1x2_against_its_arm_loops() -> None:
+    config = ArrayConfig(architecture=Architecture.ROW_MULTIPLEXED, r_row=2.0, r_col=3.0, r_load=5e3)
+    states = np.array([[0.4, 0.5]])
+    source = 2 * (config.r_arm + config.r_switch_on + config.r_col)
+    expected = states.T * config.r_load / (config.r_load + source)
+    np.testing.assert_allclose(nodal_transfer(states, config), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (4, 3)])
+@pytest.mark.parametrize("architecture", Architecture)
+def test_no_wires_are_the_limit_of_short_wires(architecture: Architecture, shape: tuple[int, int]) -> None:
+    states, mismatch = drawn(architecture, shape)
+    none = ArrayConfig(architecture=architecture, r_row=0.0, r_col=0.0, r_driver=0.0)
+    short = ArrayConfig(architecture=architecture, r_row=1e-3, r_col=1e-3, r_driver=1e-3)
+    limit, near = nodal_transfer(states, none, mismatch), nodal_transfer(states, short, mismatch)
+    assert np.isfinite(limit).all()
+    assert np.abs(near - limit).max() < 3e-4 * np.abs(limit).max()  # 2 x 45 mOhm in 500 Ohm
+
+
+@pytest.mark.parametrize("architecture", Architecture)
+@pytest.mark.parametrize("shape", [(1, 9), (9, 1)])
+def test_one_row_and_one_column_by_every_method(architecture: Architecture, shape: tuple[int, int]) -> None:
+    states, mismatch = drawn(architecture, shape)
+    config = ArrayConfig(architecture=architecture)
+    exact, quick = nodal_transfer(states, config, mismatch), transfers(states, config, mismatch).matrices[0]
+    assert np.abs(quick - exact).max() < 5e-6 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize(
+    "architecture", [Architecture.RESISTIVE, Architecture.ACTIVE_PARALLEL, Architecture.ACTIVE_SERIES]
+)
+def test_slim_tiles_of_784_rows(architecture: Architecture) -> None:
+    states, mismatch = drawn(architecture, (784, 10))
+    config = ArrayConfig(architecture=architecture)
+    exact, quick = nodal_transfer(states, config, mismatch), transfers(states, config, mismatch).matrices[0]
+    assert exact.shape == (10, 784)
+    assert np.abs(quick - exact).max() < 5e-6 * np.abs(exact).max()
+
+
+def test_switches_of_a_gigaohm_beside_switches_of_a_kiloohm() -> None:
+    states, _ = drawn(Architecture.ROW_MULTIPLEXED, (4, 1))
+    leaky = ArrayConfig(architecture=Architecture.ROW_MULTIPLEXED, r_switch_off=1e9, r_load=1e15)
+    ideal = states.T
+    # The pairs of the three other rows, two switches each, load the 2.5 kOhm of the selected one; and 250 Ohm of
+    # common mode drive a current through the six switches, which half of the channel doesn't carry.
+    expected = ideal * (1 - 3 * 2500 / 2e9 - 6 * 250 / 1e9 / 2)
+    np.testing.assert_allclose(nodal_transfer(states, leaky), expected, rtol=1e-6)
+
+
+def test_cells_of_a_gigaohm_beside_cells_of_ten_kiloohm() -> None:
+    states = np.where(np.random.default_rng(0).random((6, 5)) < 0.5, 1e9, 1e4)
+    config = ArrayConfig(architecture=Architecture.RESISTIVE, r_row=1.0, r_col=2.0)
+    found = transfers(states, config).matrices[0]
+    np.testing.assert_allclose(found, nodal_transfer(states, config), rtol=1e-8)
+    np.testing.assert_allclose(found, 1 / states.T, atol=1e-6)  # wires of a few ohm: 0.6 % of 0.1 mS
+
+
+DECADES = st.integers(-6, 9).map(lambda exponent: 10.0**exponent)
+
+
+@pytest.mark.parametrize("architecture", Architecture)
+@given(
+    row=DECADES,
+    column=DECADES,
+    driver=DECADES,
+    channel=DECADES,
+    arm=DECADES,
+    load=DECADES,
+    on=DECADES,
+    off=DECADES,
+    seed=st.integers(0, 9),
+)
+@settings(max_examples=40, deadline=None)
+def test_any_resistances_give_numbers_or_a_clear_error(
+    architecture: Architecture,
+    row: float,
+    column: float,
+    driver: float,
+    channel: float,
+    arm: float,
+    load: float,
+    on: float,
+    off: float,
+    seed: int,
+) -> None:
+    states, mismatch = drawn(architecture, (3, 2), seed)
+    try:
+        config = ArrayConfig(
+            architecture=architecture,
+            r_row=row,
+            r_col=column,
+            r_driver=driver,
+            r_channel=channel,
+            r_arm=arm,
+            r_off=0.0,
+            r_load=load,
+            r_sense=load,
+            r_switch_on=on,
+            r_switch_off=off,
+        )
+        found = [nodal_transfer(states, config, mismatch), transfers(states, config, mismatch).matrices[0]]
+    except ValueError:  # names what is out of range, or says that the equations have no accurate solution
+        return
+    assert np.isfinite(found).all()
