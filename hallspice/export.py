@@ -12,6 +12,7 @@ from compact_model.card import SHIPPED, load_card
 from hallspice import figures
 from hallspice.files import RESULTS, staged_folder
 from hallspice.page import Answer, Caption, Column, Page, Section, Table
+from veriloga.bench import Engine
 from veriloga.model import LARGEST_ERROR, CellModel, cell_model
 from veriloga.package import BenchResult, Form, run_package, write_package
 from veriloga.subcircuit import Dialect
@@ -220,15 +221,16 @@ def _figures(certificate: Certificate) -> dict[str, str]:
         axes = trace.subplots()
         for (name, (time, fraction)), colour in zip(certificate.traces.items(), colours, strict=False):
             step = max(1, len(time) // 2000)
-            axes.plot(1e3 * time[::step], fraction[::step], label=name, color=colour, linewidth=1)
+            style = "." if name == Engine.PYTHON else "-"  # the closed form has no points inside a pulse
+            axes.plot(1e3 * time[::step], fraction[::step], style, label=name, color=colour, linewidth=1)
         axes.set_xlabel("time (ms)")
         axes.set_ylabel("switched fraction s")
         axes.legend(fontsize=8, ncol=2)
         difference = Figure(figsize=(7.0, 3.2))
         axes = difference.subplots()
-        reference = certificate.after["scipy Radau"]
+        reference = certificate.after[Engine.RADAU]
         for (name, after), colour in zip(certificate.after.items(), colours, strict=False):
-            if name != "scipy Radau":
+            if name != Engine.RADAU:
                 axes.semilogy(
                     range(1, len(after) + 1),
                     2 * abs(after - reference) + 1e-12,
