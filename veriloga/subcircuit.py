@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -134,10 +135,10 @@ def _moving(model: CellModel, dialect: Dialect) -> Iterator[str]:
         yield _behavioural(w.voltage, "t", "t 0", _limited(warm, TEMPERATURE_FLOOR, w), w)
         span = law.t_curie - REFERENCE_TEMPERATURE
         bare = f"(({law.t_curie:.15g}-v(t))/{span:.15g})"
-        temperature, barrier = "v(t)", "v(b)"
+        temperature = "v(t)"
     else:
         bare = f"(1-{law.ambient_coefficient:.15g}*({ambient}-300))"
-        temperature, barrier = ambient, f"{law.delta:.15g}"
+        temperature = ambient
     yield "* threshold at the temperature, over that at 300 K"
     yield _behavioural(w.voltage, "soft", "soft 0", _limited(bare, SOFTENING_FLOOR, w), w)
     if model.electrothermal:
@@ -151,10 +152,15 @@ def _moving(model: CellModel, dialect: Dialect) -> Iterator[str]:
     yield _behavioural(w.voltage, "h", "h 0", "0.5+0.5*v(x)/v(a)", w)
     yield ""
     yield "* grains: deviation from the programmed state"
-    for k, theta in enumerate(bank.theta, start=1):
-        distance = f"(1-v(a)/{theta:.17g})"
-        waiting = f"{law.tau0:.15g}*exp({barrier}*{distance})"
-        crossing = f"{law.t_wall:.15g}/sqrt({distance}*{distance}+{law.wall_width**2:.15g})"
+    for k, theta in enumerate(bank.theta.tolist(), start=1):
+        # Written out so that the simulator evaluates and differentiates as little as possible: one exponential, one
+        # root of a polynomial.
+        if model.electrothermal:
+            waiting = f"{law.tau0:.15g}*exp(v(b)*(1-v(a)/{theta:.17g}))"
+        else:
+            waiting = f"exp({law.delta + math.log(law.tau0):.17g}-{law.delta / theta:.17g}*v(a))"
+        square = f"{1 + law.wall_width**2:.17g}-v(a)*({2 / theta:.17g}-{theta**-2:.17g}*v(a))"
+        crossing = f"{law.t_wall:.15g}/sqrt({square})"
         pull = f"{STATE_CAPACITANCE:.15g}*(v(d{k})+{_parameter(f'start_{k}', w)}-v(h))/({waiting}+{crossing})"
         yield f"C{k} d{k} 0 {STATE_CAPACITANCE:.15g}"
         choice = w.ternary.format(c="v(g) > 0.5", a=pull, b=f"v(d{k})")
