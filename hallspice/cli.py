@@ -200,6 +200,47 @@ def measure(
 
 
 @app.command()
+def levels(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="Data set (YAML) with repeated ladders, or state table (CSV).", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the tables.", show_default=False)],
+    error_rate: Annotated[float, typer.Option(help="Largest probability of a wrong neighbour.")] = 0.01,
+) -> None:
+    """Levels from repeated write ladders: how many can be told apart, confusion, a better ladder.
+
+    A state table has the columns mean_ohm and sigma_ohm; it becomes a card without physics.
+
+    Example: hallspice levels examples/data/synthetic_ladder/data.yaml --out levels
+    """
+    with errors_as_messages():
+        from hallspice.levels import describe_levels
+
+        for sentence in describe_levels(source, out, error_rate):
+            typer.echo(sentence)
+
+
+@app.command()
+def exchange(
+    card: Annotated[str, typer.Argument(help="Device card, or 'default' for the shipped one.")],
+    out: Annotated[Path, typer.Option(help="Folder for the tables.", show_default=False)],
+    pulses: Annotated[int, typer.Option(help="Pulses from end to end.", min=2, max=10_000)] = 32,
+) -> None:
+    """Levels and pulse response of a card as CSV for users of NeuroSim and aihwkit.
+
+    Example: hallspice exchange default --out exchange
+    """
+    with errors_as_messages():
+        from hallspice.levels import exchange as write_tables
+
+        names = write_tables(None if card == "default" else Path(card), out, pulses)
+        typer.echo(f"Wrote {', '.join(names)} to {out}")
+
+
+@app.command()
 def run(
     config: ConfigFile,
     out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
