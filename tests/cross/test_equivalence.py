@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -202,3 +203,61 @@ def test_corners_and_monte_carlo_sections_run(model: CellModel, folder: Path, en
     assert reached["slow"][0] < reached["typ"][0] - 0.01 < reached["fast"][0] - 0.02
     assert np.ptp(reached["mc"]) > 1e-3  # every instance is drawn anew
     assert reached["slow"][0] - 0.02 < min(reached["mc"]) <= max(reached["mc"]) < reached["fast"][0] + 0.02
+
+
+@pytest.mark.parametrize("engine", SIMULATORS[1:2])
+def test_operating_point_variables_and_thermal_nodes(model: CellModel, folder: Path, engine: Engine) -> None:
+    del engine
+    current = 13e-3
+    head = f"* operating point\n.control\npre_osdi {MODULE}.osdi\n.endc\n.options temp=26.85 reltol=1e-6\n"
+    names = "@n1[temperature] @n1[power] @n1[r_hall] @n1[mz]"
+    found = {}
+    for heated in (0, 1):
+        deck = folder / f"variables{heated}.cir"
+        deck.write_text(
+            f"{head}.model hallbar {MODULE} sw_thermal={heated}\nN1 p 0 a b hallbar s0=0.25\n"
+            f"I1 0 p pwl(0 0 1u {current} 50u {current})\n.control\nset num_threads=1\nsave v(p) {names}\n"
+            f"tran 1u 50u 0 1u\nwrite variables.raw {names}\nquit 0\n.endc\n.end\n"
+        )
+        run_ngspice(deck)
+        vectors = read_raw(folder / "variables.raw")
+        found[heated] = {k.removeprefix("v(").rstrip(")"): float(v[-1]) for k, v in vectors.items()}
+    cold, warm = found[0], found[1]
+    heat = model.device.heat
+    power = current**2 * heat.r_channel
+    assert cold["@n1[temperature]"] == pytest.approx(300.0, abs=1e-9)
+    assert warm["@n1[temperature]"] == pytest.approx(300.0 + power * heat.resistance.sum(), rel=1e-6)
+    assert cold["@n1[power]"] == pytest.approx(power, rel=1e-6)
+    # Set A: the temperature acts on nothing, with thermal nodes or without.
+    assert warm["@n1[mz]"] == pytest.approx(cold["@n1[mz]"], abs=1e-5)
+    s = 0.5 * (1.0 - cold["@n1[mz]"])
+    assert cold["@n1[r_hall]"] == pytest.approx(model.device.r_reset + model.device.law.delta_r * s, rel=1e-9)
+
+
+@pytest.mark.parametrize("engine", SIMULATORS[1:2])
+def test_a_single_grain_can_be_altered_between_runs(model: CellModel, folder: Path, engine: Engine) -> None:
+    del engine
+    deck = folder / "altered.cir"
+    deck.write_text(
+        f"* altered\n.control\npre_osdi {MODULE}.osdi\n.endc\n.options temp=26.85 reltol=1e-6\n"
+        f".model hallbar {MODULE}\nN1 p 0 a b hallbar s0=0\nI1 0 p 1e-3\n.control\nset num_threads=1\nop\n"
+        "let before = v(a,b)\nalter n1 s0_20 = 1\nop\nlet change = v(a,b) - op1.before\nwrite altered.raw change\n"
+        "quit 0\n.endc\n.end\n"
+    )
+    run_ngspice(deck)
+    change = float(read_raw(folder / "altered.raw")["change"][0]) / 1e-3
+    assert change == pytest.approx(model.device.law.delta_r * model.device.bank.weight[19], rel=1e-6)
+
+
+@pytest.mark.parametrize("engine", NGSPICE)
+def test_few_steps_are_rejected(folder: Path, engine: Engine) -> None:
+    bench = benches.pulse_train("steps", "short train", [14e-3, -12e-3, 13e-3], 1e-4)
+    deck = folder / "steps.cir"
+    text = benches.ngspice_deck(bench, compiled=engine is Engine.OSDI)
+    deck.write_text(text.replace("quit 0", "rusage accept rejected\nquit 0"))
+    log = "\n".join(run_ngspice(deck))
+    accepted, rejected = (
+        int(re.search(rf"{word} timepoints = (\d+)", log)[1]) for word in ("Accepted", "Rejected")
+    )  # type: ignore[index]
+    # Edges of 1 us, on which grains collapse within nanoseconds, are all that is rejected: a few steps per edge.
+    assert rejected < 0.15 * accepted
