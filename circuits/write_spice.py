@@ -10,6 +10,7 @@ import numpy as np
 
 from circuits import ngspice
 from circuits.network import Floats
+from circuits.select_mosfet import SelectMosfet
 from circuits.write_config import Mask, Order, Scheme
 from circuits.write_deck import Devices, Timing, node_names, write_deck
 from circuits.write_network import PARTS, WriteSolver, lines, write_network
@@ -47,6 +48,8 @@ class SpicePlant:
         Channel current of a verify read [A].
     compensated
         Drivers know the wires.
+    select
+        Transistor in place of the ideal select switch; the controller goes on knowing only the switch.
     keep
         Called with the number and the text of every deck.
     """
@@ -60,6 +63,7 @@ class SpicePlant:
     module: Path | None
     i_read: float = 1e-3
     compensated: bool = True
+    select: SelectMosfet | None = None
     keep: Callable[[int, str], None] | None = None
     s: Floats = field(init=False)
     phases: int = field(init=False, default=0)
@@ -69,6 +73,8 @@ class SpicePlant:
     def __post_init__(self) -> None:
         if self.timing.t_read <= 0:
             raise ValueError(f"t_read = {self.timing.t_read} s, allowed: above 0 s (a plant is read)")
+        if self.select is not None and self.solver.config.scheme is not Scheme.ONE_TRANSISTOR:
+            raise ValueError(f"a select transistor in {self.solver.config.scheme}, allowed: one_transistor")
         self.saturate()
 
     @property
@@ -147,6 +153,7 @@ class SpicePlant:
             saved=[*(f"v({name})" for name in wanted), *inner_saved(inner), *currents],
             title=f"write transient {self.phases + 1}",
             options=("klu",) if ngspice.find_simulator().klu else (),
+            switches=() if self.select is None else tuple(self.select.lines(network, selected)),
         )
         self.phases += 1
         if self.keep is not None:

@@ -342,6 +342,12 @@ class Write(Section):
     r_select_on: Annotated[float, Quantity("ohm", "select device, on", above=0.0, high=1e6)] | None = None
     r_select_off: Annotated[float, Quantity("ohm", "select device, off", above=0.0, high=1e18)] | None = None
     t_verify: Annotated[float, Quantity("s", "length of a verify read", above=0.0, high=10.0)] | None = None
+    select: Annotated[
+        str,
+        Field(
+            description="switch (ideal), mosfet (shipped card), or path of a transistor's card (ngspice only)"
+        ),
+    ] = "switch"
     faults: Faults = Faults()
 
 

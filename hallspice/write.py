@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from circuits import ngspice
+from circuits.select_mosfet import SelectMosfet, load_select_mosfet
 from circuits.write_config import Order, WriteConfig, schemes
 from circuits.write_deck import Devices, Timing, write_deck
 from circuits.write_disturb import Disturb, disturb, worst_pattern
@@ -90,8 +91,13 @@ def write_array(
     with staged_folder(out) as folder:
         (folder / "netlists").mkdir()
         if use_ngspice:
-            plan, plant = _spice_plant(setup, plan, solver, folder / "netlists")
+            plan, plant = _spice_plant(setup, plan, solver, folder / "netlists", config.parent)
         else:
+            if setup.config.write.select != "switch":
+                raise ValueError(
+                    f"write.select = {setup.config.write.select!r}: transistors are solved in ngspice only; "
+                    "allowed here: 'switch', or --engine ngspice"
+                )
             generator = np.random.default_rng([setup.config.seed, 2])
             plant = ModelPlant(
                 solver=solver,
@@ -122,7 +128,7 @@ def write_array(
 
 
 def _spice_plant(
-    setup: Setup, plan: Writing, solver: WriteSolver, folder: Path
+    setup: Setup, plan: Writing, solver: WriteSolver, folder: Path, cards: Path
 ) -> tuple[Writing, SpicePlant]:
     faults = setup.config.write.faults
     if any(faults.model_dump().values()):
@@ -161,9 +167,16 @@ def _spice_plant(
         module=module,
         i_read=plan.i_read,
         compensated=setup.config.write.compensated,
+        select=_select(setup.config.write.select, cards),
         keep=keep,
     )
     return dataclasses.replace(plan, device=device), plant
+
+
+def _select(name: str, folder: Path) -> SelectMosfet | None:
+    if name == "switch":
+        return None
+    return load_select_mosfet(None if name == "mosfet" else folder / name)
 
 
 def _example_deck(setup: Setup, plan: Writing, solver: WriteSolver, path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from circuits import ngspice
 from circuits.arrays import Architecture
+from circuits.select_mosfet import load_select_mosfet
 from circuits.write_config import Order, Scheme, WriteConfig
 from circuits.write_deck import Devices, Timing
 from circuits.write_network import WriteSolver
@@ -191,3 +192,25 @@ def test_subcircuit_with_few_grains_closes_the_loop() -> None:
     assert found.written.all()
     for one, other in zip(found.rounds, expected.rounds, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_select_transistors_carry_the_pulses(osdi: Engine) -> None:
+    """Both signs pass, unselected cells stay, and write-verify makes up for the transistor's resistance."""
+    solver = WriteSolver(2, 2, replace(CROSSED, r_row=0.5, r_col=0.5))
+    written = np.array([[False, True], [False, False]])
+    plants = osdi.spice(solver), osdi.spice(solver)
+    plants[1].select = load_select_mosfet()
+    for current in (13.2e-3, -15.4e-3):
+        ideal, real = (
+            plant.pulse(plant.volts(np.where(written, current, 0.0), written), written) for plant in plants
+        )
+        # the transistor's 3 to 15 Ohm stand where the switch has 20, in a loop of 572
+        np.testing.assert_allclose(real.current[written], ideal.current[written], rtol=0.05)
+    assert np.abs(plants[1].s[~written.ravel()]).max() < 1e-9
+    target = np.array([[0.46, 0.54], [0.33, 0.49]])
+    plant = osdi.spice(solver)
+    plant.select = load_select_mosfet()
+    curve = pulse_curve(MODEL.device, T_PULSE)
+    found = program(plant, target, Recipe(), curve, LADDER, 10.0, np.random.default_rng(0))
+    assert found.written.all()
+    assert found.energy["select"] > 0

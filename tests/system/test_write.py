@@ -86,6 +86,10 @@ def test_levels_outside_the_window_are_refused_with_their_place(tmp_path: Path) 
     [
         ("write: {tolerance: 0.1 mohm}\n", "standard deviations of a verify read"),
         (
+            "array: {architecture: resistive}\nwrite: {select: mosfet}\n",
+            "transistors are solved in ngspice only",
+        ),
+        (
             "array: {architecture: active_parallel}\nwrite: {scheme: half_v}\n",
             "allowed there: one_transistor",
         ),
