@@ -94,6 +94,10 @@ class ArrayConfig:
         Select switch between a Hall arm and its column line [Ohm] (`row_multiplexed`).
     isolation, returns
         Variants of `series_hall`.
+    c_row, c_col
+        Capacitance of one cell pitch of a row wire and of a column wire to ground [F]; 0 leaves it out.
+    c_arm
+        Capacitance of each Hall arm with what it is joined to, to ground [F].
     """
 
     architecture: Architecture
@@ -111,6 +115,9 @@ class ArrayConfig:
     r_switch_off: float = 1e10
     isolation: Isolation = Isolation.NONE
     returns: Returns = Returns.GROUNDED
+    c_row: float = 0.0
+    c_col: float = 0.0
+    c_arm: float = 0.0
 
     def __post_init__(self) -> None:
         for name, kind in (("architecture", Architecture), ("isolation", Isolation), ("returns", Returns)):
@@ -126,6 +133,9 @@ class ArrayConfig:
                 right, allowed = 0 < value < np.inf, "0 < value < inf"
             if not right:
                 raise ValueError(f"{name} = {value} {'S' if name == 'gm' else 'Ohm'}, allowed: {allowed}")
+        for name in ("c_row", "c_col", "c_arm"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise ValueError(f"{name} = {getattr(self, name)} F, allowed: 0 <= value < inf")
         if not self.cmrr_db >= 0:
             raise ValueError(f"cmrr_db = {self.cmrr_db} dB, allowed: 0 <= value")
         limit = float(np.sqrt(2 * self.r_arm * self.r_channel))

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from circuits.array_config import ArrayConfig, Mismatch
 from circuits.network import Floats, Network, NetworkBuilder
-from circuits.parts import balanced_rows, column_pairs, current_senses, hall_cells, row_wire, transconductors
+from circuits.parts import (
+    balanced_rows,
+    column_pairs,
+    current_senses,
+    hall_cells,
+    row_wire,
+    to_ground,
+    transconductors,
+)
 
 
 def resistive(states: Floats, config: ArrayConfig, _mismatch: Mismatch) -> Network:
@@ -15,6 +23,7 @@ def resistive(states: Floats, config: ArrayConfig, _mismatch: Mismatch) -> Netwo
     build.voltage_sources("Vin", build.inputs("v", rows), source, 1.0, title="word-line sources [V]")
     build.resistors("Rdrv", source, entry, config.r_driver, "driver", title="word-line drivers [Ohm]")
     row_wire(build, "Rw", entry, word, config.r_row, title="word-line wire, one resistor per cell [Ohm]")
+    to_ground(build, "Cw", word, config.c_row, title="word line to ground [F]")
     bit = current_senses(build, states.shape, config)
     build.resistors("Rcell", word, bit, states, "cell", title="cells [Ohm]")
     build.probe("channel", word, bit)

@@ -61,6 +61,8 @@ def hall_cells(
     )
     build.probe("channel", plus, minus)
     build.probe("arms", arm_plus, arm_minus)
+    for prefix, arm, side in (("Chp", arm_plus, "positive"), ("Chn", arm_minus, "negative")):
+        to_ground(build, prefix, arm, config.c_arm, title=f"{side} Hall arms to ground [F]")
     return arm_plus, arm_minus
 
 
@@ -99,6 +101,7 @@ def balanced_rows(build: NetworkBuilder, shape: tuple[int, int], config: ArrayCo
             config.r_row,
             title=f"{side} row wire, one resistor per cell [Ohm]",
         )
+        to_ground(build, f"Cw{sign}", rail, config.c_row, title=f"{side} row wire to ground [F]")
         rails.append(rail)
     return rails[0], rails[1]
 
@@ -107,6 +110,7 @@ def current_senses(build: NetworkBuilder, shape: tuple[int, int], config: ArrayC
     """One line per column down to a current sense; its nodes, one per row."""
     line, foot = build.nodes("b", *shape), build.nodes("o", shape[1])
     column_wire(build, "Rb", line, foot, config.r_col, title="column wire, one resistor per cell [Ohm]")
+    to_ground(build, "Cb", line, config.c_col, title="column wire to ground [F]")
     title = "current sense of each column [Ohm]"
     build.resistors("Rsns", foot, GROUND, config.r_sense, "sense", title=title)
     build.outputs("i", foot, GROUND, 1 / config.r_sense)
@@ -120,6 +124,7 @@ def column_pairs(build: NetworkBuilder, shape: tuple[int, int], config: ArrayCon
         line, foot = build.nodes(f"b{sign}", *shape), build.nodes(f"o{sign}", shape[1])
         title = f"{side} column wire, one resistor per cell [Ohm]"
         column_wire(build, f"Rb{sign}", line, foot, config.r_col, title=title)
+        to_ground(build, f"Cb{sign}", line, config.c_col, title=f"{side} column wire to ground [F]")
         lines.append(line)
         feet.append(foot)
     voltage_senses(build, (feet[0], feet[1]), config)
@@ -142,3 +147,9 @@ def column_wire(build: NetworkBuilder, prefix: str, line: Ints, end: Ints, ohm: 
     """One wire segment below each cell, the last one to `end`."""
     below = np.concatenate([line[1:], end[None, :]], axis=0)
     build.resistors(prefix, line, below, ohm, "wire", title=title)
+
+
+def to_ground(build: NetworkBuilder, prefix: str, line: Ints, farad: float, *, title: str) -> None:
+    """A capacitor from each node of a line to ground; none for 0 F."""
+    if farad > 0:
+        build.capacitors(prefix, line, GROUND, farad, "wire", title=title)

@@ -6,7 +6,15 @@ import numpy as np
 
 from circuits.array_config import ArrayConfig, Isolation, Mismatch, Returns
 from circuits.network import GROUND, Floats, Ints, Network, NetworkBuilder
-from circuits.parts import Pair, column_pairs, current_senses, hall_cells, transconductors, voltage_senses
+from circuits.parts import (
+    Pair,
+    column_pairs,
+    current_senses,
+    hall_cells,
+    to_ground,
+    transconductors,
+    voltage_senses,
+)
 
 
 def active_series(states: Floats, config: ArrayConfig, mismatch: Mismatch) -> Network:
@@ -57,6 +65,7 @@ def series_hall(states: Floats, config: ArrayConfig, mismatch: Mismatch) -> Netw
     below = np.concatenate([arm_plus, foot[None, :]])
     title = "column wire, from each cell to the next [Ohm]"
     build.resistors("Rb", above, below, config.r_col, "wire", title=title)
+    to_ground(build, "Cb", above, config.c_col, title="column wire to ground, one capacitor per segment [F]")
     voltage_senses(build, (top, foot), config)
     if config.returns is Returns.FLOATING:
         build.resistors("Rgnd", foot, GROUND, 0.0, "sense", title="foot of each column, grounded [Ohm]")
@@ -90,6 +99,7 @@ def _chain(build: NetworkBuilder, shape: tuple[int, int], config: ArrayConfig) -
     after = np.concatenate([plus, exit_[:, None]], axis=1)
     title = "row wire, before each cell and after the last [Ohm]"
     build.resistors("Rw", before, after, config.r_row, "wire", title=title)
+    to_ground(build, "Cw", plus, config.c_row, title="row wire to ground, one capacitor per cell [F]")
     return (plus, minus), source, exit_
 
 

@@ -92,6 +92,40 @@ def batch_deck(network: Network, inputs: Floats, options: Sequence[str] = ()) ->
     return "\n".join(lines)
 
 
+def step_deck(network: Network, inputs: Floats, t_rise: float, t_stop: float, saved: Sequence[str]) -> str:
+    """A deck in which all inputs rise together from zero, with the capacitors.
+
+    Parameters
+    ----------
+    network
+        What to write.
+    inputs
+        (inputs,), in the unit of the sources: their values after the rise.
+    t_rise, t_stop
+        Length of the rise, and of the transient [s].
+    saved
+        Vectors to save, as ``.save`` names them.
+    """
+    final = np.zeros(len(network.kind))
+    np.add.at(final, network.drive_source, network.drive_coefficient * inputs[network.drive_input])
+    sources = {
+        k: f"pwl(0 0 {t_rise:.15g} {final[k]:.15g} {t_stop:.15g} {final[k]:.15g})"
+        for k in _sources(network).tolist()
+    }
+    step = t_stop / 2000
+    lines = [
+        *_header(network, f"step of all inputs within {t_rise:g} s"),
+        *_elements(network, sources, capacitors=True),
+        "",
+        f".tran {step:.15g} {t_stop:.15g} 0 {step:.15g}",
+        *(f".save {' '.join(group)}" for group in _rows(saved)),
+        ".options reltol=1e-6",
+        ".end",
+        "",
+    ]
+    return "\n".join(lines)
+
+
 def saved_nodes(network: Network) -> list[str]:
     """Names of the nodes that the outputs need."""
     needed = np.unique(np.concatenate([network.output_plus, network.output_minus]))
