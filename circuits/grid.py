@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg.blas import dsymm, dtrsm
@@ -39,24 +39,25 @@ def block_tridiagonal(states: Floats, config: ArrayConfig) -> Floats:
     """
     _check(config)
     _, rows, columns = states.shape
+    wires = _Wires(config.r_row, config.r_col, config.r_driver, config.r_sense)
     if rows < columns:
-        turned = replace(
-            config,
-            r_row=config.r_col,
-            r_col=config.r_row,
-            r_driver=config.r_sense,
-            r_sense=_or_tiny(config.r_driver),
-        )
+        turned = _Wires(config.r_col, config.r_row, config.r_sense, config.r_driver)
         mirrored = np.ascontiguousarray(states[:, ::-1, ::-1].transpose(0, 2, 1))
         return _downwards(mirrored, turned)[:, ::-1, ::-1].transpose(0, 2, 1).copy()
-    return _downwards(states, config)
+    return _downwards(states, wires)
 
 
-def _or_tiny(ohm: float) -> float:
-    return max(ohm, 1e-300)  # a sense must not be 0 Ohm; beside a wire this is
+@dataclass(frozen=True, slots=True)
+class _Wires:
+    """Resistances around the cells [Ohm]; where a tile is turned, a driver may be as small as a sense."""
+
+    r_row: float
+    r_col: float
+    r_driver: float
+    r_sense: float
 
 
-def _downwards(states: Floats, config: ArrayConfig) -> Floats:
+def _downwards(states: Floats, config: _Wires) -> Floats:
     conductance = 1 / states
     g_column, g_foot = 1 / config.r_col, 1 / (config.r_col + config.r_sense)
     tiles, rows, columns = states.shape
@@ -93,7 +94,7 @@ def _inverse(matrix: Floats) -> Floats:
     return np.asarray(inverse)
 
 
-def _word_lines(conductance: Floats, config: ArrayConfig) -> tuple[Floats, Floats, Floats]:
+def _word_lines(conductance: Floats, config: _Wires) -> tuple[Floats, Floats, Floats]:
     """Factors of ``G T^-1 G = outer(left, right)`` below and on the diagonal, and source currents.
 
     All sums are of positive terms: `looking_left` is the conductance to ground of a node with all that lies on

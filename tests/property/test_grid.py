@@ -19,6 +19,7 @@ SHAPES = [(1, 1), (1, 2), (2, 1), (5, 3), (3, 5), (16, 16), (7, 32), (33, 9), (4
         {"r_row": 1.0, "r_col": 1.0},
         {"r_row": 5.0, "r_col": 0.3, "r_driver": 50.0, "r_sense": 7.0},
         {"r_driver": 0.0},
+        {"r_driver": 0.0, "r_sense": 1e-12},
     ],
 )
 def test_grid_solvers_agree_with_the_nodal_equations(
