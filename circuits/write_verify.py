@@ -154,6 +154,8 @@ class Recipe:
     read_time: float = 0.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "algorithm", Algorithm(self.algorithm))
+        object.__setattr__(self, "step_law", Step(self.step_law))
         for name, unit in (("tolerance", "Ohm"), ("i_step", "A"), ("i_reset", "A"), ("start", "")):
             if not 0 < getattr(self, name) < np.inf:
                 raise ValueError(f"{name} = {getattr(self, name)} {unit}, allowed: 0 < value < inf")

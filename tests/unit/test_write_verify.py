@@ -53,6 +53,12 @@ def test_write_verify_reaches_every_level(config: WriteConfig, law: Step) -> Non
     assert result.total_energy == pytest.approx(sum(result.energy.values()), rel=1e-12)
 
 
+def test_names_are_taken_for_choices() -> None:
+    assert Recipe(algorithm="ladder", step_law="constant").algorithm is Algorithm.LADDER  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="guess"):
+        Recipe(algorithm="guess")  # type: ignore[arg-type]
+
+
 def test_open_loop_ladder_gives_the_models_levels() -> None:
     result = program(
         plant(CROSSED),
