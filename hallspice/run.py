@@ -24,6 +24,7 @@ from circuits.nodal import factor
 from compact_model import synapse
 from compact_model.hallbar import hall_bar
 from hallspice import figures
+from hallspice import uncertainty as propagation
 from hallspice.files import RESULTS, staged_folder
 from hallspice.networks import Networks, make_networks, on_tiles, readout_of
 from hallspice.programming import Writing, programmed_network, writing
@@ -60,9 +61,17 @@ CAUSES = {
 
 
 def run(
-    config: Path, out: Path, *, seed: int | None, data_dir: Path | None, progress: Reporter
+    config: Path,
+    out: Path,
+    *,
+    seed: int | None,
+    data_dir: Path | None,
+    progress: Reporter,
+    uncertainty: int = 0,
 ) -> dict[str, Any]:
     """Do everything that a configuration asks for, and write the results into `out`.
+
+    With `uncertainty` above 0, evaluate again on that many cards drawn from the errors of a fitted card.
 
     Returns
     -------
@@ -75,6 +84,8 @@ def run(
             f"{config} array.architecture: {setup.array.architecture} has no evaluation of networks, allowed: "
             f"{allowed}. `hallspice read` and `hallspice compare` take every architecture."
         )
+    if uncertainty:
+        propagation.check(setup)
     plan = None
     if setup.config.write.states == "programmed":
         plan = writing(setup, hall_bar(setup.card))
@@ -102,6 +113,10 @@ def run(
         results = _results(config, chip, networks, evaluation, causes, certificate, drop)
         if plan is not None:
             _add_programmed(results, chip, plan, progress)
+        if uncertainty:
+            found = propagation.propagate(chip, networks.levels, uncertainty, _workers(), progress)
+            results["uncertainty"] = found
+            results["findings"].append(propagation.sentence(found))
         drawn = _figures(results, chip, networks, evaluation, drop)
         _write(folder, results, networks, evaluation, drop, drawn)
     _say(progress, results, out)

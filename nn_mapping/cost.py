@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nn_mapping.evaluate import Evaluation
     from nn_mapping.levels import Floats
     from nn_mapping.mapping import MappedNetwork
+    from nn_mapping.network import TrainedNetwork
     from nn_mapping.solve import TileResponse
 
 PARTS = ("cells", "wires", "drivers", "sense", "dac", "adc", "digital")
@@ -180,6 +181,36 @@ def inference_cost(
         adc_conversions=adc,
         additions=additions,
         scalings=scalings,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitalCost:
+    """The same network in digital multipliers: arithmetic alone, no access to a memory."""
+
+    multiplications: int
+    """Of one inference, each with one addition."""
+    energy: float
+    """[J]"""
+
+
+def digital_cost(network: TrainedNetwork, multiply: float, add: float) -> DigitalCost:
+    """Energy of one inference at `multiply` and `add` [J] per operation.
+
+    Fetching weights is not in it, although it is what in-memory arrays avoid; nor are activations and control.
+    """
+    count = sum(layer.reads * layer.weights.size for layer in network.layers)
+    return DigitalCost(multiplications=count, energy=count * (multiply + add))
+
+
+def cell_area(mapped: MappedNetwork, pitch: float) -> tuple[float, ...]:
+    """Area of the cells of each layer [m^2], references and pairs included, at a pitch [m].
+
+    Drivers, converters, sense amplifiers and transconductors are not in it.
+    """
+    return tuple(
+        pitch**2 * sum(mapped.tiles[place].states.size for place in mapped.layer_tiles(number))
+        for number in range(len(mapped.network.layers))
     )
 
 

@@ -6,7 +6,15 @@ import pytest
 from circuits.arrays import Architecture, ArrayConfig, crossbar
 from circuits.nodal import factor
 from circuits.periphery import load_periphery
-from nn_mapping.cost import PARTS, PartCosts, inference_cost, part_costs, write_cost
+from nn_mapping.cost import (
+    PARTS,
+    PartCosts,
+    cell_area,
+    digital_cost,
+    inference_cost,
+    part_costs,
+    write_cost,
+)
 from nn_mapping.data import Dataset
 from nn_mapping.evaluate import Readout, ablation, evaluate, sample_reads
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
@@ -228,3 +236,14 @@ def test_wrong_costs() -> None:
         replace(COSTS, add=-1.0)
     with pytest.raises(ValueError, match="driver_efficiency = 0"):
         replace(COSTS, driver_efficiency=0.0)
+
+
+def test_digital_multipliers_and_area_count_what_is_there() -> None:
+    mapped = mapped_network()
+    digital = digital_cost(mapped.network, multiply=2e-13, add=1e-13)
+    assert digital.multiplications == 20 * 9 + 9 * 3
+    assert digital.energy == pytest.approx(207 * 3e-13)
+    areas = cell_area(mapped, 50e-6)
+    assert sum(areas) == pytest.approx(mapped.cells * 2.5e-9)
+    # 20 rows on three tiles, 9 outputs on two with two reference columns each
+    assert areas[0] == pytest.approx(20 * (9 + 2 * 2) * 2.5e-9)
