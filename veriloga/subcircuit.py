@@ -270,12 +270,15 @@ def threshold_sigma(model: CellModel) -> float:
     """Relative standard deviation of the critical current between devices.
 
     The spread of the fraction after a pulse of the middle of the ladder, over the slope of the fraction against the
-    logarithm of the current there: what it takes in current to make that difference.
+    logarithm of the current there: what it takes in current to make that difference. Zero for a device that does not
+    switch.
     """
     ladder = model.card.synapse.ladder.value
     current, length = ladder[len(ladder) // 2], model.card.synapse.t_pulse.value
     step = 1e-3
     below, above = closed_law_fraction(model, current * np.exp(np.array([-step, step])), length)
+    if above == below:  # a device that this current doesn't switch
+        return 0.0
     return spread.spread_after(model.card, current).device * 2 * step / float(above - below)
 
 

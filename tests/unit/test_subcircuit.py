@@ -100,3 +100,10 @@ def test_what_is_not_run_says_so(dialect: Dialect) -> None:
 def test_spread_of_the_threshold_explains_the_spread_of_the_fraction() -> None:
     # 0.022 in the fraction at 13 mA, where the fraction rises by 1.3 per unit of ln(current).
     assert threshold_sigma(MODEL) == pytest.approx(0.022 / 1.25, rel=0.1)
+
+
+def test_a_device_that_does_not_switch_has_no_spread_and_can_still_be_written() -> None:
+    thick = cell_model(load_card().with_value("geometry.t_oxide", 2e-9), 8, largest_error=0.2)
+    assert threshold_sigma(thick) == 0.0
+    assert "5968" not in subcircuit(thick, Dialect.NGSPICE, DAY)  # no interface field of the shipped card
+    corner_library(thick, Dialect.NGSPICE, DAY)
