@@ -80,3 +80,78 @@ def calibrate_transfer(transfer: Floats, ideal: Floats, inputs: Floats) -> Colum
         (vectors, rows): the test vectors.
     """
     return calibrate(inputs @ transfer.T, inputs @ ideal.T)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationCost:
+    """What a calibration of all columns takes, once.
+
+    Attributes
+    ----------
+    reads
+        Of the whole array, with test vectors.
+    time
+        [s].
+    energy
+        [J].
+    """
+
+    reads: int
+    time: float
+    energy: float
+
+
+def calibration_cost(
+    noise_to_signal: float, added_error: float, t_read: float, energy: float
+) -> CalibrationCost:
+    """Reads that a calibration needs so that its own noise adds no more than `added_error` to every later read.
+
+    A fit of two numbers to n noisy reads predicts with a variance of ``2 / n`` of that of one read.
+
+    Parameters
+    ----------
+    noise_to_signal
+        Noise of one read over the compute signal [1].
+    added_error
+        Error over the compute signal that the calibration may add [1].
+    t_read, energy
+        Of one read of the whole array with its conversions [s], [J].
+
+    Examples
+    --------
+    >>> calibration_cost(noise_to_signal=0.1, added_error=0.01, t_read=1e-5, energy=2e-7).reads
+    200
+    """
+    for name, value in (("noise_to_signal", noise_to_signal), ("added_error", added_error)):
+        if not 0 < value < np.inf:
+            raise ValueError(f"{name} = {value}, allowed: 0 < value < inf")
+    reads = max(2, int(np.ceil(2 * (noise_to_signal / added_error) ** 2 - 1e-9)))
+    return CalibrationCost(reads=reads, time=reads * t_read, energy=reads * energy)
+
+
+def subtract_reference(transfer: Floats, references: int = 2) -> Floats:
+    """Outputs less the mean of the last `references` columns, which hold the mean weight between them.
+
+    With one column at the lowest and one at the highest state, the mean weight that all columns share goes before
+    the conversion, and with it what wires, offsets and rejection do to all columns alike.
+
+    Parameters
+    ----------
+    transfer
+        (columns, rows), the reference columns last.
+    references
+        How many there are.
+
+    Returns
+    -------
+    (columns - references, rows).
+
+    Examples
+    --------
+    >>> subtract_reference(np.array([[3.0, 1.0], [1.0, 2.0], [2.0, 4.0]])).tolist()
+    [[1.5, -2.0]]
+    """
+    if not 0 < references < len(transfer):
+        raise ValueError(f"references = {references}, allowed: 0 < value < {len(transfer)}, the columns")
+    difference: Floats = transfer[:-references] - transfer[-references:].mean(axis=0)
+    return difference

@@ -9,7 +9,7 @@ from scipy.constants import Boltzmann
 
 from circuits.array_config import Architecture, ArrayConfig, Isolation, Mismatch, draw_mismatch
 from circuits.arrays import crossbar, ideal_transfer, slots
-from circuits.calibration import calibrate_transfer
+from circuits.calibration import calibrate_transfer, subtract_reference
 from circuits.network import Floats
 from circuits.nodal import Factored, factor
 from circuits.noise import output_noise
@@ -113,6 +113,12 @@ class Outcome:
         the outputs.
     signal_range
         From the lowest to the highest compute signal of the test vectors, in the unit of the outputs.
+    referred
+        Error of draw 0 with the last two columns at the lowest and the highest weight, and their mean subtracted from
+        the others; None with less than three columns.
+    power
+        (rows, rows) [W]: power delivered by the row drivers as a form of the inputs as shares of the usable one;
+        with time slots, its mean over them.
     energy
         Part -> mean energy of a read [J]: ``array`` (delivered by the row drivers), ``amplifiers``, ``dac``, ``adc``,
         ``digital``.
@@ -130,6 +136,8 @@ class Outcome:
     signal: float
     noise: float
     signal_range: float
+    referred: ReadError | None
+    power: Floats
     energy: dict[str, float]
     latency: float
     v_row: float
@@ -187,7 +195,7 @@ def run_trial(trial: Trial, periphery: PeripheryCard) -> Outcome:
     count = slots(config, rows)
     amplitude = trial.usable
     inputs = amplitude * first.inputs
-    transfer, power = np.zeros((columns, rows)), 0.0
+    transfer, power = np.zeros((columns, rows)), np.zeros((rows, rows))
     variance = np.zeros((len(inputs), columns))
     common_mode, weakest = 0.0, np.inf
     moment = inputs.T @ inputs / len(inputs)
@@ -196,7 +204,7 @@ def run_trial(trial: Trial, periphery: PeripheryCard) -> Outcome:
     for slot in range(count):
         factored = factor(crossbar(first.states, config, first.mismatch, slot=slot))
         transfer += factored.transfer()
-        power += sum(float(np.sum(form * moment)) for form in factored.power_forms().values())
+        power += np.sum(list(factored.power_forms().values()), axis=0)
         noise = output_noise(factored, inputs[:1], gamma=periphery.amplifier.noise_gamma.value)
         variance += noise.rms(trial.t_read, trial.t_calibration) ** 2
         if config.architecture.output_unit == "V" and config.isolation is Isolation.NONE:
@@ -215,7 +223,9 @@ def run_trial(trial: Trial, periphery: PeripheryCard) -> Outcome:
         signal=float(np.sqrt(np.mean(signal**2))),
         noise=float(np.sqrt(np.mean(variance * gain**2))),
         signal_range=float(np.ptp(signal)),
-        energy=_energy(trial, periphery, power * trial.t_read),
+        referred=_referred(trial, first) if columns > 2 else None,
+        power=power * amplitude**2 / count,
+        energy=_energy(trial, periphery, float(np.sum(power * moment)) * trial.t_read),
         latency=count * (trial.t_read + shared * periphery.adc.t_convert.value),
         v_row=trial.full * trial.row_resistance,
         common_mode=common_mode,
@@ -226,6 +236,15 @@ def run_trial(trial: Trial, periphery: PeripheryCard) -> Outcome:
 def _error(trial: Trial, drawn: Draw, centre: Floats) -> ReadError:
     transfer = nodal_transfer(drawn.states, trial.config, drawn.mismatch)
     return read_error(transfer, ideal_transfer(drawn.states, trial.config), centre, drawn.inputs)
+
+
+def _referred(trial: Trial, drawn: Draw) -> ReadError:
+    """Error with the last two columns as the reference."""
+    states = drawn.states.copy()
+    states[:, -2:] = trial.states(np.array([0.0, 1.0]))
+    transfer = subtract_reference(nodal_transfer(states, trial.config, drawn.mismatch))
+    ideal = subtract_reference(ideal_transfer(states, trial.config))
+    return read_error(transfer, ideal, np.zeros_like(ideal), drawn.inputs)
 
 
 def _centre(trial: Trial) -> Floats:

@@ -16,7 +16,9 @@ from rich.table import Table as TerminalTable
 from circuits import ngspice, spice
 from circuits.array_config import Architecture, Isolation
 from circuits.arrays import crossbar, slots
+from circuits.calibration import calibration_cost
 from circuits.comparison import Outcome, Trial, draw, run_trial
+from circuits.encoding import Encoding, encoding_cost
 from circuits.nodal import factor
 from circuits.noise import effective_bits
 from compact_model import readout
@@ -33,6 +35,8 @@ USELESS = 0.3
 """Error relative to the compute signal from which an array computes nothing [1]."""
 LOUD = 3.0
 """Ratio of signal to noise below which the read time is too short."""
+ADDED = 0.01
+"""Error over the compute signal that the noise of a calibration may add [1]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ def compare(config: Path, out: Path, *, seed: int | None, progress: Reporter) ->
             rows.append(_row(name, trial, outcomes[name], difference))
         progress(len(trials), len(trials), "compare: report")
         results = _results(setup, rows)
+        chosen = setup.array.architecture.value
+        results["encodings"] = _encodings(trials[chosen], outcomes[chosen], setup)
         drawn = {"comparison": comparison_figures.comparison(rows)}
         (folder / "decks").mkdir()
         for name, deck in decks.items():
@@ -178,10 +184,15 @@ def _row(name: str, trial: Trial, outcome: Outcome, difference: float | None) ->
     limited = trial.usable < trial.full
     alive = found.word != "dead"  # the gain of a dead array means nothing, and so does its noise
     bits = float(effective_bits(outcome.signal_range, outcome.noise)) if alive else None
+    total = sum(outcome.energy.values())
+    calibration = (
+        calibration_cost(outcome.noise / outcome.signal, ADDED, outcome.latency, total) if alive else None
+    )
     return {
         "architecture": name,
         "error_raw": outcome.error.raw,
         "error_calibrated": outcome.error.calibrated,
+        "error_with_reference": None if outcome.referred is None else outcome.referred.raw,
         "draws": trial.draws,
         "mismatch": None if trial.resistive else trial.mismatch,
         "cmrr_db": trial.config.cmrr_db if "active" in name else None,
@@ -190,8 +201,11 @@ def _row(name: str, trial: Trial, outcome: Outcome, difference: float | None) ->
         "signal": outcome.signal,
         "noise": outcome.noise if alive else None,
         "output_unit": trial.config.architecture.output_unit,
-        "energy_j": sum(outcome.energy.values()),
+        "energy_j": total,
         **{f"energy_{part}_j": value for part, value in outcome.energy.items()},
+        "calibration_reads": None if calibration is None else calibration.reads,
+        "calibration_time_s": None if calibration is None else calibration.time,
+        "calibration_energy_j": None if calibration is None else calibration.energy,
         "latency_s": outcome.latency,
         "slots": slots(trial.config, trial.shape[0]),
         "v_row_v": outcome.v_row,
@@ -286,7 +300,9 @@ def _page(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> Pa
                 "Side by side",
                 text=[
                     "e: root mean square error over that of the compute signal, median over the draws; calibrated: "
-                    "after the best gain and offset per column. Signal to noise, energy and voltages are those of the "
+                    "after the best gain and offset per column; reference: without calibration, but with two columns "
+                    "at the lowest and highest level whose mean is subtracted (first draw; two columns bring their "
+                    "own errors). Signal to noise, energy and voltages are those of the "
                     "first draw; energy is what row drivers, amplifiers, converters and logic take for one read of "
                     "the whole array with uniform inputs; 'row needs' is the voltage for a full input whatever the "
                     "supply, 'cell gets' the share of its voltage that the worst cell is left with. ngspice reads "
@@ -301,6 +317,25 @@ def _page(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> Pa
                         wide=True,
                     )
                 ],
+            ),
+            Section(
+                "Calibration",
+                text=[
+                    "Gain and offset of all columns are fitted to reads of known inputs, once. This many reads of the "
+                    f"whole array keep the error that their noise adds to every later read below {ADDED:g} of the "
+                    "compute signal."
+                ],
+                tables=[_calibration_table(rows)],
+            ),
+            Section(
+                "Input encodings",
+                text=[
+                    f"One product of {array.architecture} with inputs of {array.converters.dac_bits} bits: as an "
+                    "amplitude; as a number of full pulses, over which the columns integrate; or bit by bit, with a "
+                    "conversion, shift and addition each. All give the same product. Noise is relative to one read "
+                    "of amplitude, each slot as long as a read."
+                ],
+                tables=[_encoding_table(results["encodings"])],
             ),
             Section(
                 "What is assumed",
@@ -328,7 +363,8 @@ def _errors_table(rows: Sequence[dict[str, Any]]) -> Table:
         Column("mismatch", True),
         Column("CMRR (dB)", True),
         Column("e raw", True),
-        Column("e calibrated", True),
+        Column("calibrated", True),
+        Column("reference", True),
         Column("draws", True),
         Column("ngspice differs", True),
         Column("verdict"),
@@ -341,6 +377,7 @@ def _errors_table(rows: Sequence[dict[str, Any]]) -> Table:
             "" if row["cmrr_db"] is None else f"{row['cmrr_db']:g}",
             f"{row['error_raw']:.2g}",
             f"{row['error_calibrated']:.2g}",
+            "" if row["error_with_reference"] is None else f"{row['error_with_reference']:.2g}",
             str(row["draws"]),
             "not run" if row["ngspice_difference"] is None else f"{row['ngspice_difference']:.0e}",
             row["verdict"],
@@ -372,6 +409,74 @@ def _cost_table(rows: Sequence[dict[str, Any]]) -> Table:
             f"{100 * row['weakest_cell']:.4g} %",
         ]
         for row in rows
+    ]
+    return Table(head, lines)
+
+
+def _calibration_table(rows: Sequence[dict[str, Any]]) -> Table:
+    head = [Column("architecture"), *(Column(name, True) for name in ("reads", "time", "energy"))]
+    lines = [
+        [
+            row["architecture"],
+            str(row["calibration_reads"]),
+            engineering(row["calibration_time_s"], "s"),
+            engineering(row["calibration_energy_j"], "J"),
+        ]
+        for row in rows
+        if row["calibration_reads"] is not None
+    ]
+    return Table(head, lines)
+
+
+def _encodings(trial: Trial, outcome: Outcome, setup: Setup) -> list[dict[str, Any]]:
+    """Cost of a product by each encoding of its inputs."""
+    generator = np.random.default_rng(trial.seed)
+    codes = generator.integers(0, 2**trial.dac_bits, (trial.vectors, trial.shape[0]))
+    count = slots(trial.config, trial.shape[0])
+    supply = setup.periphery.amplifier.i_bias.value * setup.periphery.amplifier.v_supply.value
+    found = []
+    for encoding in Encoding:
+        cost = encoding_cost(
+            encoding,
+            trial.dac_bits,
+            codes,
+            outcome.power,
+            trial.shape[1],
+            setup.periphery,
+            t_slot=trial.t_read,
+            amplifiers=round(outcome.energy["amplifiers"] / (supply * count * trial.t_read)),
+            adc_bits=trial.adc_bits,
+        )
+        # rows that take turns repeat everything but the conversion of their inputs
+        energy = {part: value * (1 if part == "dac" else count) for part, value in cost.energy.items()}
+        found.append(
+            {
+                "encoding": encoding.value,
+                "reads": cost.reads * count,
+                "time_s": cost.time * count,
+                "energy_j": sum(energy.values()),
+                **{f"energy_{part}_j": value for part, value in energy.items()},
+                "relative_noise": cost.noise,
+            }
+        )
+    return found
+
+
+def _encoding_table(encodings: Sequence[dict[str, Any]]) -> Table:
+    names = ("reads", "time", "energy", "array", "amplifiers", "converters", "noise")
+    head = [Column("encoding"), *(Column(name, True) for name in names)]
+    lines = [
+        [
+            one["encoding"],
+            str(one["reads"]),
+            engineering(one["time_s"], "s"),
+            engineering(one["energy_j"], "J"),
+            engineering(one["energy_array_j"], "J"),
+            engineering(one["energy_amplifiers_j"], "J"),
+            engineering(one["energy_dac_j"] + one["energy_adc_j"], "J"),
+            f"{one['relative_noise']:.2f}",
+        ]
+        for one in encodings
     ]
     return Table(head, lines)
 

@@ -109,6 +109,22 @@ def test_a_kept_deck_runs_and_gives_the_read_of_draw_0(compared: tuple[Path, Res
     assert measured == pytest.approx(ideal, rel=0.02)
 
 
+def test_calibration_reference_and_encodings_are_costed(compared: tuple[Path, Result]) -> None:
+    rows = by_name(compared[0])
+    assert rows["series_hall"]["calibration_reads"] is None
+    quiet, loud = rows["resistive"], rows["row_multiplexed"]
+    assert quiet["calibration_reads"] == 2
+    assert loud["calibration_reads"] == pytest.approx(2 * (loud["noise"] / loud["signal"] / 0.01) ** 2, abs=1)
+    assert loud["calibration_energy_j"] == pytest.approx(loud["calibration_reads"] * loud["energy_j"])
+    parallel = rows["active_parallel"]
+    assert (
+        0.01 < parallel["error_with_reference"] < 0.15
+    )  # the reference columns have amplifiers and mismatch too
+    encodings = json.loads((compared[0] / "results.json").read_text())["encodings"]
+    assert [one["reads"] for one in encodings] == [1, 63, 6]
+    assert encodings[0]["energy_array_j"] == pytest.approx(parallel["energy_array_j"], rel=0.05)
+
+
 def test_other_weights_for_another_seed(tmp_path: Path) -> None:
     small = tmp_path / "small.yaml"
     small.write_text("array: {rows: 3, columns: 3}\ncompare: {draws: 1, vectors: 5}\n")

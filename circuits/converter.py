@@ -1,0 +1,92 @@
+"""Analog-to-digital converters whose elements differ: transfer curve, integral and differential nonlinearity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuits.network import Floats
+
+
+class Ladder(StrEnum):
+    """What the reference levels of a converter are made of."""
+
+    UNARY = "unary"
+    """A string of equal elements: monotonic."""
+    BINARY = "binary"
+    """Capacitors of 1, 2, 4, ... units, as in successive approximation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Converter:
+    """A converter of one polarity.
+
+    Attributes
+    ----------
+    thresholds
+        (2^bits - 1,): input at which each code begins, as a share of full scale.
+    """
+
+    thresholds: Floats
+
+    @property
+    def bits(self) -> int:
+        """Resolution."""
+        return int(np.log2(len(self.thresholds) + 1))
+
+    def convert(self, values: Floats) -> NDArray[np.int64]:
+        """Codes of values given as shares of full scale; values outside are clipped."""
+        return np.searchsorted(np.sort(self.thresholds), values, side="right").astype(np.int64)
+
+    def integral_nonlinearity(self) -> Floats:
+        """Distance of each threshold from the line through the first and the last one, in steps."""
+        count = len(self.thresholds)
+        if count < 2:
+            return np.zeros(count)
+        first, last = self.thresholds[0], self.thresholds[-1]
+        line = first + (last - first) * np.arange(count) / (count - 1)
+        return np.asarray((self.thresholds - line) * (count - 1) / (last - first))
+
+    def differential_nonlinearity(self) -> Floats:
+        """Width of each inner code less one, in steps."""
+        return np.diff(self.integral_nonlinearity())
+
+
+def draw_converter(bits: int, mismatch: float, generator: np.random.Generator, ladder: Ladder) -> Converter:
+    """A converter with Gaussian mismatch.
+
+    Parameters
+    ----------
+    bits
+        Resolution, 1 to 16.
+    mismatch
+        Relative standard deviation of one unit element, below 0.2; an element of n units has it over sqrt(n).
+    generator
+        Source of randomness.
+    ladder
+        What the levels are made of.
+
+    Examples
+    --------
+    >>> ideal = draw_converter(3, 0.0, np.random.default_rng(0), Ladder.UNARY)
+    >>> ideal.convert(np.array([0.0, 0.49, 0.51, 2.0])).tolist()
+    [0, 4, 4, 7]
+    """
+    if not 1 <= bits <= 16:
+        raise ValueError(f"bits = {bits}, allowed: 1 to 16")
+    if not 0 <= mismatch < 0.2:
+        raise ValueError(f"mismatch = {mismatch}, allowed: 0 <= value < 0.2")
+    codes = np.arange(1, 2**bits)
+    if ladder is Ladder.UNARY:
+        elements = 1 + mismatch * generator.standard_normal(2**bits)
+        levels = np.cumsum(elements)[:-1] / elements.sum()
+    else:
+        units = 2.0 ** np.arange(bits)
+        elements = units + mismatch * np.sqrt(units) * generator.standard_normal(bits)
+        terminating = 1 + mismatch * generator.standard_normal()
+        levels = ((codes[:, None] >> np.arange(bits)) & 1) @ elements / (elements.sum() + terminating)
+    # A code stands for the values within half a step of its level.
+    return Converter(np.asarray(levels - 0.5 / 2**bits))

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from circuits.arrays import Architecture, ArrayConfig, crossbar, ideal_transfer
+from circuits.calibration import calibration_cost, subtract_reference
+from circuits.converter import Ladder, draw_converter
+from circuits.encoding import Encoding, encode, encoding_cost
+from circuits.nodal import factor
+from circuits.periphery import load_periphery
+from circuits.read_error import read_error
+
+BITS = 4
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+def test_every_encoding_gives_the_same_product(encoding: Encoding) -> None:
+    random = np.random.default_rng(0)
+    codes = random.integers(0, 2**BITS, (6, 5))
+    config = ArrayConfig(architecture=Architecture.ACTIVE_PARALLEL)
+    transfer = factor(crossbar(random.uniform(0.33, 0.57, (5, 3)), config)).transfer()
+    phases = encode(codes, BITS, encoding)
+    product = np.einsum("p,pbr,cr->bc", phases.weights, phases.levels, transfer)
+    np.testing.assert_allclose(product, codes / 15 @ transfer.T, rtol=1e-12)
+    assert set(np.unique(phases.levels)) <= (
+        {0.0, 1.0} if encoding is not Encoding.AMPLITUDE else set(codes.ravel() / 15)
+    )
+
+
+def test_energy_and_time_of_the_encodings() -> None:
+    codes = np.arange(2**BITS)[:, None]
+    power = np.array([[1e-3]])
+
+    def cost(encoding: Encoding) -> tuple[float, float, float, int]:
+        found = encoding_cost(
+            encoding, BITS, codes, power, 1, load_periphery(), t_slot=1e-6, amplifiers=0, adc_bits=6
+        )
+        return found.energy["array"], found.time, found.noise, found.reads
+
+    amplitude, count, serial = map(cost, (Encoding.AMPLITUDE, Encoding.PULSE_COUNT, Encoding.BIT_SERIAL))
+    shares = codes / 15
+    assert amplitude[0] == pytest.approx(1e-9 * np.mean(shares**2))
+    assert count[0] == pytest.approx(1e-9 * np.mean(codes))  # as many full pulses as the code says
+    assert serial[0] == pytest.approx(1e-9 * BITS / 2)  # half of all bits are set
+    assert (amplitude[3], count[3], serial[3]) == (1, 15, 4)
+    assert amplitude[1] < serial[1] < count[1]
+    assert count[2] == pytest.approx(1 / np.sqrt(15))  # the mean of 15 reads
+    assert serial[2] == pytest.approx(np.sqrt(1 + 4 + 16 + 64) / 15)
+
+
+def test_wrong_codes_are_named() -> None:
+    with pytest.raises(ValueError, match="0 <= code <= 15"):
+        encode(np.array([[16]]), BITS, Encoding.AMPLITUDE)
+    with pytest.raises(ValueError, match="bits = 17"):
+        encode(np.array([[1]]), 17, Encoding.AMPLITUDE)
+
+
+@pytest.mark.parametrize("ladder", Ladder)
+def test_an_ideal_converter_is_a_staircase(ladder: Ladder) -> None:
+    ideal = draw_converter(6, 0.0, np.random.default_rng(0), ladder)
+    assert ideal.bits == 6
+    assert np.abs(ideal.integral_nonlinearity()).max() < 1e-12
+    np.testing.assert_array_equal(ideal.convert(np.arange(64) / 64), np.arange(64))
+
+
+def test_nonlinearity_of_strings_and_of_binary_ladders_from_mismatch() -> None:
+    drawn = {
+        ladder: [draw_converter(6, 0.01, np.random.default_rng(k), ladder) for k in range(400)]
+        for ladder in Ladder
+    }
+    unary, binary = drawn[Ladder.UNARY], drawn[Ladder.BINARY]
+    steps = np.array([converter.differential_nonlinearity() for converter in unary])
+    assert steps.std() == pytest.approx(0.01, rel=0.05)  # of an element, but for the line through the ends
+    middle = np.array([converter.integral_nonlinearity()[31] for converter in unary])
+    assert middle.std() == pytest.approx(0.01 * np.sqrt(64) / 2, rel=0.12)  # a bridge; 400 draws give 3.5 %
+    # in a binary ladder all elements change at mid-scale
+    major = np.array([converter.differential_nonlinearity()[30] for converter in binary])
+    assert major.std() == pytest.approx(0.01 * np.sqrt(63), rel=0.12)
+
+
+def test_reads_of_a_calibration_and_what_is_wrong() -> None:
+    assert calibration_cost(0.001, 0.01, 1e-5, 1e-7).reads == 2
+    assert calibration_cost(0.3, 0.01, 1e-5, 1e-7).reads == 1800
+    with pytest.raises(ValueError, match="added_error = 0"):
+        calibration_cost(0.1, 0, 1e-5, 1e-7)
+
+
+def test_a_reference_in_the_array_removes_what_all_columns_share() -> None:
+    random = np.random.default_rng(1)
+    states = random.uniform(0.33, 0.57, (16, 18))
+    states[:, -2:] = 0.33, 0.57
+    config = ArrayConfig(architecture=Architecture.ACTIVE_PARALLEL, r_row=0.05)
+    transfer = factor(crossbar(states, config)).transfer()
+    ideal = ideal_transfer(states, config)
+    centre = ideal_transfer(np.full((16, 18), 0.45), config)
+    inputs = random.uniform(0, 0.5, (100, 16))
+    raw = read_error(transfer[:-2], ideal[:-2], centre[:-2], inputs)
+    zero = np.zeros((16, 16))
+    referred = read_error(subtract_reference(transfer), subtract_reference(ideal), zero, inputs)
+    assert referred.raw < raw.raw / 2
+    with pytest.raises(ValueError, match="references = 18"):
+        subtract_reference(transfer, 18)
