@@ -1,0 +1,90 @@
+"""Train, run through the circuit, and chips, small: one hidden layer, one epoch."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from hallspice.cli import app
+
+CONFIG = """
+seed: 3
+array:
+  rows: 256
+  columns: 64
+  calibration: none
+  wire: {r_row: 0.002 ohm, r_column: 0.002 ohm}
+network: {layers: [784, 24, 10], epochs: 1, batch_size: 256, circuit_epochs: 1}
+certificate: {tiles: 1, vectors: 1}
+variation: {chips: 2, spread_of_window: 0.05, read_noise: 0.02, recalibrate: outputs}
+"""
+
+
+def hallspice(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("network")
+    (folder / "small.yaml").write_text(CONFIG)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HALLSPICE_CACHE", str(folder / "cache"))
+        result = hallspice("train", folder / "small.yaml", "--out", folder / "network", "--quiet")
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def test_a_network_on_chips(trained: Path) -> None:
+    network = trained / "network" / "network.npz"
+    result = hallspice(
+        "evaluate", trained / "small.yaml", "--network", network, "--out", trained / "chips", "--quiet"
+    )
+    assert result.exit_code == 0, result.output
+    found = json.loads((trained / "chips" / "results.json").read_text())
+    rows = {row["effect"]: row for row in found["rows"]}
+    assert list(rows) == [
+        "as meant",
+        "spread of the cells, share of the window",
+        "noise of every read, share of the window",
+        "all together",
+    ]
+    meant = rows["as meant"]
+    assert meant["mean"] > 0.8  # it was trained through this circuit
+    assert meant["interval"][0] < meant["mean"] < meant["interval"][1]
+    assert [len(row["accuracies"]) for row in rows.values()] == [1, 2, 2, 2]
+    assert "all together" in (trained / "chips" / "report.html").read_text()
+
+
+def test_a_network_of_other_levels_is_refused(trained: Path) -> None:
+    other = trained / "other.yaml"
+    other.write_text(CONFIG.replace("circuit_epochs: 1", "weights: differential"))
+    network = trained / "network" / "network.npz"
+    result = hallspice("evaluate", other, "--network", network, "--out", trained / "other", "--quiet")
+    assert result.exit_code == 2
+    assert "the network was trained on" in result.output
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (
+            "network: {weights: differential, r_reference: 0.5 ohm}",
+            "has no meaning for weights by differential",
+        ),
+        ("network: {convolutions: [{channels: 4, kernel: 5, pool: 28}]}", "too few for a pool of 28"),
+    ],
+)
+def test_networks_that_cannot_be_are_refused(tmp_path: Path, line: str, words: str) -> None:
+    (tmp_path / "wrong.yaml").write_text(line)
+    result = hallspice("train", tmp_path / "wrong.yaml", "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert words in result.output.replace("\n", " ")
+
+
+def test_the_paper_without_clothes_is_one_clear_error(tmp_path: Path) -> None:
+    """The missing set is named before anything is trained."""
+    result = hallspice("paper", "--out", tmp_path / "out", "--data-dir", tmp_path, "--quick", "--quiet")
+    assert result.exit_code == 2
+    assert "Three ways to get it" in result.output
