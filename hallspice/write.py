@@ -431,7 +431,8 @@ def _page(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
             text=[
                 f"Recipe: {results['recipe']['algorithm']}, tolerance "
                 f"{engineering(results['recipe']['tolerance'], 'Ω')}, read noise "
-                f"{engineering(results['recipe']['read_noise'], 'Ω')}; {results['resets']} resets by pulse."
+                f"{engineering(results['recipe']['read_noise'], 'Ω')}; {results['resets']} resets by pulse. Below, the "
+                "true states: a cell that a noisy read accepts may lie a little outside the tolerance."
             ],
             tables=[Table([Column("within"), Column("of the cells", True)], yields)],
             figures=[
@@ -478,7 +479,9 @@ def _page(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
         subtitle=f"{array['architecture']}, order {array['order']}, engine {results['engine']['name']}, seed "
         f"{results['seed']}, hallspice {results['versions']['hallspice']}, {results['created']}.",
         answers=[
-            Answer("cells written", f"{results['written']} / {results['cells']}", "within the tolerance"),
+            Answer(
+                "cells written", f"{results['written']} / {results['cells']}", "within the tolerance, as read"
+            ),
             Answer("pulses per cell", f"{results['pulses_per_cell']:.2f}", "write pulses, mean"),
             Answer("energy", engineering(energy["total"], "J"), "drivers and verify reads"),
             Answer("time", engineering(results["time_s"], "s"), "one after another"),

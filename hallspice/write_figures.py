@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.ticker import MaxNLocator
 
 from hallspice.figures import BLUE, GREY, ORANGE, grid, single, styled, svg
 
@@ -31,6 +32,7 @@ def pulses(counts: npt.NDArray[np.int64]) -> str:
     values, cells = np.unique(counts, return_counts=True)
     axes.bar(values, cells, color=BLUE, width=0.8)
     axes.axvline(float(counts.mean()), color=ORANGE, linewidth=1)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(f"write pulses of a cell (mean {counts.mean():.2f})")
     axes.set_ylabel("cells")
     return svg(figure)
@@ -40,12 +42,15 @@ def pulses(counts: npt.NDArray[np.int64]) -> str:
 def disturb(current: Floats, moved: Floats, written: npt.NDArray[np.bool_]) -> str:
     """What the other cells get while one is written: current [A] and movement in percent of the window."""
     figure, panels = grid(1, 2, 9.6, 3.8)
-    colours = "viridis"
     for axes, values, label in (
         (panels[0, 0], 1e3 * np.abs(current), "largest current (mA)"),
         (panels[0, 1], 100 * moved, "moved (% of the window)"),
     ):
-        image = axes.imshow(np.where(written, np.nan, values), cmap=colours, aspect="auto")
+        largest = max(
+            float(values.max()), 1e-3
+        )  # smaller ones are nothing: a nanoampere, a thousandth of a percent
+        shown = np.where(written, np.nan, values)
+        image = axes.imshow(shown, cmap="viridis", vmin=0.0, vmax=largest, aspect="auto")
         for row, column in np.argwhere(written).tolist():
             axes.plot(column, row, "s", color=GREY, markersize=5)
         axes.set_xlabel("column")

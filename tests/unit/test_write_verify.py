@@ -233,3 +233,28 @@ def test_disturbed_neighbours_fail_the_ladder_in_half_v() -> None:
     recipe = Recipe(algorithm=Algorithm.RESET_LADDER)
     result = program(plant(config), wanted, recipe, CURVE, LADDER, 10.0, np.random.default_rng(0))
     assert (result.error[np.eye(4, dtype=bool)] > 0.03).all()
+
+
+def test_a_reset_by_pulse_is_counted_and_leaves_a_little() -> None:
+    recipe = Recipe(field_reset=False)
+    wanted = np.full((2, 2), 0.49)
+    one = plant(CROSSED, (2, 2))
+    one.pulse(one.volts(np.full((2, 2), 15.4e-3), np.ones((2, 2), bool)), np.ones((2, 2), bool))
+    result = program(one, wanted, recipe, CURVE, LADDER, 10.0, np.random.default_rng(0))
+    assert result.written.all()
+    assert (result.resets >= 1).all()
+    free = program(plant(CROSSED, (2, 2)), wanted, Recipe(), CURVE, LADDER, 10.0, np.random.default_rng(0))
+    at_least = 4 * 15.4e-3**2 * 500 * T_PULSE  # one reset pulse per cell; the pulses after it may be fewer
+    assert result.energy["cells"] > free.energy["cells"] / 2 + at_least
+
+
+def test_disturb_accumulates_over_repeated_writes() -> None:
+    config = replace(CROSSED, scheme=Scheme.HALF_V, r_row=0, r_col=0, r_output=1e-6, r_return=1e-6)
+    solver = WriteSolver(2, 2, config)
+    pulses = np.array([[13.2e-3, 0.0], [0.0, 0.0]])
+    for count in (1, 10):
+        found = disturb(solver, DEVICE, T_PULSE, pulses, count)
+        expected = moved(DEVICE, np.array([6.6e-3]), T_PULSE, count)[0]
+        assert found.from_reset[0, 1] == pytest.approx(expected, rel=1e-5)
+        assert found.from_reset[1, 1] == 0.0
+        assert found.from_set.max() == 0.0
