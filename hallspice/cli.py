@@ -249,6 +249,12 @@ def run(
     data_dir: Annotated[
         Path | None, typer.Option(help="Folder of the data set's four idx files, plain or .gz.")
     ] = None,
+    uncertainty: Annotated[
+        int,
+        typer.Option(
+            help="Evaluate again on N cards drawn from the errors of a fitted card.", min=0, max=10_000
+        ),
+    ] = 0,
 ) -> None:
     """Train, map, evaluate through the circuit, check in ngspice, report.
 
@@ -258,7 +264,9 @@ def run(
     from hallspice.run import run as run_configuration
 
     with errors_as_messages(), reporter(quiet) as progress:
-        run_configuration(config, out, seed=seed, data_dir=data_dir, progress=progress)
+        run_configuration(
+            config, out, seed=seed, data_dir=data_dir, progress=progress, uncertainty=uncertainty
+        )
 
 
 @app.command()

@@ -46,8 +46,9 @@ def _panel(axes: Axes, result: FitResult, block: Block) -> None:
         axes.plot(x, predicted, color=ORANGE, linewidth=1.2, zorder=3, label="law and artefacts")
     else:
         x, label = np.arange(len(value), dtype=float), "reading"
-        axes.plot(x, predicted, "x", color=ORANGE, markersize=5, zorder=3, label="law and artefacts")
-    axes.plot(x[used], value[used], ".", color=BLUE, markersize=3, label="used")
+        axes.plot(x, predicted, "x", color=ORANGE, markersize=4, zorder=3, label="law and artefacts")
+    size = 3 if len(value) > 100 else 8
+    axes.plot(x[used], value[used], ".", color=BLUE, markersize=size, label="used")
     if (~used & np.isfinite(value)).any():
         left = ~used & np.isfinite(value)
         axes.plot(x[left], value[left], "o", mfc="none", color=PURPLE, markersize=5, label="left out")

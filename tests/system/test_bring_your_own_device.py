@@ -20,9 +20,11 @@ def hallspice(*arguments: object) -> Result:
 
 
 def test_measured_fitted_and_used(tmp_path: Path) -> None:
-    made = hallspice("measure", "default", "--protocol", "loops", "--points", 60, "--out", tmp_path / "data")
+    made = hallspice(
+        "measure", "default", "--protocol", "devices", "--devices", 2, "--out", tmp_path / "data"
+    )
     assert made.exit_code == 0, made.output
-    assert "synthetic" in (tmp_path / "data" / "loops.csv").read_text().splitlines()[0]
+    assert "synthetic" in (tmp_path / "data" / "devices.csv").read_text().splitlines()[0]
     result = hallspice("fit", tmp_path / "data" / "data.yaml", "--out", tmp_path / "card.yaml", "--quiet")
     assert result.exit_code == 0, result.output
     for shown in ("switching.set_a.j63", "Not determined: switching.delta", "are synthetic", "report.html"):
@@ -86,3 +88,61 @@ def test_an_unknown_protocol_is_refused(tmp_path: Path) -> None:
     result = hallspice("measure", "default", "--protocol", "lops", "--out", tmp_path)
     assert result.exit_code == 2
     assert "allowed: loops, widths, window" in result.output
+
+
+FITTED = """\
+name: mine
+description: a fitted card
+based_on: pt_ruo2_0p5
+switching:
+  set_a:
+    j63: {value: 2.319e11, unit: A/m^2, provenance: fitted, source: test, interval: [2.25e11, 2.39e11]}
+    delta_r: {value: 273.2, unit: mohm, provenance: fitted, source: test, interval: [260, 286]}
+fit:
+  data: test
+  sha256: "0"
+  date: 2026-01-02
+  parameters: [switching.set_a.j63, switching.set_a.delta_r]
+  correlation: [[1, 0.5], [0.5, 1]]
+"""
+SMALL = """\
+seed: 5
+device: {card: mine.yaml}
+network: {layers: [784, 20, 10], epochs: 1}
+certificate: {tiles: 0}
+"""
+
+
+def test_errors_of_a_fit_become_intervals_of_accuracy_and_energy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HALLSPICE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "mine.yaml").write_text(FITTED)
+    assert load_card(tmp_path / "mine.yaml").switching.set_a.delta_r.interval == (0.26, 0.286)
+    config = tmp_path / "run.yaml"
+    config.write_text(SMALL)
+    result = hallspice("run", config, "--out", tmp_path / "out", "--quiet", "--uncertainty", 3)
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "out" / "results.json").read_text())["uncertainty"]
+    assert len(set(found["accuracy_samples"])) == 3
+    assert found["accuracy"][0] < found["accuracy"][1]
+    assert found["energy_j"][0] <= found["energy_j"][1]
+    # Without errors, every drawn card is the card itself, and gives its result exactly.
+    exact = FITTED.replace("[2.25e11, 2.39e11]", "[2.319e11, 2.319e11]").replace(
+        "[260, 286]", "[273.2, 273.2]"
+    )
+    (tmp_path / "mine.yaml").write_text(exact)
+    hallspice("run", config, "--out", tmp_path / "exact", "--quiet", "--uncertainty", 1)
+    results = json.loads((tmp_path / "exact" / "results.json").read_text())
+    assert results["uncertainty"]["accuracy_samples"] == [results["accuracy"]["circuit"]]
+    assert results["uncertainty"]["energy_samples_j"] == pytest.approx(
+        [results["energy_per_inference_j"]["total"]], rel=1e-9
+    )
+
+
+def test_uncertainty_needs_a_fitted_card(tmp_path: Path) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text(SMALL.replace("device: {card: mine.yaml}\n", ""))
+    result = hallspice("run", config, "--out", tmp_path / "out", "--quiet", "--uncertainty", 3)
+    assert result.exit_code == 2
+    assert "needs a card made by `hallspice fit`" in result.output
