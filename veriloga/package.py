@@ -201,13 +201,19 @@ def readme(model: CellModel, form: Form, dialect: Dialect, day: date) -> str:
         "* In ngspice put `set num_threads=1` into the control section: its threads make small circuits with "
         "compiled models ten times slower.\n"
         f"* Spread: the critical current has a relative sigma of {threshold_sigma(model):.3g} between devices; "
-        f"the library's sections `typ`, `fast`, `slow` and `mc` hold the subcircuit `{CELL}` accordingly.",
+        + _corner_note(form, dialect),
         "## Benches",
         "`expected_*.csv` hold the state after every pulse, from the closed form: write ladder, reads of the six "
         "levels, hysteresis loop, pulse lengths. " + _bench_note(form, dialect),
         "`hallspice verify DIR` runs all benches of this folder and compares.",
     ]
     return "\n\n".join([*parts, ""])
+
+
+def _corner_note(form: Form, dialect: Dialect) -> str:
+    if form is Form.SPICE and dialect is Dialect.LTSPICE:
+        return f"the library holds the subcircuits `{CELL}_typ`, `{CELL}_fast`, `{CELL}_slow`, `{CELL}_mc` accordingly."
+    return f"the library's sections `typ`, `fast`, `slow` and `mc` hold the subcircuit `{CELL}` accordingly."
 
 
 def _bench_note(form: Form, dialect: Dialect) -> str:

@@ -285,6 +285,8 @@ def threshold_sigma(model: CellModel) -> float:
 def corner_library(model: CellModel, dialect: Dialect, day: date, *, compiled: bool = False) -> str:
     """Library with sections `typ`, `fast`, `slow` and `mc`: the same subcircuit, another critical current.
 
+    LTspice has no sections: there the subcircuits are named after them.
+
     Parameters
     ----------
     model
@@ -317,15 +319,17 @@ def corner_library(model: CellModel, dialect: Dialect, day: date, *, compiled: b
         cell = (
             f"N1 ip in hp hn {MODULE}_{section} {given}" if compiled else f"X1 ip in hp hn {MODULE} {given}"
         )
+        sections = dialect is not Dialect.LTSPICE  # which knows no sections of a library
+        name = CELL if sections else f"{CELL}_{section}"
         lines += [
             "",
-            f".lib {section}",
-            f".subckt {CELL} ip in hp hn {w.parameters}s0=0 h_x=0 m_i=1 q=1",
+            *([f".lib {section}"] if sections else []),
+            f".subckt {name} ip in hp hn {w.parameters}s0=0 h_x=0 m_i=1 q=1",
             f".param spread={w.open}{scale}{w.close}",
             *([f".model {MODULE}_{section} {MODULE}"] if compiled else []),
             cell,
-            f".ends {CELL}",
-            f".endl {section}",
+            f".ends {name}",
+            *([f".endl {section}"] if sections else []),
         ]
     return "\n".join([*lines, ""])
 

@@ -20,6 +20,8 @@ from veriloga.model import (
     provenance_summary,
 )
 
+_PER_LINE = 16
+
 
 def verilog_a(model: CellModel, day: date) -> str:
     """Text of the module; the same model and day give the same text."""
@@ -40,7 +42,10 @@ def verilog_a(model: CellModel, day: date) -> str:
         temperature_floor=f"{TEMPERATURE_FLOOR:.1f}",
         resistance_floor=f"{RESISTANCE_FLOOR:.15g}",
         softening_floor=f"{SOFTENING_FLOOR:.15g}",
-        nodes=", ".join(f"d{k}" for k in range(1, model.grains + 1)),
+        nodes=[
+            ", ".join(f"d{k}" for k in range(first, min(first + _PER_LINE, model.grains + 1)))
+            for first in range(1, model.grains + 1, _PER_LINE)
+        ],
         topics=[
             (topic, list(rows)) for topic, rows in itertools.groupby(model.parameters, key=lambda p: p.topic)
         ],
