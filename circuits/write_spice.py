@@ -228,8 +228,13 @@ class SpicePlant:
         )
 
     def read(self) -> Floats:
-        """Hall resistance of every cell as last measured, (rows, columns) [Ohm]."""
-        return self._seen.copy()
+        """Hall resistance of every cell, (rows, columns) [Ohm].
+
+        As measured after the cell's last pulse; where later pulses for others reach it, as its grains stand.
+        """
+        if self.solver.config.isolated:
+            return self._seen.copy()
+        return self.r_reset + self.delta_r * self.fraction()
 
     def fraction(self) -> Floats:
         """Switched fraction of every cell from its grains, (rows, columns)."""

@@ -21,6 +21,9 @@ VERIFY = "verify"
 LEAST_TOLERANCE = 2.0
 """Standard deviations of a verify read that the tolerance has to be."""
 
+CERTAIN = 6.0
+"""Standard deviations beyond the tolerance that the last read of a sound cell does not reach."""
+
 
 class Algorithm(StrEnum):
     """How a cell gets to its level."""
@@ -45,7 +48,7 @@ class Verdict(IntEnum):
     """What became of a cell."""
 
     WRITTEN = 0
-    OUT_OF_TOLERANCE = 1  # open loop: not read, not repeated
+    OUT_OF_TOLERANCE = 1  # in the end: open loop, or disturbed by later writes
     COMPLIANCE = 2  # the driver cannot deliver the next current
     PULSE_LIMIT = 3
     OVERSHOOT = 4  # more often than retries allow
@@ -59,7 +62,7 @@ class Verdict(IntEnum):
 
 _VERDICTS = {
     Verdict.WRITTEN: "written",
-    Verdict.OUT_OF_TOLERANCE: "outside the tolerance after the ladder",
+    Verdict.OUT_OF_TOLERANCE: "outside the tolerance in the end (nothing was read, or later writes disturbed it)",
     Verdict.COMPLIANCE: "the driver's compliance is too low",
     Verdict.PULSE_LIMIT: "no more pulses allowed",
     Verdict.OVERSHOOT: "overshot too often",
@@ -314,6 +317,7 @@ class _Run:
             self.verdict[known] = Verdict.COMPLIANCE
             active = self.verdict < 0
             if not active.any():
+                self._check_at_the_end()
                 return
             self._pulse(np.where(active, current, 0.0), active)
             seen = self._read(active)
@@ -341,6 +345,13 @@ class _Run:
                 current = np.where(again, np.maximum(current - back, 0.0), current)
                 step = np.where(again, step / 2, step)
                 self._reset(again, first=False)
+
+    def _check_at_the_end(self) -> None:
+        """Read all cells once more: some may have been disturbed after they were accepted."""
+        kept = self.verdict == Verdict.WRITTEN
+        allowed = self.recipe.tolerance + CERTAIN * self.recipe.read_noise
+        gone = kept & (np.abs(self._read(kept) - self.target) > allowed)
+        self.verdict[gone] = Verdict.OUT_OF_TOLERANCE
 
     def outcome(self) -> Outcome:
         return Outcome(

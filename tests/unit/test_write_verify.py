@@ -258,3 +258,12 @@ def test_disturb_accumulates_over_repeated_writes() -> None:
         assert found.from_reset[0, 1] == pytest.approx(expected, rel=1e-5)
         assert found.from_reset[1, 1] == 0.0
         assert found.from_set.max() == 0.0
+
+
+def test_cells_that_later_writes_disturb_do_not_count_as_written() -> None:
+    config = replace(CROSSED, scheme=Scheme.HALF_V, r_output=1e-3, r_return=1e-3)
+    wanted = np.where(np.eye(4, dtype=bool), 0.33, 0.57)
+    result = program(plant(config), wanted, Recipe(), CURVE, LADDER, 10.0, np.random.default_rng(0))
+    far = np.abs(result.error) > 4e-3 + 1e-9
+    assert far[np.eye(4, dtype=bool)].all()
+    assert not result.written[far].any()
