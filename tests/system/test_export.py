@@ -108,3 +108,15 @@ def test_certificate_is_written_as_data_and_as_a_page(tmp_path: Path) -> None:
     page = (tmp_path / "certificate.html").read_text()
     assert page.count("<svg") == 2
     assert not re.search(r'(src|href)="http', page)
+
+
+def test_netlists_with_devices_name_their_files_and_refuse_what_a_dialect_lacks(tmp_path: Path) -> None:
+    config = tmp_path / "array.yaml"
+    config.write_text("array: {rows: 2, columns: 2}\n")
+    out = tmp_path / "read.cir"
+    text = call("netlist", config, "--device", "frozen", "--out", out)
+    assert "sot_hallbar_frozen.sub" in text
+    assert (tmp_path / "sot_hallbar_frozen.sub").is_file()
+    refused = call("netlist", config, "--device", "osdi", "--dialect", "xyce", "--out", out, code=2)
+    assert "allowed: frozen, subckt" in refused
+    assert "needs --device" in call("netlist", config, "--dialect", "xyce", "--out", out, code=2)
