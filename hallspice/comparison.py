@@ -35,6 +35,8 @@ USELESS = 0.3
 """Error relative to the compute signal from which an array computes nothing [1]."""
 LOUD = 3.0
 """Ratio of signal to noise below which the read time is too short."""
+CLEAR = 10.0
+"""Ratio of signal to noise for which the needed read time is given."""
 ADDED = 0.01
 """Error over the compute signal that the noise of a calibration may add [1]."""
 
@@ -198,6 +200,9 @@ def _row(name: str, trial: Trial, outcome: Outcome, difference: float | None) ->
         "cmrr_db": trial.config.cmrr_db if "active" in name else None,
         "snr_db": 20 * float(np.log10(outcome.signal / outcome.noise)) if alive else None,
         "effective_bits": bits,
+        "t_read_for_snr_10_s": (
+            trial.t_read * (CLEAR * outcome.noise / outcome.signal) ** 2 if alive else None
+        ),
         "signal": outcome.signal,
         "noise": outcome.noise if alive else None,
         "output_unit": trial.config.architecture.output_unit,
@@ -305,7 +310,8 @@ def _page(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> Pa
                     "own errors). Signal to noise, energy and voltages are those of the "
                     "first draw; energy is what row drivers, amplifiers, converters and logic take for one read of "
                     "the whole array with uniform inputs; 'row needs' is the voltage for a full input whatever the "
-                    "supply, 'cell gets' the share of its voltage that the worst cell is left with. ngspice reads "
+                    "supply, 'cell gets' the share of its voltage that the worst cell is left with, 'SNR 10 in' the "
+                    "length of a read that makes signal over noise 10 (white noise). ngspice reads "
                     "one vector of the first draw; differences above 1e-9 are the rounding of volts of common mode "
                     "beside microvolts."
                 ],
@@ -391,7 +397,7 @@ def _errors_table(rows: Sequence[dict[str, Any]]) -> Table:
 def _cost_table(rows: Sequence[dict[str, Any]]) -> Table:
     names = (
         *("SNR (dB)", "bits", "energy", "array", "amplifiers", "converters", "latency", "row needs"),
-        *("full input", "cell gets"),
+        *("full input", "cell gets", "SNR 10 in"),
     )
     head = [Column("architecture"), *(Column(name, True) for name in names)]
     lines = [
@@ -407,6 +413,7 @@ def _cost_table(rows: Sequence[dict[str, Any]]) -> Table:
             engineering(row["v_row_v"], "V"),
             engineering(row["input_full"], row["input_unit"]),
             f"{100 * row['weakest_cell']:.4g} %",
+            "" if row["snr_db"] is None else engineering(row["t_read_for_snr_10_s"], "s"),
         ]
         for row in rows
     ]
@@ -482,8 +489,8 @@ def _encoding_table(encodings: Sequence[dict[str, Any]]) -> Table:
 
 
 def _say(progress: Reporter, rows: Sequence[dict[str, Any]], out: Path) -> None:
-    table = TerminalTable(box=None, pad_edge=False)
-    for name in ("architecture", "e raw", "calib.", "SNR (dB)", "energy", "latency", "verdict"):
+    table = TerminalTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("architecture", "e raw", "calib.", "SNR dB", "energy", "latency", "verdict"):
         text = name in ("architecture", "verdict")
         table.add_column(name, justify="left" if text else "right", no_wrap=True)
     for row in rows:

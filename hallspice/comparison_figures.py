@@ -43,6 +43,8 @@ def comparison(rows: Sequence[dict[str, Any]]) -> str:
     for y, value in zip(position, joule, strict=True):
         energy.text(value, y, f" {engineering(value, 'J')}", va="center", fontsize=9)
     energy.set_xlabel("energy of a read (J)")
+    for axes in panels.flat:
+        axes.set_ylim(-0.6, len(rows) - 0.4)
     for axes in (noise, energy):
         axes.set_yticks(position, [""] * len(rows))
     figure.tight_layout()
