@@ -112,7 +112,7 @@ def test_certificate_is_written_as_data_and_as_a_page(tmp_path: Path) -> None:
 
 def test_netlists_with_devices_name_their_files_and_refuse_what_a_dialect_lacks(tmp_path: Path) -> None:
     config = tmp_path / "array.yaml"
-    config.write_text("array: {rows: 2, columns: 2}\n")
+    config.write_text("array: {rows: 2, columns: 3}\n")
     out = tmp_path / "read.cir"
     text = call("netlist", config, "--device", "frozen", "--out", out)
     assert "sot_hallbar_frozen.sub" in text
