@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import io
 import math
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -338,7 +339,10 @@ def _excel_rows(path: Path, sheet: str | None) -> list[list[str]]:
         raise DataError(
             f"{path}: reading Excel needs openpyxl (the extra `excel`); or save the sheet as CSV"
         ) from None
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as Excel: {error}") from None
     if sheet is not None and sheet not in book.sheetnames:
         raise DataError(f"{path}: no sheet {sheet!r}, allowed: {', '.join(book.sheetnames)}")
     page = book[sheet] if sheet is not None else book.worksheets[0]

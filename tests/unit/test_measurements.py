@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -184,3 +185,10 @@ def test_noise_estimate_ignores_slow_signals() -> None:
     x = np.linspace(0, 1, 2000)
     # standard error of the median estimate: about 1.9/sqrt(2000) = 4 %
     assert noise_of(np.sin(6 * x) + rng.normal(0, 0.01, 2000)) == pytest.approx(0.01, rel=0.15)
+
+
+def test_excel_without_openpyxl_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    path = written(tmp_path, {"data.yaml": LOOP.replace("loop.csv", "loop.xlsx"), "loop.xlsx": ""})
+    with pytest.raises(DataError, match="needs openpyxl"):
+        load_data(path)
