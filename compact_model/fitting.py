@@ -36,6 +36,8 @@ OUTLIER_SIGMAS = 5.0
 STEP_SIGMAS = 8.0
 BROKEN_RATIO = 6.0
 SMALLEST_MISFIT = 0.03  # of the window: less is no broken device
+WORST_MISFIT = 0.1  # rms residual over the span of the Hall readings; beyond, there is no fit
+POOR_RATIO = 3.0
 MANY_DEVICES = 5  # from so many on, the spread between devices decides the intervals
 FOLDS = 5
 _RELATIVE = ("theta", "rho")  # scale what the card predicts for them
@@ -614,6 +616,7 @@ def fit(data: DataSet, progress: Callable[[str], None] = lambda _: None) -> FitR
     electrothermal = data.card.choices.switching.value == "B"
     progress("devices and noise")
     data, problem, x, notes = _prepared(data, electrothermal)
+    notes += _check_described(problem, x)
     progress("what the data determine")
     problem, x, openly = _determined(problem, x)
     if not problem.free:
@@ -724,6 +727,31 @@ def _prepared(data: DataSet, electrothermal: bool) -> tuple[DataSet, Problem, Fl
             )
         x = problem.solve(x)
     return data, problem, x, notes
+
+
+def _check_described(problem: Problem, x: Floats) -> list[str]:
+    """Records that the law does not describe, in words; FitError when it describes the data as a whole not at all."""
+    residual = problem.response.value - problem.predicted(x)
+    hall = problem.used & problem.response.is_hall
+    if hall.any():
+        span = float(np.ptp(problem.response.value[hall]))
+        size = float(np.sqrt(np.mean(residual[hall] ** 2)))
+        if span > 0.0 and size > WORST_MISFIT * span:
+            raise FitError(
+                f"{problem.data.name}: the law misses the Hall readings by {1e3 * size:.3g} mohm (rms) of "
+                f"{1e3 * span:.3g} mohm: no fit. Check the prepared state, the sign of the field, and whether the "
+                "contacts were read the other way (`sign: -1`)"
+            )
+    found = []
+    for block in problem.response.blocks:
+        seen = problem.response.value[block.rows][problem.used[block.rows]]
+        noise = noise_of(seen)
+        ratio = float(np.median(problem.sigma[block.rows])) / noise if noise > 0.0 else 0.0
+        if block.record.kind is Kind.LOOP and len(seen) >= 60 and ratio > POOR_RATIO:
+            found.append(
+                f"{block.record.name}: its residuals are {ratio:.2g} times its noise; the law misses part of it."
+            )
+    return found
 
 
 def _misfits(problem: Problem, x: Floats) -> dict[str, float]:

@@ -216,3 +216,14 @@ def test_unknown_names_in_the_fit_section_are_refused(tmp_path: Path) -> None:
         FitError, match=r"switching\.set_a\.u1 is no parameter of the fit, allowed: hall\.r_reset"
     ):
         fit(DataSet(**{name: getattr(data, name) for name in data.__slots__} | {"choices": choices}))
+
+
+@pytest.mark.parametrize(
+    "change", [("    prepared: +z", "    prepared: +z\n    sign: -1"), ("prepared: +z", "prepared: -z")]
+)
+def test_data_that_the_law_cannot_describe_are_refused(tmp_path: Path, change: tuple[str, str]) -> None:
+    synthetic(tmp_path, load_card(), Protocol.DEVICES, 1, devices=1)
+    path = tmp_path / "data.yaml"
+    path.write_text(path.read_text().replace(*change))
+    with pytest.raises(FitError, match="Check the prepared state"):
+        fit(load_data(path))
