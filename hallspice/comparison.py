@@ -21,6 +21,8 @@ from circuits.comparison import Outcome, Trial, draw, run_trial
 from circuits.encoding import Encoding, encoding_cost
 from circuits.nodal import factor
 from circuits.noise import effective_bits
+from circuits.periphery import PeripheryCard
+from circuits.settling import settling_estimate
 from compact_model import readout
 from hallspice import comparison_figures
 from hallspice.config import Trial as Changes
@@ -64,7 +66,8 @@ def compare(config: Path, out: Path, *, seed: int | None, progress: Reporter) ->
             progress(number, len(trials), f"compare: {name}")
             outcomes[name] = run_trial(trial, setup.periphery)
             decks[name], difference = _checked_in_ngspice(name, trial)
-            rows.append(_row(name, trial, outcomes[name], difference))
+            row = _row(name, trial, outcomes[name], difference)
+            rows.append({**row, "settling_s": _settling(trial, setup.periphery)})
         progress(len(trials), len(trials), "compare: report")
         results = _results(setup, rows)
         chosen = setup.array.architecture.value
@@ -245,6 +248,17 @@ def _checked_in_ngspice(name: str, trial: Trial) -> tuple[str, float | None]:
     return deck, float(np.abs(found - outputs).max() / np.abs(outputs).max())
 
 
+def _settling(trial: Trial, periphery: PeripheryCard) -> float:
+    """Time in which a read of draw 0 (its first time slot) settles to a thousandth, by its Elmore delays [s]."""
+    wire = periphery.wire
+    loaded = replace(
+        trial.config, c_row=wire.c_row.value, c_col=wire.c_column.value, c_arm=wire.c_column.value
+    )
+    first = draw(trial, 0)
+    factored = factor(crossbar(first.states, loaded, first.mismatch))
+    return float(settling_estimate(factored, trial.usable * np.ones((1, trial.shape[0])))[0])
+
+
 def _results(setup: Setup, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     array = setup.config.array
     return {
@@ -311,7 +325,8 @@ def _page(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> Pa
                     "first draw; energy is what row drivers, amplifiers, converters and logic take for one read of "
                     "the whole array with uniform inputs; 'row needs' is the voltage for a full input whatever the "
                     "supply, 'cell gets' the share of its voltage that the worst cell is left with, 'SNR 10 in' the "
-                    "length of a read that makes signal over noise 10 (white noise). ngspice reads "
+                    "length of a read that makes signal over noise 10 (white noise), 'settles in' an estimate to a "
+                    "thousandth, by Elmore's delays with the capacitances of the card. ngspice reads "
                     "one vector of the first draw; differences above 1e-9 are the rounding of volts of common mode "
                     "beside microvolts."
                 ],
@@ -397,7 +412,7 @@ def _errors_table(rows: Sequence[dict[str, Any]]) -> Table:
 def _cost_table(rows: Sequence[dict[str, Any]]) -> Table:
     names = (
         *("SNR (dB)", "bits", "energy", "array", "amplifiers", "converters", "latency", "row needs"),
-        *("full input", "cell gets", "SNR 10 in"),
+        *("full input", "cell gets", "SNR 10 in", "settles in"),
     )
     head = [Column("architecture"), *(Column(name, True) for name in names)]
     lines = [
@@ -414,6 +429,7 @@ def _cost_table(rows: Sequence[dict[str, Any]]) -> Table:
             engineering(row["input_full"], row["input_unit"]),
             f"{100 * row['weakest_cell']:.4g} %",
             "" if row["snr_db"] is None else engineering(row["t_read_for_snr_10_s"], "s"),
+            engineering(row["settling_s"], "s"),
         ]
         for row in rows
     ]
