@@ -367,7 +367,7 @@ def unit_factor(unit: str, wanted: str) -> float:
         return parse_quantity(f"1 {unit}", wanted)
     except ValueError:
         if wanted == "A/m":
-            return parse_quantity(f"1 {unit}", "T") / mu_0
+            return parse_quantity(f"1 {unit}", "T") / float(mu_0)
         raise
 
 
