@@ -120,6 +120,7 @@ def write_deck(
     title: str,
     options: Sequence[str] = (),
     switches: Sequence[str] = (),
+    preamble: Sequence[str] = (),
     printed: str = "",
 ) -> str:
     """A transient of one or more write pulses.
@@ -140,6 +141,8 @@ def write_deck(
         First line; words for the ``.options`` line.
     switches
         Lines in place of the select resistors; none: those of the network, which stay as they are.
+    preamble
+        Lines before the circuit, e.g. those that load a compiled module in ``ngspice -b``.
     printed
         Vector that ``ngspice -b`` prints; none for decks that are run through the library.
     """
@@ -154,6 +157,7 @@ def write_deck(
         "* " + " ".join(title.split()),
         "* Written by hallspice. This file is yours: no licence is claimed on it.",
         "* Units: ohm, volt, ampere, second. Node 0 is ground.",
+        *preamble,
         "",
         *_elements(network, pulses, reads, timing, skip_select=bool(switches)),
         *switches,

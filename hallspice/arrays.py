@@ -59,7 +59,7 @@ def read_array(config: Path, states: Path, inputs: Path, out: Path, *, engine: E
     -------
     What was done, as a sentence.
     """
-    setup = load_setup(config)
+    setup = load_setup(config, network=False)
     if full and engine is not Engine.NODAL:
         raise ValueError(
             f"--full needs the engine nodal, not {engine}: only it keeps all voltages and currents"
@@ -151,7 +151,7 @@ def write_netlist(config: Path, out: Path, *, seed: int | None = None) -> None:
 
     Where rows take turns (`row_multiplexed`), it is the read of row 0.
     """
-    setup = load_setup(config, seed)
+    setup = load_setup(config, seed, network=False)
     array = setup.config.array
     title = (
         f"hallspice: {array.architecture} {array.rows} x {array.columns}, device {setup.card.name}, "

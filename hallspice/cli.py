@@ -355,6 +355,13 @@ class ArrayDialect(StrEnum):
     SPECTRE = "spectre"
 
 
+class Operation(StrEnum):
+    """What a netlist does."""
+
+    READ = "read"
+    WRITE = "write"
+
+
 @app.command()
 def netlist(
     config: ConfigFile,
@@ -369,15 +376,31 @@ def netlist(
     dialect: Annotated[
         ArrayDialect, typer.Option(help="Language, with --device (xyce and spectre: written, not run).")
     ] = ArrayDialect.NGSPICE,
+    operation: Annotated[
+        Operation,
+        typer.Option(help="read; or write (with --device subckt or osdi): the ladder into cell (0, 0)."),
+    ] = Operation.READ,
     seed: Seed = None,
 ) -> None:
-    """Write a read tile as a netlist that `ngspice -b FILE` runs as it is.
+    """Write a tile as a netlist that `ngspice -b FILE` runs as it is.
 
-    It has the configured size; its states are levels of the device drawn with the seed, its inputs are full.
+    It has the configured size. A read has levels of the device drawn with the seed, and full inputs; a write is a
+    transient in which the devices switch.
     """
     from hallspice.arrays import write_netlist
 
     with errors_as_messages():
+        if operation is Operation.WRITE:
+            if device is None or dialect is not ArrayDialect.NGSPICE:
+                raise ValueError(
+                    "--operation write needs --device subckt or osdi, and is written for ngspice only"
+                )
+            from hallspice import write_netlist as writes
+            from hallspice.device_netlist import DeviceForm as Form
+
+            files = writes.write_ladder_netlist(config, out, Form(device), seed=seed)
+            typer.echo(f"Wrote {', '.join(map(str, files))}. Next, in its folder: ngspice -b {out.name}")
+            return
         if device is not None:
             from hallspice import device_netlist as forms
 

@@ -58,7 +58,7 @@ def compare(config: Path, out: Path, *, seed: int | None, progress: Reporter) ->
     -------
     The content of ``results.json``.
     """
-    setup = load_setup(config, seed)
+    setup = load_setup(config, seed, network=False)
     trials = all_trials(setup)
     outcomes, rows, decks = {}, [], {}
     with staged_folder(out) as folder:

@@ -76,7 +76,7 @@ def write_device_netlist(
     if form not in _ALLOWED[dialect]:
         allowed = ", ".join(_ALLOWED[dialect])
         raise ValueError(f"device form {form.value} can't be written for {dialect.value}, allowed: {allowed}")
-    setup = load_setup(config, seed)
+    setup = load_setup(config, seed, network=False)
     shape = (setup.config.array.rows, setup.config.array.columns)
     if setup.array.architecture is Architecture.RESISTIVE:
         raise ValueError(

@@ -77,8 +77,10 @@ class Setup:
         return draw_mismatch((shape[0], shape[1]), generator, relative=cell.mismatch, r_off=cell.r_off_spread)
 
 
-def load_setup(path: str | Path, seed: int | None = None) -> Setup:
+def load_setup(path: str | Path, seed: int | None = None, *, network: bool = True) -> Setup:
     """Read a configuration and all that it names.
+
+    Without `network` it is an array alone that is asked for: the network need not fit the data set or the tile.
 
     Raises
     ------
@@ -107,7 +109,7 @@ def load_setup(path: str | Path, seed: int | None = None) -> Setup:
     if card is None or periphery is None:
         raise DocumentError(mistakes)
     setup = _concrete(config, card, periphery)
-    for paths, what in _contradictions(setup):
+    for paths, what in _contradictions(setup, network=network):
         if not any(key[: len(path)] == path or path[: len(key)] == key for key in wrong for path in paths):
             mistakes.append(document.mistake(paths[0], what))
     if mistakes:
@@ -198,10 +200,11 @@ def _first(configured: float | None, default: float) -> float:
 Contradiction = tuple[tuple[KeyPath, ...], str]
 
 
-def _contradictions(setup: Setup) -> Iterator[Contradiction]:
+def _contradictions(setup: Setup, *, network: bool) -> Iterator[Contradiction]:
     """Keys that don't fit each other or the device: the keys involved (the one to change first), and what."""
     yield from _levels_of_the_device(setup)
-    yield from _network_shape(setup.config.network, setup.config.array)
+    if network:
+        yield from _network_shape(setup.config.network, setup.config.array)
     array = setup.config.array
     if setup.array.architecture is Architecture.RESISTIVE:
         for name in ("mismatch", "r_off_spread"):

@@ -18,9 +18,9 @@ import numpy.typing as npt
 from circuits import ngspice
 from circuits.select_mosfet import SelectMosfet, load_select_mosfet
 from circuits.write_config import Order, WriteConfig, schemes
-from circuits.write_deck import Devices, Timing, write_deck
+from circuits.write_deck import Devices, Timing
 from circuits.write_disturb import Disturb, disturb, worst_pattern
-from circuits.write_network import PARTS, WriteSolver, write_network
+from circuits.write_network import PARTS, WriteSolver
 from circuits.write_plant import ModelPlant, Plant
 from circuits.write_spice import SpicePlant
 from circuits.write_verify import VERIFY, Algorithm, Outcome, Verdict, program
@@ -35,7 +35,8 @@ from hallspice.programming import Writing, drawn_faults, writing
 from hallspice.progress import Reporter
 from hallspice.setup import Setup, load_setup
 from hallspice.tables import csv_text, read_matrix
-from veriloga.model import CellModel, cell_model
+from hallspice.write_netlist import ladder_deck
+from veriloga.model import cell_model
 from veriloga.programs import COMPILER, compiled, find_program
 from veriloga.subcircuit import Dialect, subcircuit
 from veriloga.verilog_a import verilog_a
@@ -79,7 +80,7 @@ def write_array(
     -------
     The content of ``results.json``.
     """
-    setup = load_setup(config, seed)
+    setup = load_setup(config, seed, network=False)
     low = setup.card.hall.r_reset.value
     high = low + synapse.window(setup.card)
     target = read_matrix(levels, Quantity("ohm", "a level", low=low * (1 - 1e-9), below=high))
@@ -107,7 +108,8 @@ def write_array(
                 faults=drawn_faults(setup, target.shape, generator),
                 generator=generator,
             )
-            _example_deck(setup, plan, solver, folder / "netlists" / "first_pulse.cir")
+            deck = ladder_deck(setup, plan, solver, plan.ladder.currents[:1])
+            (folder / "netlists" / "first_pulse.cir").write_text(deck, encoding="utf-8")
         count = plan.recipe.max_pulses
         outcome = program(
             plant,
@@ -177,32 +179,6 @@ def _select(name: str, folder: Path) -> SelectMosfet | None:
     if name == "switch":
         return None
     return load_select_mosfet(None if name == "mosfet" else folder / name)
-
-
-def _example_deck(setup: Setup, plan: Writing, solver: WriteSolver, path: Path) -> None:
-    """A deck of the first pulse into cell (0, 0), which ngspice of any version runs."""
-    model: CellModel = cell_model(setup.card)
-    selected = np.zeros(solver.shape, dtype=bool)
-    selected[0, 0] = True
-    volts = plan.ladder.currents[0] / solver.conductance[0, 0]
-    inputs = solver.cell_inputs(0, 0, volts) if plan.config.order is Order.CELL else None
-    if inputs is None:
-        written = selected[0]
-        inputs = plan.config.voltages(solver.shape, 0, np.full(solver.shape[1], volts), written)
-    states = np.zeros((selected.size, len(model.device.bank.theta)))
-    text = subcircuit(model, Dialect.NGSPICE, datetime.now(UTC).date())
-    deck = write_deck(
-        write_network(selected, plan.config),
-        states,
-        inputs[None],
-        np.zeros_like(inputs)[None],
-        Timing(t_pulse=plan.t_pulse),
-        Devices(subcircuit=text, ambient=setup.card.thermal.ambient.value),
-        saved=["v(x0_0.f)"],
-        printed="v(x0_0.f)",
-        title=f"first pulse into cell (0, 0) of a {solver.shape[0]} x {solver.shape[1]} array",
-    )
-    path.write_text(deck, encoding="utf-8")
 
 
 def _disturb_study(
