@@ -56,4 +56,5 @@ def disturb(current: Floats, moved: Floats, written: npt.NDArray[np.bool_]) -> s
         axes.set_xlabel("column")
         axes.set_ylabel("row")
         figure.colorbar(image, ax=axes, label=label)
+    figure.tight_layout(w_pad=3.0)
     return svg(figure)
