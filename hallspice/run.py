@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import platform
@@ -544,8 +545,9 @@ def _figures(
     results: Mapping[str, Any], chip: Chip, networks: Networks, evaluation: Evaluation, drop: Floats
 ) -> dict[str, str]:
     device = results["device"]
+    through = ", through the circuit" if chip.setup.config.network.circuit_epochs else ""
     curves = {
-        "device levels": networks.level_network.history["test_accuracy"],
+        f"device levels{through}": networks.level_network.history["test_accuracy"],
         "float weights": networks.float_network.history["test_accuracy"],
     }
     return {
@@ -623,8 +625,9 @@ def _write(
 
 def _training_csv(history: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
     named = {f"{network}_{name}": series for network, one in history.items() for name, series in one.items()}
-    rows = [[epoch, *values] for epoch, values in enumerate(zip(*named.values(), strict=True), start=1)]
-    return csv_text(["epoch", *named], rows)
+    # Training through the circuit has its own number of epochs.
+    lines = itertools.zip_longest(*named.values(), fillvalue="")
+    return csv_text(["epoch", *named], [[epoch, *values] for epoch, values in enumerate(lines, start=1)])
 
 
 def _say(progress: Reporter, results: Mapping[str, Any], out: Path) -> None:

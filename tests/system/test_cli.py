@@ -403,3 +403,22 @@ def test_architectures_without_evaluation_are_refused_with_those_that_have_one(t
     result = hallspice("run", tmp_path / "array.yaml", "--out", tmp_path / "out")
     assert result.exit_code == 2
     assert "passive_parallel has no evaluation of networks, allowed: active_parallel" in result.stderr
+
+
+def test_a_network_trained_through_the_circuit_is_run_and_reported(
+    tmp_path: Path, small_run: tuple[Path, Result]
+) -> None:
+    text = SMALL.replace("epochs: 1", "epochs: 1, circuit_epochs: 2").replace(
+        "rows: 40", "calibration: none, rows: 40"
+    )
+    (tmp_path / "loop.yaml").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HALLSPICE_CACHE", str(small_run[0] / "cache"))
+        result = hallspice("run", tmp_path / "loop.yaml", "--out", tmp_path / "out", "--quiet")
+    assert result.exit_code == 0, result.output
+    # Two epochs through the circuit; the float network has one.
+    lines = (tmp_path / "out" / "training.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["epoch", "1", "2"]
+    assert lines[2].endswith(",,,")
+    assert "device levels, through the circuit" in (tmp_path / "out" / "report.html").read_text()
+    assert _results(tmp_path / "out")["accuracy"]["circuit"] > 0.75
