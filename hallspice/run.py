@@ -342,7 +342,7 @@ def _results(
             "recipe": dataclasses.asdict(networks.recipe),
             "reused": networks.reused,
             "weight_levels": networks.levels.weights.tolist(),
-            "training_note": _training_note(networks, images),
+            "training_note": _training_note(networks, images, setup.config.network.circuit_epochs),
             "history": {
                 "levels": networks.level_network.history,
                 "float": networks.float_network.history,
@@ -421,14 +421,16 @@ def _reset_note(setup: Setup) -> str:
     return "the reset pulse comes on top of that and is counted when the network is written."
 
 
-def _training_note(networks: Networks, images: int) -> str:
+def _training_note(networks: Networks, images: int, circuit_epochs: int) -> str:
     recipe = networks.recipe
     reused = (
         " Both networks were reused from an earlier run with the same settings." if networks.reused else ""
     )
+    through = f", the one on levels for {circuit_epochs} more through the circuit" if circuit_epochs else ""
     return (
         f"Both networks were trained for {recipe.epochs} epochs with the recipe '{recipe.name}' on inputs of "
-        f"{recipe.input_bits} bits. The last epoch counts; nothing was chosen by the {images} test images.{reused}"
+        f"{recipe.input_bits} bits{through}. The last epoch counts; nothing was chosen by the "
+        f"{images} test images.{reused}"
     )
 
 

@@ -420,5 +420,7 @@ def test_a_network_trained_through_the_circuit_is_run_and_reported(
     lines = (tmp_path / "out" / "training.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["epoch", "1", "2"]
     assert lines[2].endswith(",,,")
-    assert "device levels, through the circuit" in (tmp_path / "out" / "report.html").read_text()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "device levels, through the circuit" in page
+    assert "the one on levels for 2 more through the circuit" in page
     assert _results(tmp_path / "out")["accuracy"]["circuit"] > 0.75
