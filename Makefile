@@ -24,7 +24,7 @@ demo: $(READY) ## MNIST on active-parallel Hall tiles: accuracy, energy, report 
 	@echo "Report: $(DEMO)/report.html"
 
 test: check docs ## everything that must hold: check, docs, then all tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(READY) ## formatting, lint and types, without changing a file
 	$(BIN)/ruff format --check

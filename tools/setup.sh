@@ -138,4 +138,5 @@ fi
 say "installing the pinned Python packages into $venv (a few minutes the first time)"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
     ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} --constraint "${CONSTRAINTS:-requirements/constraints.txt}" \
-    --config-settings editable_mode=compat --editable '.[dev,docs,veriloga]'
+    --config-settings editable_mode=compat --editable '.[dev,docs,excel,sweep,veriloga]'
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements/peers.txt
