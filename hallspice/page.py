@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import jinja2
+from markupsafe import Markup, escape
+
+from hallspice.figures import BLUE, GREEN, GREY, ORANGE, PURPLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Everything on a page; figures are SVG texts by the names that the captions use."""
+    """Everything on a page; figures are SVG texts by the names that the captions use.
+
+    Tables can be sorted and copied in the browser, and figures follow the theme of the page: see `themed`.
+    """
 
     title: str
     question: str
@@ -81,6 +88,46 @@ class Page:
         environment = jinja2.Environment(
             loader=jinja2.PackageLoader("hallspice"), autoescape=True, undefined=jinja2.StrictUndefined
         )
-        # An XML declaration may not stand inside a page.
-        inline = {name: svg[svg.index("<svg") :] for name, svg in self.figures.items()}
-        return environment.get_template("page.html").render(page=self, figures=inline)
+
+        def drawing(figure: Caption) -> Markup:
+            return Markup(themed(self.figures[figure.name], figure.name, figure.caption))
+
+        return environment.get_template("page.html").render(page=self, drawing=drawing)
+
+
+THEMED = {
+    "#000000": "currentColor",
+    "#ffffff": "var(--figure-paper)",
+    BLUE: "var(--figure-blue)",
+    ORANGE: "var(--figure-orange)",
+    GREEN: "var(--figure-green)",
+    PURPLE: "var(--figure-purple)",
+    GREY: "var(--figure-grey)",
+}
+"""Colours of figures that differ between the themes of a page; all others are kept."""
+
+LEAST, MOST = 0.85, 1.35
+"""Smallest and largest size of a figure on the screen, px per point of the drawing: text of 10 points stays legible."""
+
+
+def themed(drawing: str, name: str, description: str) -> str:
+    """An SVG text for a place inside a page.
+
+    Its colours become those of the page's theme, identifiers that nothing refers to go and the others begin with the
+    figure's name, so that two figures don't share one, and the description is there for those who cannot see it.
+
+    >>> themed('<?xml?><svg viewBox="0 0 100 50"><g id="a"/><path id="b" style="fill: #000000"/>'
+    ...        '<use href="#b"/></svg>', "levels", "A & B")
+    '<svg role="img" aria-label="A &amp; B" style="min-width: 85px; max-width: 135px" viewBox="0 0 100 50"><g/><path \
+id="levels-b" style="fill: currentColor"/><use href="#levels-b"/></svg>'
+    """
+    text = drawing[drawing.index("<svg") :].strip()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    used = set(re.findall(r'(?:url\(|href=")#([^")]+)', text))
+    text = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
+    text = re.sub(r'(url\(|href=")#', rf"\1#{name}-", text)
+    for colour, variable in THEMED.items():
+        text = re.sub(rf"(?<=: ){colour}\b", variable, text, flags=re.IGNORECASE)
+    width = float(text.partition('viewBox="')[2].split()[2])
+    start = f'<svg role="img" aria-label="{escape(description)}" '
+    return start + f'style="min-width: {LEAST * width:.0f}px; max-width: {MOST * width:.0f}px"' + text[4:]
