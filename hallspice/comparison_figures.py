@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hallspice.figures import BLUE, GREY, ORANGE, engineering, grid, styled, svg
+from hallspice.figures import BLUE, GREY, ORANGE, beside, engineering, grid, styled, svg
 
 
 @styled
@@ -33,15 +33,15 @@ def comparison(rows: Sequence[dict[str, Any]]) -> str:
     errors.set_yticks(position, [row["architecture"] for row in rows])
     noise.barh(position, snr, color=BLUE, height=0.6)
     for y, value, row in zip(position, snr, rows, strict=True):
-        text = " dead" if row["effective_bits"] is None else f" {row['effective_bits']:.1f} bit"
-        noise.text(max(value, 0.0), y, text, va="center", fontsize=9)
+        text = "dead" if row["effective_bits"] is None else f"{row['effective_bits']:.1f} bit"
+        beside(noise, max(value, 0.0), y, text)
     noise.set_xlim(min(0.0, 1.1 * float(snr.min())), 1.35 * max(float(snr.max()), 1.0))
     noise.set_xlabel("signal to noise of a read (dB)")
     energy.barh(position, joule, color=BLUE, height=0.6)
     energy.set_xscale("log")
     energy.set_xlim(joule.min() / 3, joule.max() * 30)
     for y, value in zip(position, joule, strict=True):
-        energy.text(value, y, f" {engineering(value, 'J')}", va="center", fontsize=9)
+        beside(energy, value, y, engineering(value, "J"))
     energy.set_xlabel("energy of a read (J)")
     for axes in panels.flat:
         axes.set_ylim(-0.6, len(rows) - 0.4)

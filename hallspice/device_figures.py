@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MultipleLocator
 
 from compact_model.constants import OERSTED
 from compact_model.curves import (
@@ -96,7 +96,7 @@ def ladder(data: LadderTrace) -> str:
     pulses = np.arange(1, data.current.size + 1)
     axes.plot(pulses, data.stack, "-o", color=BLUE, markersize=4, label="return-point memory")
     axes.plot(pulses, data.rates, "--x", color=ORANGE, markersize=5, label="rate law (creeps)")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MultipleLocator(5))
     axes.set_xlabel("pulse number (five up, five down, repeated)")
     axes.set_ylabel("Hall resistance R$_{xy}$ (Ω)")
     axes.set_ylim(top=float(max(data.stack.max(), data.rates.max())) + 0.05)
@@ -177,6 +177,7 @@ def spread(results: Sequence[tuple[int, Spread]]) -> str:
     axes.set_ylabel("standard deviation (% of window)")
     axes.set_xticks(regions, [str(count) for count in regions])
     axes.minorticks_off()
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.legend(loc="upper right")
     return svg(figure)
 

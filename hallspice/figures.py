@@ -17,6 +17,9 @@ Floats = npt.NDArray[np.float64]
 # Okabe and Ito's colour-blind safe palette (https://jfly.uni-koeln.de/color/).
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
 
+# On top of a colour map, which is the same in the light and the dark theme of a page; black and white are not.
+DARK, LIGHT = "#161616", "#fafafa"
+
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "hallspice",
@@ -38,7 +41,7 @@ styled = mpl.rc_context(STYLE)
 def svg(figure: Figure) -> str:
     """The figure as SVG text, the same bytes for the same data."""
     stream = io.StringIO()
-    figure.savefig(stream, format="svg", bbox_inches="tight", metadata={"Date": None})
+    figure.savefig(stream, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
     return stream.getvalue()
 
 
@@ -52,6 +55,11 @@ def single(width: float, height: float) -> tuple[Figure, Axes]:
     """A figure with one axes, width and height in inches."""
     figure, axes = grid(1, 1, width, height)
     return figure, axes[0, 0]
+
+
+def beside(axes: Axes, x: float, y: float, text: str) -> None:
+    """Write text to the right of a point."""
+    axes.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", fontsize=9)
 
 
 @styled
@@ -108,9 +116,8 @@ def confusion(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> str:
     for (true, predicted), count in np.ndenumerate(matrix):
         if count:
             dark = true != predicted and count > 0.6 * largest
-            axes.text(
-                predicted, true, str(count), ha="center", va="center", fontsize=8, color="w" if dark else "k"
-            )
+            colour = LIGHT if dark else DARK
+            axes.text(predicted, true, str(count), ha="center", va="center", fontsize=8, color=colour)
     axes.set_xticks(range(len(names)), names, rotation=45 if max(map(len, names)) > 2 else 0)
     axes.set_yticks(range(len(names)), names)
     axes.set_xlabel("predicted class")
@@ -133,10 +140,8 @@ def energy(parts: Mapping[str, float]) -> str:
     axes.set_xlim(values.min() / 3, values.max() * 60)
     for position, value in enumerate(values):
         share = 100 * value / total
-        text = (
-            f" {engineering(value, 'J')}  ({share:.2g} %)" if share < 99.5 else f" {engineering(value, 'J')}"
-        )
-        axes.text(value, position, text, va="center", fontsize=9)
+        text = f"{engineering(value, 'J')} ({share:.2g} %)" if share < 99.5 else engineering(value, "J")
+        beside(axes, value, position, text)
     axes.set_yticks(range(len(items)), [name for name, _ in items])
     axes.set_xlabel(f"energy per inference (J), total {engineering(total, 'J')}")
     return svg(figure)

@@ -12,7 +12,7 @@ from compact_model.constants import OERSTED
 from compact_model.fitting import FitResult, Fitted, Prediction
 from compact_model.measurements import Kind
 from compact_model.response import Block
-from hallspice.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, grid, single, styled, svg
+from hallspice.figures import BLUE, DARK, GREEN, GREY, LIGHT, ORANGE, PURPLE, grid, single, styled, svg
 
 Floats = npt.NDArray[np.float64]
 
@@ -121,7 +121,7 @@ def correlation(fitted: Sequence[Fitted], matrix: Floats) -> str:
     figure, axes = single(2.6 + 0.55 * count, 1.9 + 0.5 * count)
     image = axes.imshow(matrix, cmap="PuOr", vmin=-1.0, vmax=1.0)
     for (row, column), value in np.ndenumerate(matrix):
-        colour = "w" if abs(value) > 0.65 else "k"
+        colour = LIGHT if abs(value) > 0.65 else DARK
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8, color=colour)
     names = [one.parameter.symbol.partition("@")[0] for one in fitted]
     axes.set_xticks(range(count), names, rotation=45, ha="right")

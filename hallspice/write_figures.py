@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from hallspice.figures import BLUE, GREY, ORANGE, grid, single, styled, svg
+from hallspice.figures import BLUE, DARK, GREY, ORANGE, grid, single, styled, svg
 
 Floats = npt.NDArray[np.float64]
 
@@ -18,9 +19,8 @@ def errors(error: Floats, tolerance: float, given_up: npt.NDArray[np.bool_]) -> 
     largest = max(1e3 * float(np.abs(error).max()), 1e3 * tolerance)
     image = axes.imshow(1e3 * error, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
     for row, column in np.argwhere(given_up)[:2000].tolist():
-        axes.plot(column, row, "x", color="k", markersize=6)
-    axes.set_xlabel("column")
-    axes.set_ylabel("row")
+        axes.plot(column, row, "x", color=DARK, markersize=6)
+    _cells(axes)
     figure.colorbar(image, ax=axes, label="achieved minus wanted (mΩ); x: given up")
     return svg(figure)
 
@@ -46,15 +46,20 @@ def disturb(current: Floats, moved: Floats, written: npt.NDArray[np.bool_]) -> s
         (panels[0, 0], 1e3 * np.abs(current), "largest current (mA)"),
         (panels[0, 1], 100 * moved, "moved (% of the window)"),
     ):
-        largest = max(
-            float(values.max()), 1e-3
-        )  # smaller ones are nothing: a nanoampere, a thousandth of a percent
+        # Smaller ones are nothing: a microampere, a thousandth of a percent.
+        largest = max(float(values.max()), 1e-3)
         shown = np.where(written, np.nan, values)
         image = axes.imshow(shown, cmap="viridis", vmin=0.0, vmax=largest, aspect="auto")
         for row, column in np.argwhere(written).tolist():
             axes.plot(column, row, "s", color=GREY, markersize=5)
-        axes.set_xlabel("column")
-        axes.set_ylabel("row")
+        _cells(axes)
         figure.colorbar(image, ax=axes, label=label)
     figure.tight_layout(w_pad=3.0)
     return svg(figure)
+
+
+def _cells(axes: Axes) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("column")
+    axes.set_ylabel("row")

@@ -67,8 +67,9 @@
   }
 
   for (const table of document.querySelectorAll("table")) {
-    if (table.tBodies[0].rows.length > 2) {
-      [...table.tHead.rows[0].cells].forEach((head, column) => {
+    const heads = [...table.tHead.rows[0].cells];
+    if (heads.length > 1 && table.tBodies[0].rows.length > 2) {
+      heads.forEach((head, column) => {
         const name = head.textContent;
         if (name) head.replaceChildren(button("sort", name, () => sort(table, column)));
       });
