@@ -241,6 +241,16 @@ class Network(Section):
     recipe: Annotated[Literal["good", "paper"], Field(description="Training recipe")] = "good"
     epochs: Annotated[Count, Field(ge=1, le=10000, description="Training epochs")] = 30
     batch_size: Annotated[Count, Field(ge=1, le=60000, description="Training batch")] = 128
+    products: Annotated[
+        Literal["float32", "bfloat16"],
+        Field(
+            description="Factors of the products in training; bfloat16 is faster where the processor has it"
+        ),
+    ] = "float32"
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        Field(description="Where training runs; auto: on a graphics processor when torch finds one"),
+    ] = "auto"
 
 
 class Variation(Section):

@@ -27,7 +27,7 @@ from nn_mapping.mapping import MappedNetwork, map_network, resistive_states
 from nn_mapping.network import TrainedNetwork, load_network
 from nn_mapping.parameters import Convolution
 from nn_mapping.recipes import GOOD, GOOD_CLOTHES, PAPER, Recipe
-from nn_mapping.training import train
+from nn_mapping.training import train, training_device
 
 CIRCUIT_RATE = 3e-3
 """Learning rate at the begin of further training through the circuit."""
@@ -70,6 +70,7 @@ def recipe_of(setup: Setup) -> Recipe:
         batch=network.batch_size,
         input_bits=min(setup.config.array.converters.dac_bits, 8),  # a pixel has 8 bits
         weight_noise=network.weight_noise / np.sqrt(2) if pair else network.weight_noise,
+        bfloat16=network.products == "bfloat16",
     )
 
 
@@ -110,7 +111,10 @@ def make_networks(setup: Setup, dataset: Dataset, progress: Reporter, *, with_fl
     def make(
         name: str, weights: npt.NDArray[np.float64] | None, how: Recipe, through: Circuit | None = None
     ) -> TrainedNetwork:
-        one, reused = trained(dataset, layers, weights, how, setup.config.seed, progress, name, through)
+        device = training_device("auto" if through else network.device, through_circuit=through is not None)
+        one, reused = trained(
+            dataset, layers, weights, how, setup.config.seed, progress, name, through, device=device
+        )
         if reused:
             progress.say(f"The {name} network is reused: nothing that it depends on has changed.")
         kept.append(reused)
@@ -120,7 +124,11 @@ def make_networks(setup: Setup, dataset: Dataset, progress: Reporter, *, with_fl
     used = ideal
     if network.circuit_epochs:
         further = dataclasses.replace(
-            recipe, name=f"{recipe.name}, circuit", epochs=network.circuit_epochs, learning_rate=CIRCUIT_RATE
+            recipe,
+            name=f"{recipe.name}, circuit",
+            epochs=network.circuit_epochs,
+            learning_rate=CIRCUIT_RATE,
+            bfloat16=False,
         )
         circuit = Circuit(mapped=on_tiles(setup, ideal, levels), array=setup.array, readout=readout_of(setup))
         used = make("circuit", levels.weights, further, circuit)
@@ -149,13 +157,15 @@ def trained(
     progress: Reporter,
     name: str,
     through: Circuit | None = None,
+    *,
+    device: str = "cpu",
 ) -> tuple[TrainedNetwork, bool]:
     """The network that this training gives, and whether it was reused from an earlier run.
 
-    A kept network is reused when data, layers, levels, recipe, seed, torch, the training code and the circuit that
-    it is trained through are the same.
+    A kept network is reused when data, layers, levels, recipe, seed, device, torch, the training code and the circuit
+    that it is trained through are the same.
     """
-    path = cache_folder() / f"{_fingerprint(dataset, layers, levels, recipe, seed, through)}.npz"
+    path = cache_folder() / f"{_fingerprint(dataset, layers, levels, recipe, seed, through, device)}.npz"
     try:
         return load_network(path), True
     except FileNotFoundError:
@@ -173,6 +183,7 @@ def trained(
         products=None
         if through is None
         else circuit_products(through.mapped, through.array, through.readout),
+        device=device,
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -189,6 +200,7 @@ def _fingerprint(
     recipe: Recipe,
     seed: int,
     through: Circuit | None,
+    device: str,
 ) -> str:
     from importlib.metadata import version
 
@@ -202,7 +214,9 @@ def _fingerprint(
         "seed": seed,
         "torch": version("torch"),
     }
-    modules = ["training.py", "parameters.py", "quantiser.py"]
+    if device != "cpu":
+        settings["device"] = device
+    modules = ["training.py", "parameters.py", "quantiser.py", "adam.py"]
     if through is not None:
         settings["array"] = dataclasses.asdict(through.array)
         settings["readout"] = dataclasses.asdict(through.readout)

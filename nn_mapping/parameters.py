@@ -123,6 +123,7 @@ class Parameters:
         quantiser: Quantiser | None,
         recipe: Recipe,
         products: Sequence[Product] | None = None,
+        device: torch.device | None = None,
     ) -> None:
         self.quantiser = quantiser
         self.products = products
@@ -130,24 +131,34 @@ class Parameters:
         sizes = [(shape.outputs, shape.inputs) for shape in shapes]
         count = sum(outputs * inputs for outputs, inputs in sizes)
         norms = [outputs for outputs, _ in sizes] if recipe.batch_norm else []
-        self.trained = torch.zeros(count + 2 * sum(norms))
-        self.trained.grad = torch.zeros_like(self.trained)
+        self.trained = torch.zeros(count + 2 * sum(norms), device=device)
         self.latent = self.trained[:count]
-        self.forward = self.latent if quantiser is None else torch.zeros(count)
+        self.forward = self.latent if quantiser is None else torch.zeros_like(self.latent)
         self.weights = _views(self.forward, sizes)
         affine = _views(self.trained[count:], [(size,) for size in norms for _ in range(2)])
         self.gamma, self.beta = affine[0::2], affine[1::2]
-        self.mean = [torch.zeros(size) for size in norms]
-        self.variance = [torch.ones(size) for size in norms]
+        self.mean = [torch.zeros(size, device=device) for size in norms]
+        self.variance = [torch.ones(size, device=device) for size in norms]
         self._leaves = [*self.weights, *affine]
+        self._latents = _views(self.latent, sizes)
+        self._shapes = [leaf.shape for leaf in self._leaves]
 
-    def backward(self, loss: Tensor, weight_decay: float) -> None:
+    @property
+    def parts(self) -> list[Tensor]:
+        """What is trained, tensor by tensor, in the order of the gradients."""
+        return self.views(self.trained)
+
+    def views(self, flat: Tensor) -> list[Tensor]:
+        """Parts of a vector as long as `trained`, as its parts are."""
+        return [view.detach() for view in _views(flat, self._shapes)]
+
+    def gradients(self, loss: Tensor, weight_decay: float) -> list[Tensor]:
         """Gradient of everything trained; the decay is coupled (L2) and for the latent weights alone."""
-        gradients = torch.autograd.grad(loss, self._leaves)
-        torch.cat([gradient.view(-1) for gradient in gradients], out=self.trained.grad)
+        found = list(torch.autograd.grad(loss, self._leaves))
         if weight_decay:
-            assert self.trained.grad is not None
-            self.trained.grad[: len(self.latent)].add_(self.latent, alpha=weight_decay)
+            for gradient, latent in zip(found, self._latents, strict=False):
+                gradient.add_(latent.detach(), alpha=weight_decay)
+        return found
 
     def initialise(self, recipe: Recipe, generator: torch.Generator) -> None:
         """Draw the latent weights; batch normalisation begins as the identity."""
@@ -167,17 +178,17 @@ class Parameters:
         """Every level with equal share, each latent weight anywhere within the cell of its level."""
         middles = (quantiser.levels[1:] + quantiser.levels[:-1]) / 2
         edges = torch.cat([quantiser.levels[:1], middles, quantiser.levels[-1:]])
-        pick = torch.randint(len(quantiser.levels), self.latent.shape, generator=generator)
-        share = torch.rand(self.latent.shape, generator=generator)
+        shape, device = self.latent.shape, self.latent.device
+        pick = torch.randint(len(quantiser.levels), shape, generator=generator, device=device)
+        share = torch.rand(shape, generator=generator, device=device)
         self.latent.copy_(torch.lerp(edges[pick], edges[pick + 1], share))
 
     def begin_from(self, network: TrainedNetwork, inputs: Tensor) -> None:
         """Take over a network that exists; its batch statistics are found again on the given inputs."""
-        x = inputs.numpy()
+        x = inputs.cpu().numpy()
         with torch.no_grad():
             for number, layer in enumerate(network.layers):
-                latent = _views(self.latent, [weight.shape for weight in self.weights])[number]
-                latent.copy_(torch.from_numpy(layer.weights))
+                self._latents[number].copy_(torch.from_numpy(layer.weights))
                 z = layer.spread(x) @ layer.weights.T
                 mean, spread = z.mean(axis=0), z.std(axis=0) + 1e-3
                 if self.gamma:
@@ -201,7 +212,7 @@ class Parameters:
         if generator is not None and recipe.weight_noise:
             noise = self._noise(recipe.weight_noise, generator)
         for number, (weight, deviation) in enumerate(zip(self.weights, noise, strict=True)):
-            x = self._product(number, x, weight if deviation is None else weight + deviation)
+            x = self._product(number, x, weight if deviation is None else weight + deviation, recipe.bfloat16)
             if recipe.batch_norm:
                 x = F.batch_norm(
                     x,
@@ -223,15 +234,17 @@ class Parameters:
                 x = (F.max_pool2d(x, window.pool) if window.pool > 1 else x).flatten(1)
         return x
 
-    def _product(self, number: int, x: Tensor, weight: Tensor) -> Tensor:
+    def _product(self, number: int, x: Tensor, weight: Tensor, bfloat16: bool) -> Tensor:
         """Weights times inputs; (images, channels, height, width) for a convolution."""
         window = self.windows[number]
         if self.products is None:
+            if bfloat16:
+                x, weight = x.bfloat16(), weight.bfloat16()
             if window is None:
-                return F.linear(x, weight)
+                return F.linear(x, weight).float()
             kernels = weight.view(-1, window.channels, window.kernel, window.kernel)
             images = x.view(-1, window.channels, window.height, window.width)
-            return F.conv2d(images, kernels, stride=window.stride, padding=window.padding)
+            return F.conv2d(images, kernels, stride=window.stride, padding=window.padding).float()
         if window is None:
             return self.products[number](x, weight)
         images = x.view(-1, window.channels, window.height, window.width)
@@ -255,15 +268,15 @@ class Parameters:
             if self.gamma:
                 gain = self.gamma[number].detach() / torch.sqrt(self.variance[number] + _BATCH_NORM_EPSILON)
                 offset = self.beta[number].detach() - gain * self.mean[number]
-            weights = weight.detach().numpy().copy()
+            weights = weight.detach().cpu().numpy().copy()
             index = None
             if self.quantiser is not None:
-                index = nearest_level(weights, self.quantiser.levels.double().numpy())
+                index = nearest_level(weights, self.quantiser.levels.cpu().double().numpy())
             result.append(
                 Layer(
                     weights=weights,
-                    gain=gain.numpy(),
-                    offset=offset.numpy(),
+                    gain=gain.cpu().numpy(),
+                    offset=offset.cpu().numpy(),
                     level_index=index,
                     window=self.windows[number],
                 )

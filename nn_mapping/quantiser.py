@@ -29,19 +29,19 @@ class Quantiser:
     [0, 1, 1, 5]
     """
 
-    def __init__(self, levels: Floats) -> None:
+    def __init__(self, levels: Floats, device: torch.device | None = None) -> None:
         self.exact = levels
-        self.levels = torch.from_numpy(levels.astype(np.float32))
+        self.levels = torch.from_numpy(levels.astype(np.float32)).to(device)
         self.low, self.high = float(levels[0]), float(levels[-1])
         middles = (levels[1:] + levels[:-1]) / 2
-        self._middles = torch.from_numpy(middles.astype(np.float32))
+        self._middles = torch.from_numpy(middles.astype(np.float32)).to(device)
         position = (middles - self.low) / (self.high - self.low)
         self.steps = _grid(position)
         self._scaled = torch.empty(0)
         self._entries = torch.empty(0, dtype=torch.int32)
         if self.steps:
             centres = (np.arange(self.steps + 1) + 0.5) / self.steps  # one more entry: the upper end itself
-            self._table = torch.from_numpy(np.searchsorted(position, centres).astype(np.int32))
+            self._table = torch.from_numpy(np.searchsorted(position, centres).astype(np.int32)).to(device)
             self._values = self.levels[self._table]
 
     def index(self, values: Tensor) -> Tensor:
@@ -62,7 +62,9 @@ class Quantiser:
             self._scaled = torch.empty_like(values)
             self._entries = torch.empty_like(values, dtype=torch.int32)
         scale = self.steps / (self.high - self.low)
-        torch.add(torch.tensor(-self.low * scale), values, alpha=scale, out=self._scaled)
+        torch.add(
+            torch.tensor(-self.low * scale, device=values.device), values, alpha=scale, out=self._scaled
+        )
         return self._entries.copy_(self._scaled)
 
 

@@ -32,8 +32,8 @@ class Recipe:
     two cells vary independently, a spread of `sigma` of the window is a noise of ``sigma / sqrt(2)``.
     """
     bfloat16: bool = False
-    """Matrix products with factors rounded to bfloat16, where the processor has them: faster, and no longer the
-    same on every machine."""
+    """Matrix products with factors and results rounded to bfloat16 (8 bits of mantissa): faster on processors that
+    have them (AVX512_BF16, AMX), much slower on others."""
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch < 2:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import pickle
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,6 +21,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name everyone uses)
 from torch import Tensor
 
+from nn_mapping.adam import Adam
 from nn_mapping.network import TrainedNetwork, pixel_codes
 from nn_mapping.parameters import Parameters, shapes
 from nn_mapping.quantiser import Quantiser
@@ -38,7 +40,7 @@ log = logging.getLogger(__name__)
 _STEPS_TO_LIVE = 200
 _TEST_BATCH = 500
 _START_IMAGES = 2000
-_CHECKPOINT_FORMAT = 1
+_CHECKPOINT_FORMAT = 2
 
 
 class DeadNetworkError(RuntimeError):
@@ -56,6 +58,7 @@ def train(
     start: TrainedNetwork | None = None,
     products: Sequence[Product] | None = None,
     checkpoint: Path | None = None,
+    device: str = "cpu",
 ) -> TrainedNetwork:
     """Train a network of fully connected and convolutional layers with ReLU between them.
 
@@ -86,6 +89,9 @@ def train(
         File that keeps the state after every epoch; when it exists and belongs to the same training, that
         training goes on where it stopped and gives the same network as without a stop. It is removed at the end.
 
+    device
+        Where the tensors are, as :func:`training_device` gives it.
+
     Raises
     ------
     DeadNetworkError
@@ -104,10 +110,40 @@ def train(
         raise ValueError(
             f"weight_noise = {recipe.weight_noise} is a share of the levels' range, but there are no levels"
         )
-    quantiser = None if levels is None else Quantiser(levels)
-    with _deterministic(recipe):
-        parameters = Parameters(found, quantiser, recipe, products)
+    if recipe.bfloat16 and products is not None:
+        raise ValueError("bfloat16 = True: products made by a circuit are in float32")
+    where = torch.device(device)
+    if where.type == "cuda":  # cuBLAS is reproducible with a workspace of its own alone
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    quantiser = None if levels is None else Quantiser(levels, where)
+    with _deterministic():
+        parameters = Parameters(found, quantiser, recipe, products, where)
         return _train(dataset, parameters, recipe, seed, progress, start, checkpoint)
+
+
+def training_device(wanted: str, *, through_circuit: bool = False) -> str:
+    """``"cpu"`` or ``"cuda"`` for ``"auto"``, ``"cpu"`` or ``"cuda"``: what torch has decides ``"auto"``.
+
+    Products made by a circuit are computed on the processor.
+
+    Raises
+    ------
+    ValueError
+        When a graphics processor is asked for and cannot be used.
+    """
+    if wanted not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"device = {wanted!r}: allowed are auto, cpu, cuda")
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() and not through_circuit else "cpu"
+    if wanted == "cuda" and through_circuit:
+        raise ValueError(
+            "device = 'cuda': training through the circuit runs on the processor; use auto or cpu"
+        )
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"device = 'cuda': torch {torch.__version__} finds no graphics processor here; use auto or cpu"
+        )
+    return wanted
 
 
 def _train(
@@ -119,17 +155,19 @@ def _train(
     start: TrainedNetwork | None,
     checkpoint: Path | None,
 ) -> TrainedNetwork:
-    generator = torch.Generator().manual_seed(seed)
+    device = parameters.trained.device
+    generator = torch.Generator(device).manual_seed(seed)
     parameters.initialise(recipe, generator)
     codes, steps = pixel_codes(dataset.train_images, recipe.input_bits)
-    images = torch.from_numpy(codes.copy())
-    labels = torch.from_numpy(dataset.train_labels.astype(np.int64))
+    images = torch.from_numpy(codes.copy()).to(device)
+    labels = torch.from_numpy(dataset.train_labels.astype(np.int64)).to(device)
     test_codes, _ = pixel_codes(dataset.test_images, recipe.input_bits)
-    test_images = torch.from_numpy(test_codes.copy())
-    test_labels = torch.from_numpy(dataset.test_labels.astype(np.int64))
+    test_images = torch.from_numpy(test_codes.copy()).to(device)
+    test_labels = torch.from_numpy(dataset.test_labels.astype(np.int64)).to(device)
     width = dataset.train_images.shape[2]
 
-    optimiser = torch.optim.Adam([parameters.trained], lr=recipe.learning_rate, fused=True)
+    optimiser = Adam(parameters.parts)
+    rate = recipe.learning_rate
     batches = _batches(len(images), recipe.batch)
     history: dict[str, list[float]] = {"train_loss": [], "train_accuracy": [], "test_accuracy": []}
     if start is not None:
@@ -143,20 +181,20 @@ def _train(
         history = kept.restore() or history
 
     for epoch in range(len(history["test_accuracy"]), recipe.epochs):
-        order = torch.randperm(len(images), generator=generator)
-        loss_sum, right = torch.zeros(()), torch.zeros((), dtype=torch.int64)
+        order = torch.randperm(len(images), generator=generator, device=device)
+        loss_sum = torch.zeros((), device=device)
+        right = torch.zeros((), dtype=torch.int64, device=device)
         for number, (first, stop) in enumerate(batches):
             if recipe.cosine:
                 done = (epoch * len(batches) + number) / (recipe.epochs * len(batches))
-                optimiser.param_groups[0]["lr"] = recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2
+                rate = recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2
             chosen = order[first:stop]
             x, target = images.index_select(0, chosen).float().div_(steps), labels[chosen]
             if recipe.flip:
                 x = _mirror_half(x, width, generator)
             outputs = parameters.outputs(x, recipe, generator)
             loss = F.cross_entropy(outputs, target, label_smoothing=recipe.label_smoothing)
-            parameters.backward(loss, recipe.weight_decay)
-            optimiser.step()
+            optimiser.step(parameters.gradients(loss, recipe.weight_decay), rate)
             parameters.quantise()
             with torch.no_grad():
                 loss_sum += loss * len(chosen)
@@ -204,7 +242,7 @@ class _Checkpoint:
         self,
         path: Path,
         parameters: Parameters,
-        optimiser: torch.optim.Optimizer,
+        optimiser: Adam,
         generator: torch.Generator,
         recipe: Recipe,
         seed: int,
@@ -223,20 +261,16 @@ class _Checkpoint:
         if not self.path.exists():
             return None
         try:
-            state = torch.load(self.path, weights_only=True)
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
         except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
             raise ValueError(f"{self.path}: not a checkpoint of this program: {error}") from error
         if state.get("identity") != self.identity:
             log.warning("%s belongs to another training and is not used", self.path)
             return None
         with torch.no_grad():
-            self.parameters.trained.copy_(state["trained"])
-            for mine, kept in zip(
-                (*self.parameters.mean, *self.parameters.variance), state["statistics"], strict=True
-            ):
+            for mine, kept in zip(self._tensors(), state["tensors"], strict=True):
                 mine.copy_(kept)
             self.parameters.quantise()
-        self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"])
         history: dict[str, list[float]] = state["history"]
         return history
@@ -247,15 +281,17 @@ class _Checkpoint:
         torch.save(
             {
                 "identity": self.identity,
-                "trained": self.parameters.trained,
-                "statistics": [*self.parameters.mean, *self.parameters.variance],
-                "optimiser": self.optimiser.state_dict(),
+                "tensors": self._tensors(),
                 "generator": self.generator.get_state(),
                 "history": history,
             },
             partial,
         )
         partial.replace(self.path)
+
+    def _tensors(self) -> list[Tensor]:
+        parameters = self.parameters
+        return [parameters.trained, *parameters.mean, *parameters.variance, *self.optimiser.state]
 
     def remove(self) -> None:
         """Delete the file of a training that is done."""
@@ -272,7 +308,7 @@ def _batches(count: int, batch: int) -> list[tuple[int, int]]:
 
 def _mirror_half(x: Tensor, width: int, generator: torch.Generator) -> Tensor:
     mirrored = x.view(len(x), -1, width).flip(2).view(len(x), -1)
-    return torch.where(torch.rand(len(x), 1, generator=generator) < 0.5, mirrored, x)
+    return torch.where(torch.rand(len(x), 1, generator=generator, device=x.device) < 0.5, mirrored, x)
 
 
 def _check_alive(history: dict[str, list[float]], dataset: Dataset, parameters: Parameters) -> None:
@@ -283,7 +319,7 @@ def _check_alive(history: dict[str, list[float]], dataset: Dataset, parameters: 
         return
     spread = ""
     if parameters.quantiser is not None:
-        counts = torch.bincount(parameters.quantiser.index(parameters.latent)).numpy()
+        counts = torch.bincount(parameters.quantiser.index(parameters.latent)).cpu().numpy()
         spread = f"; {100 * counts.max() / counts.sum():.0f} % of the weights are on one level"
     raise DeadNetworkError(
         f"after epoch {len(history['train_loss'])} the network is no better than guessing: training accuracy "
@@ -293,7 +329,7 @@ def _check_alive(history: dict[str, list[float]], dataset: Dataset, parameters: 
 
 
 @contextmanager
-def _deterministic(recipe: Recipe) -> Iterator[None]:
+def _deterministic() -> Iterator[None]:
     """Deterministic algorithms, one thread, and no denormal numbers (dead units make them, and they are slow).
 
     With one thread a seed gives the same network on every number of cores; matrices of a batch are so small that
@@ -308,14 +344,9 @@ def _deterministic(recipe: Recipe) -> Iterator[None]:
     torch.use_deterministic_algorithms(True)
     options.fill_uninitialized_memory = False
     torch.set_flush_denormal(True)
-    products: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined, unused-ignore]
-    precision = products.fp32_precision
-    if recipe.bfloat16:
-        products.fp32_precision = "bf16"
     try:
         yield
     finally:
-        products.fp32_precision = precision
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(algorithms)
         options.fill_uninitialized_memory = filled

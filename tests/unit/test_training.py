@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 import torch
 
+from nn_mapping.adam import Adam
 from nn_mapping.data import Dataset
 from nn_mapping.levels import PAPER_LEVELS_OHM, single_levels
 from nn_mapping.network import TrainedNetwork, load_network
 from nn_mapping.parameters import Convolution
 from nn_mapping.quantiser import Quantiser
 from nn_mapping.recipes import GOOD, PAPER, Recipe
-from nn_mapping.training import DeadNetworkError, train
+from nn_mapping.training import DeadNetworkError, train, training_device
 
 LEVELS = single_levels(PAPER_LEVELS_OHM).weights
 SHORT = replace(GOOD, epochs=3, batch=32)
@@ -242,3 +243,40 @@ def test_training_goes_on_from_a_network(trained: TrainedNetwork) -> None:
         np.testing.assert_array_equal(ours.weights, theirs.weights)
     same = again.predict(data.test_images) == trained.predict(data.test_images)
     assert same.mean() > 0.97
+
+
+def test_products_in_bfloat16() -> None:
+    """Eight bits of mantissa are enough to learn; the network itself is exact on its levels."""
+    data = stripes()
+    layers = (36, Convolution(channels=4, kernel=3), 4)
+    network = train(data, layers, LEVELS, replace(SHORT, bfloat16=True), seed=5)
+    assert network.accuracy(data.test_images, data.test_labels) > 0.9
+    with pytest.raises(ValueError, match="in float32"):
+        train(data, (36, 4), LEVELS, replace(SHORT, bfloat16=True), products=[torch.nn.functional.linear])
+
+
+def test_where_training_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert training_device("auto") == training_device("cpu") == "cpu"
+    with pytest.raises(ValueError, match="no graphics processor here; use auto or cpu"):
+        training_device("cuda")
+    with pytest.raises(ValueError, match="'tpu': allowed are auto, cpu, cuda"):
+        training_device("tpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert training_device("auto") == "cuda"
+    assert training_device("auto", through_circuit=True) == "cpu"
+    with pytest.raises(ValueError, match="runs on the processor"):
+        training_device("cuda", through_circuit=True)
+
+
+def test_adam_is_the_one_of_torch() -> None:
+    """The same formula in another order of operations: single precision over 20 steps."""
+    ours, theirs = torch.ones(7), torch.ones(7, requires_grad=True)
+    mine, reference = Adam([ours]), torch.optim.Adam([theirs], lr=0.01)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        gradient = torch.randn(7, generator=generator)
+        mine.step([gradient], 0.01)
+        theirs.grad = gradient
+        reference.step()
+    torch.testing.assert_close(ours, theirs.detach(), rtol=1e-5, atol=1e-6)
