@@ -28,7 +28,7 @@ from hallspice import comparison_figures
 from hallspice.config import Trial as Changes
 from hallspice.figures import engineering
 from hallspice.files import RESULTS, staged_folder
-from hallspice.page import Answer, Caption, Column, Page, Section, Table
+from hallspice.page import Answer, Caption, Column, Detail, Page, Section, Table
 from hallspice.progress import Reporter
 from hallspice.setup import Setup, load_setup
 from hallspice.tables import csv_text
@@ -317,19 +317,6 @@ def _page(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> Pa
         sections=[
             Section(
                 "Side by side",
-                text=[
-                    "e: root mean square error over that of the compute signal, median over the draws; calibrated: "
-                    "after the best gain and offset per column; reference: without calibration, but with two columns "
-                    "at the lowest and highest level whose mean is subtracted (first draw; two columns bring their "
-                    "own errors). Signal to noise, energy and voltages are those of the "
-                    "first draw; energy is what row drivers, amplifiers, converters and logic take for one read of "
-                    "the whole array with uniform inputs; 'row needs' is the voltage for a full input whatever the "
-                    "supply, 'cell gets' the share of its voltage that the worst cell is left with, 'SNR 10 in' the "
-                    "length of a read that makes signal over noise 10 (white noise), 'settles in' an estimate to a "
-                    "thousandth, by Elmore's delays with the capacitances of the card. ngspice reads "
-                    "one vector of the first draw; differences above 1e-9 are the rounding of volts of common mode "
-                    "beside microvolts."
-                ],
                 tables=[_errors_table(rows), _cost_table(rows)],
                 figures=[
                     Caption(
@@ -338,6 +325,7 @@ def _page(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> Pa
                         wide=True,
                     )
                 ],
+                details=[Detail("What the columns mean", table=_MEANINGS)],
             ),
             Section(
                 "Calibration",
@@ -376,6 +364,39 @@ def _page(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> Pa
         ],
         figures=drawn,
     )
+
+
+_MEANINGS = Table(
+    [Column("column"), Column("meaning")],
+    [
+        ["mismatch", "standard deviation of what makes cells unequal: halves of the channel, Hall arms"],
+        ["CMRR", "common-mode rejection ratio of the amplifiers"],
+        ["e raw", "root mean square error over that of the compute signal, median over the draws"],
+        ["calibrated", "the same after the best gain and offset per column"],
+        [
+            "reference",
+            "without calibration, but with two columns at the lowest and highest level whose mean is subtracted "
+            "(first draw; two columns bring their own errors)",
+        ],
+        [
+            "ngspice differs",
+            "one vector of the first draw, read by ngspice; differences above 1e-9 are the rounding of volts of common "
+            "mode beside microvolts",
+        ],
+        [
+            "SNR, bits",
+            "signal over the noise of one read, and the bits that it leaves (first draw, as all below)",
+        ],
+        [
+            "energy",
+            "what row drivers, amplifiers, converters and logic take for one read of the whole array, uniform inputs",
+        ],
+        ["row needs", "voltage for a full input, whatever the supply"],
+        ["cell gets", "share of its voltage that the worst cell is left with"],
+        ["SNR 10 in", "length of a read that makes signal over noise 10 (white noise)"],
+        ["settles in", "estimate to a thousandth, by Elmore's delays with the capacitances of the card"],
+    ],
+)
 
 
 def _errors_table(rows: Sequence[dict[str, Any]]) -> Table:

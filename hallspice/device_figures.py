@@ -21,7 +21,7 @@ from compact_model.curves import (
 )
 from compact_model.scaling import ScaledPulse
 from compact_model.spread import Spread
-from hallspice.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, grid, single, styled, svg
+from hallspice.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, engineering, grid, single, styled, svg
 
 Floats = npt.NDArray[np.float64]
 
@@ -127,7 +127,7 @@ def protocol(steps: Sequence[PolarityStep]) -> str:
         axes.set_visible(False)
     for axes, step in zip(panels.flat, steps, strict=False):
         axes.plot(1e3 * step.current, step.m_z, color=colours[step.sense], linewidth=1.6)
-        axes.set_title(f"{step.preparation}\n{step.sense}", fontsize=8.5, color=colours[step.sense])
+        axes.set_title(f"{step.preparation}\n{step.sense}", fontsize=8.5)
         axes.set_ylim(-1.15, 1.15)
         axes.tick_params(labelsize=8)
     for axes in panels[:, 0]:
@@ -190,7 +190,9 @@ def scaling(table: Sequence[ScaledPulse]) -> str:
     for length, colour in zip(lengths, (BLUE, GREEN, ORANGE, PURPLE, GREY), strict=False):
         chosen = sorted((one for one in table if one.t_pulse == length), key=lambda one: one.w_channel)
         widths = [1e6 * one.w_channel for one in chosen]
-        axes.loglog(widths, [one.energy for one in chosen], "-o", color=colour, label=f"{length:g} s")
+        axes.loglog(
+            widths, [one.energy for one in chosen], "-o", color=colour, label=engineering(length, "s")
+        )
     axes.set_xlabel("channel width (µm)")
     axes.set_ylabel("energy of a 68 % pulse (J)")
     axes.legend(loc="upper left", title="pulse length")

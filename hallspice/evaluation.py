@@ -9,9 +9,10 @@ from typing import Any
 
 from rich.table import Table as TerminalTable
 
+from hallspice import figures
 from hallspice.files import RESULTS, staged_folder
 from hallspice.networks import level_set_of, make_networks, on_tiles, readout_of
-from hallspice.page import Answer, Column, Page, Section, Table
+from hallspice.page import Answer, Caption, Column, Detail, Page, Section, Table
 from hallspice.progress import Reporter
 from hallspice.report import percent
 from hallspice.setup import load_setup
@@ -29,6 +30,9 @@ MEANING = {
     "drift": "common drift of R",
     "relaxation": "relaxation towards the middle",
 }
+
+
+TOGETHER = "all together"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +90,8 @@ def evaluate(
                 row(MEANING[name], f"{100 * value:g} %", Variation(**{name: value}), options, chosen.chips)
             )
         if len(active) > 1:
-            rows.append(row("all together", "", everything, options, chosen.chips))
-        results = {
+            rows.append(row(TOGETHER, "", everything, options, chosen.chips))
+        results: dict[str, Any] = {
             "config": setup.config.model_dump(mode="json"),
             "seed": setup.config.seed,
             "digital": network.accuracy(dataset.test_images, dataset.test_labels),
@@ -117,8 +121,12 @@ def evaluate(
             ),
             encoding="utf-8",
         )
-        (folder / "report.html").write_text(_page(results, cells), encoding="utf-8")
-        results["files"] = ["chips.csv", "report.html", RESULTS]
+        drawn = {"chips": figures.chips(results["rows"])}
+        (folder / "figures").mkdir()
+        for name, svg in drawn.items():
+            (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
+        (folder / "report.html").write_text(_page(results, cells, drawn), encoding="utf-8")
+        results["files"] = ["chips.csv", *(f"figures/{name}.svg" for name in drawn), "report.html", RESULTS]
         (folder / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     table = TerminalTable(title="Accuracy through the circuit", title_justify="left")
     for head in _HEADS:
@@ -147,7 +155,19 @@ def _cells(row: _Row) -> list[str]:
     ]
 
 
-def _page(results: dict[str, Any], cells: list[list[str]]) -> str:
+def _largest(first: dict[str, Any], alone: list[dict[str, Any]]) -> list[Answer]:
+    """The effect that costs most when it acts alone."""
+    if not alone:
+        return []
+    worst = min(alone, key=lambda row: row["mean"])
+    lost = 100 * (first["mean"] - worst["mean"])
+    return [
+        Answer("largest cause of loss", f"{lost:.2f} points", f"{worst['effect']} {worst['size']}, alone")
+    ]
+
+
+def _page(results: dict[str, Any], cells: list[list[str]], drawn: dict[str, str]) -> str:
+    first, *alone = [row for row in results["rows"] if row["effect"] != TOGETHER]
     last = results["rows"][-1]
     variation = results["config"]["variation"]
     sentences = [
@@ -168,8 +188,9 @@ def _page(results: dict[str, Any], cells: list[list[str]]) -> str:
             Answer(
                 last["effect"],
                 percent(last["mean"]),
-                f"+- {100 * last['deviation']:.2f} points from chip to chip",
+                f"± {100 * last['deviation']:.2f} points from chip to chip",
             ),
+            *_largest(first, alone),
         ],
         sentences=sentences,
         warnings=[],
@@ -178,8 +199,13 @@ def _page(results: dict[str, Any], cells: list[list[str]]) -> str:
                 "Accuracy through the circuit",
                 text=[f"Interval: {results['interval']}."],
                 tables=[Table([Column(head, head not in ("effect", "size")) for head in _HEADS], cells)],
-            )
+                figures=[Caption("chips", "Each chip (points), and the mean with its 95 % interval.")],
+            ),
+            Section(
+                "Configuration",
+                details=[Detail("Configuration", code=json.dumps(results["config"], indent=2))],
+            ),
         ],
-        figures={},
+        figures=drawn,
     )
     return page.html()

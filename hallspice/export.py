@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from compact_model.card import SHIPPED, load_card
-from hallspice import figures
+from hallspice import certificate_figures
 from hallspice.files import RESULTS, staged_folder
 from hallspice.page import Answer, Caption, Column, Page, Section, Table
 from veriloga.bench import Engine
@@ -153,7 +153,8 @@ def certificate_html(certificate: Certificate, day: date) -> str:
     verdict = "passed" if certificate.passed else f"{len(failed)} checks failed"
     head = [
         Column("check"), Column("engine"), Column("setting"), Column("compared"), Column("difference", True),
-        Column("tolerance", True), Column("V_H (V)", True), Column("energy", True), Column(""),
+        Column("tolerance", True), Column("Hall voltage (V)", True), Column("energy, relative", True),
+        Column("outcome"),
     ]  # fmt: skip
     engines = [
         [e.engine.value, e.missing or e.version, "not run" if e.missing else "run"]
@@ -188,10 +189,22 @@ def certificate_html(certificate: Certificate, day: date) -> str:
                     Caption("difference", "Difference of m_z after each pulse from the reference."),
                 ],
             ),
-            Section("Checks", tables=[Table(head, [_row(check) for check in checks])]),
-            Section("Engines", tables=[Table([Column("engine"), Column("version"), Column("")], engines)]),
+            Section(
+                "Checks",
+                text=[
+                    "Largest difference of what was compared; beside it, where a check has them, those of Hall voltage "
+                    "and energy."
+                ],
+                tables=[Table(head, [_row(check) for check in checks])],
+            ),
+            Section(
+                "Engines", tables=[Table([Column("engine"), Column("version"), Column("outcome")], engines)]
+            ),
         ],
-        figures=_figures(certificate),
+        figures={
+            "trace": certificate_figures.trace(certificate.traces, Engine.PYTHON),
+            "difference": certificate_figures.difference(certificate.after, Engine.RADAU),
+        },
     )
     return page.html()
 
@@ -209,36 +222,3 @@ def _row(c: Check) -> list[str]:
         *numbers,
         verdict,
     ]
-
-
-def _figures(certificate: Certificate) -> dict[str, str]:
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    colours = (figures.GREY, figures.BLUE, figures.ORANGE, figures.GREEN, figures.PURPLE)
-    with mpl.rc_context(figures.STYLE):
-        trace = Figure(figsize=(7.0, 3.2))
-        axes = trace.subplots()
-        for (name, (time, fraction)), colour in zip(certificate.traces.items(), colours, strict=False):
-            step = max(1, len(time) // 2000)
-            style = "." if name == Engine.PYTHON else "-"  # the closed form has no points inside a pulse
-            axes.plot(1e3 * time[::step], fraction[::step], style, label=name, color=colour, linewidth=1)
-        axes.set_xlabel("time (ms)")
-        axes.set_ylabel("switched fraction s")
-        axes.legend(fontsize=8, ncol=2)
-        difference = Figure(figsize=(7.0, 3.2))
-        axes = difference.subplots()
-        reference = certificate.after[Engine.RADAU]
-        for (name, after), colour in zip(certificate.after.items(), colours, strict=False):
-            if name != Engine.RADAU:
-                axes.semilogy(
-                    range(1, len(after) + 1),
-                    2 * abs(after - reference) + 1e-12,
-                    ".-",
-                    label=name,
-                    color=colour,
-                )
-        axes.set_xlabel("pulse")
-        axes.set_ylabel("difference of m$_z$")
-        axes.legend(fontsize=8)
-    return {"trace": figures.svg(trace), "difference": figures.svg(difference)}

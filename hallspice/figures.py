@@ -12,6 +12,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hallspice.losses import standard_error
+
 Floats = npt.NDArray[np.float64]
 
 # Okabe and Ito's colour-blind safe palette (https://jfly.uni-koeln.de/color/).
@@ -101,6 +103,50 @@ def training_curve(curves: Mapping[str, Sequence[float]]) -> str:
     axes.set_xlabel("epoch")
     axes.set_ylabel("test accuracy (%)")
     axes.legend(loc="lower right", title="last epoch")
+    return svg(figure)
+
+
+@styled
+def causes(names: Sequence[str], accuracy: Floats, images: int) -> str:
+    """Accuracy as more and more of the circuit is in it, with one standard error, in percent."""
+    figure, axes = single(6.0, 0.42 * len(names) + 1.1)
+    places = np.arange(len(names))[::-1]
+    percent = 100 * accuracy
+    errors = [standard_error(share, images) for share in accuracy]
+    axes.errorbar(percent, places, xerr=errors, fmt="o", color=BLUE, capsize=3)
+    for value, error, place in zip(percent, errors, places, strict=True):
+        beside(axes, value + error, place, f"{value:.2f} %")
+    reach = max(float(np.ptp(percent)), 4 * max(errors))
+    axes.set_xlim(percent.min() - 0.2 * reach, percent.max() + 0.45 * reach)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.set_yticks(places, names)
+    axes.set_xlabel(f"test accuracy (%), and one standard error of {images} images")
+    return svg(figure)
+
+
+@styled
+def chips(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Accuracy of every chip, and the mean with its 95 % interval, for each effect; in percent.
+
+    Parameters
+    ----------
+    rows
+        Each with ``effect``, ``size``, ``accuracies``, ``mean`` and ``interval`` (shares).
+    """
+    figure, axes = single(7.0, 0.5 * len(rows) + 1.1)
+    places = np.arange(len(rows))[::-1]
+    for row, place in zip(rows, places, strict=True):
+        each = 100 * np.array(row["accuracies"])
+        axes.plot(each, np.full(each.size, place + 0.18), ".", color=BLUE, markersize=5)
+        low, high = row["interval"]
+        axes.plot([100 * low, 100 * high], [place, place], "-|", color=ORANGE, markersize=9)
+        axes.plot([100 * row["mean"]], [place], "o", color=ORANGE, markersize=5)
+    axes.plot([], [], ".", color=BLUE, label="chips")
+    axes.plot([], [], "-o", color=ORANGE, markersize=5, label="mean and its interval")
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=9)
+    axes.set_ylim(-0.6, len(rows) - 0.3)
+    axes.set_yticks(places, [f"{row['effect']} {row['size']}".strip() for row in rows])
+    axes.set_xlabel("test accuracy (%)")
     return svg(figure)
 
 

@@ -221,7 +221,11 @@ def _page(result: FitResult, card: DeviceCard, results: dict[str, Any], drawn: d
             Answer(
                 "readings", str(data["readings"]), f"{data['records']} records, {data['devices']} device(s)"
             ),
-            Answer("chi^2 per degree", f"{result.chi2 / result.dof:.2f}", f"{result.dof} degrees of freedom"),
+            Answer(
+                "χ² per degree",
+                f"{result.chi2 / result.dof:.2f}",
+                f"{result.dof} degrees of freedom; 1 if the errors are right",
+            ),
             *_answers(result),
         ],
         sentences=[
@@ -307,10 +311,10 @@ def _sections(result: FitResult, card: DeviceCard, drawn: dict[str, str]) -> Ite
         names = (
             "form",
             "parameters",
-            "chi^2",
+            "χ²",
             "AIC",
             "BIC",
-            "left-out readings (rms, standard deviations)",
+            "left-out readings, root mean square (standard deviations)",
             "largest residual (mΩ)",
         )
         rows = [
@@ -328,9 +332,9 @@ def _sections(result: FitResult, card: DeviceCard, drawn: dict[str, str]) -> Ite
         yield Section(
             "Other forms of the law",
             text=[
-                "The same data by other distributions of thresholds and by the other parameter set. Lower AIC and BIC "
-                "are better; differences below about 6 decide nothing. The last but one column predicts readings "
-                "that were left out of the fit."
+                "The same data by other distributions of thresholds and by the other parameter set. Lower "
+                "information criteria of Akaike (AIC) and Bayes (BIC) are better; differences below about 6 decide "
+                "nothing. The last but one column predicts readings that were left out of the fit."
             ],
             tables=[Table([Column(n, n != "form") for n in names], rows)],
         )

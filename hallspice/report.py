@@ -7,9 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hallspice.figures import engineering
+from hallspice.losses import standard_error
 from hallspice.page import Answer, Caption, Column, Detail, Page, Section, Table
 
 Results = Mapping[str, Any]
+
+PARTS = {
+    "cells": "currents through the cells",
+    "wires": "currents along row and column wires",
+    "drivers": "inside the row drivers",
+    "sense": "inputs of the column senses, and supplies of the cells' amplifiers where there are any",
+    "dac": "converters of the inputs, digital to analogue",
+    "adc": "converters of the outputs, analogue to digital",
+    "digital": "sums of tiles, gain and offset, comparisons",
+}
+"""Where each part of the energy of an inference goes."""
 
 
 def report_html(results: Results, figures: Mapping[str, str]) -> str:
@@ -28,12 +40,13 @@ def report_html(results: Results, figures: Mapping[str, str]) -> str:
         warnings=results["warnings"],
         sections=[
             _device(results),
-            _accuracy(results),
             _array(results),
+            _network(results),
             _energy(results),
             _write(results),
             _certificate(results),
             _provenance(results),
+            _configuration(results),
         ],
         figures=figures,
     )
@@ -48,19 +61,46 @@ def percent(accuracy: float) -> str:
 def _answers(results: Results) -> list[Answer]:
     accuracy, energy = results["accuracy"], results["energy_per_inference_j"]
     certificate = results["certificate"]
-    images = f"{accuracy['images']} test images"
+    ideal = f"float weights {percent(accuracy['float'])}, ideal levels {percent(accuracy['levels'])}"
+    part, joule = max(
+        ((name, value) for name, value in energy.items() if name != "total"), key=lambda item: item[1]
+    )
     answers = [
-        ("through the circuit", percent(accuracy["circuit"]), images),
-        ("ideal levels", percent(accuracy["levels"]), images),
-        *([("as programmed", percent(accuracy["programmed"]), images)] if "programmed" in accuracy else []),
-        ("float weights", percent(accuracy["float"]), "same network and recipe"),
-        ("energy per inference", engineering(energy["total"], "J"), "device, wires and periphery"),
-        ("latency", engineering(results["latency_s"], "s"), "layers one after another"),
+        Answer("accuracy through the circuit", percent(accuracy["circuit"]), ideal),
+        *(
+            [Answer("as programmed", percent(accuracy["programmed"]), "with the states that writing reached")]
+            if "programmed" in accuracy
+            else []
+        ),
+        Answer("energy per inference", engineering(energy["total"], "J"), "device, wires and periphery"),
+        _largest_loss(accuracy),
+        Answer(
+            "largest part of the energy",
+            f"{part}, {100 * joule / energy['total']:.0f} %",
+            f"{engineering(joule, 'J')}: {PARTS[part]}",
+        ),
+        Answer("latency", engineering(results["latency_s"], "s"), "layers one after another"),
     ]
     if certificate["tiles"]:
         difference = f"{certificate['max_relative_difference']:.1e}"
-        answers.append(("ngspice against solver", difference, f"{certificate['tiles']} tiles checked"))
-    return [Answer(*answer) for answer in answers]
+        answers.append(
+            Answer("ngspice against solver", difference, f"{certificate['tiles']} tiles checked, relative")
+        )
+    return answers
+
+
+def _largest_loss(accuracy: Mapping[str, Any]) -> Answer:
+    largest = accuracy["losses"][0]
+    error = standard_error(accuracy["circuit"], accuracy["images"])
+    if largest["points"] <= error:
+        return Answer(
+            "largest cause of loss", "none", f"each alone is within a standard error, {error:.2f} points"
+        )
+    return Answer(
+        "largest cause of loss",
+        f"{largest['points']:.2f} points",
+        f"{largest['cause']}, against {largest['against']}; a standard error is {error:.2f}",
+    )
 
 
 def _device(results: Results) -> Section:
@@ -89,7 +129,7 @@ def _device(results: Results) -> Section:
                 [
                     Column("level"),
                     Column("reached by"),
-                    Column("R_xy (ohm)", True),
+                    Column("Hall resistance (ohm)", True),
                     Column("model's ladder (ohm)", True),
                     Column("normalised", True),
                 ],
@@ -113,14 +153,22 @@ def _at(values: Sequence[float], index: int) -> str:
     return f"{values[index]:.4f}" if index < len(values) else "-"
 
 
-def _accuracy(results: Results) -> Section:
+def _network(results: Results) -> Section:
     accuracy = results["accuracy"]
-    rows = [[row["name"], percent(row["accuracy"]), row["meaning"]] for row in accuracy["causes"]]
+    rows = [
+        ["float weights", percent(accuracy["float"]), "the same network trained without the device's levels"],
+        *([row["name"], percent(row["accuracy"]), row["meaning"]] for row in accuracy["causes"]),
+    ]
+    losses = [[loss["cause"], loss["against"], f"{loss['points']:+.2f}"] for loss in accuracy["losses"]]
     return Section(
-        "Accuracy, and what costs it",
+        "Network: accuracy, and what costs it",
         text=[results["network"]["training_note"]],
-        tables=[Table([Column("evaluated with"), Column("accuracy", True), Column("meaning")], rows)],
+        tables=[
+            Table([Column("evaluated with"), Column("accuracy", True), Column("meaning")], rows),
+            Table([Column("cause, alone"), Column("against"), Column("points lost", True)], losses),
+        ],
         figures=[
+            Caption("causes", "Accuracy as more of the circuit is in it."),
             Caption(
                 "training",
                 "Accuracy on the test images after each epoch. The last epoch counts; no epoch was selected.",
@@ -148,33 +196,58 @@ def _array(results: Results) -> Section:
         figures=[
             Caption(
                 "ir_drop",
-                "IR drop: voltage across the channel (or cell) of each cell of the largest tile, all inputs full.",
+                "What the wires leave (IR drop): voltage across the channel (or cell) of each cell of the largest "
+                "tile, all inputs full.",
             )
         ],
         details=[Detail("Parameters of the solved circuit", table=_pairs(array["parameters"]))],
     )
 
 
-def _pairs(items: Mapping[str, object]) -> Table:
+def _pairs(items: Mapping[str, object], units: bool = True) -> Table:
     rows = [
-        [name, f"{value:.6g}" if isinstance(value, float) else str(value)] for name, value in items.items()
+        [
+            name,
+            f"{value:.6g}" if isinstance(value, float) else str(value),
+            *([_unit(name)] if units else []),
+        ]
+        for name, value in items.items()
     ]
-    return Table([Column("parameter"), Column("value (SI)", True)], rows)
+    return Table([Column("parameter"), Column("value", True), *([Column("unit")] if units else [])], rows)
+
+
+def _unit(name: str) -> str:
+    """Unit of a parameter of the array: the letter of the quantity fixes it."""
+    letter, _, rest = name.partition("_")
+    return "dB" if rest == "db" else {"r": "ohm", "c": "F", "v": "V", "t": "s", "gm": "S"}.get(letter, "")
 
 
 def _energy(results: Results) -> Section:
     parts = {name: value for name, value in results["energy_per_inference_j"].items() if name != "total"}
     total = results["energy_per_inference_j"]["total"]
     rows = [
-        [name, engineering(value, "J"), f"{100 * value / total:.3g} %"]
-        for name, value in [*sorted(parts.items(), key=lambda item: -item[1]), ("total", total)]
+        [name, engineering(value, "J"), _share(value, total), PARTS[name]]
+        for name, value in sorted(parts.items(), key=lambda item: -item[1])
     ]
+    layers = [
+        [f"layer {number}", engineering(sum(layer.values()), "J"), _share(sum(layer.values()), total)]
+        for number, layer in enumerate(results["energy_by_layer_j"], start=1)
+    ]
+    whole = ["total", engineering(total, "J"), "100 %"]
+    heads = [Column("energy", True), Column("share", True)]
     return Section(
-        "Energy and latency of one inference",
+        "Cost of one inference",
         text=results["energy_notes"],
-        tables=[Table([Column("part"), Column("energy", True), Column("share", True)], rows, total=True)],
+        tables=[
+            Table([Column("part"), *heads, Column("where it goes")], [*rows, [*whole, ""]], total=True),
+            Table([Column("layer"), *heads], [*layers, whole], total=True),
+        ],
         figures=[Caption("energy", "Energy by part, averaged over the test images; logarithmic axis.")],
     )
+
+
+def _share(part: float, total: float) -> str:
+    return f"{100 * part / total:.3g} %"
 
 
 def _write(results: Results) -> Section:
@@ -191,7 +264,7 @@ def _write(results: Results) -> Section:
     ]
     if "programmed" in write:
         tables.append(_programmed(write["programmed"]))
-    return Section("Writing the network once", text=[write["note"]], tables=tables)
+    return Section("Cost of writing the network once", text=[write["note"]], tables=tables)
 
 
 def _programmed(programmed: Mapping[str, Any]) -> Table:
@@ -250,12 +323,15 @@ def _provenance(results: Results) -> Section:
         )
         for title, entries in results["provenance"].items()
     ]
+    return Section("Where the numbers come from", text=[results["provenance_note"]], details=details)
+
+
+def _configuration(results: Results) -> Section:
     return Section(
-        "Where the numbers come from",
-        text=[results["provenance_note"]],
+        "Configuration",
+        text=[f"{results['config_file']}, with every default filled in, and the programs that computed."],
         details=[
-            *details,
             Detail("Configuration", code=json.dumps(results["config"], indent=2)),
-            Detail("Versions", table=_pairs(results["versions"])),
+            Detail("Versions", table=_pairs(results["versions"], units=False)),
         ],
     )

@@ -27,6 +27,7 @@ from compact_model.hallbar import hall_bar
 from hallspice import figures
 from hallspice import uncertainty as propagation
 from hallspice.files import RESULTS, staged_folder
+from hallspice.losses import accuracy_losses, standard_error
 from hallspice.networks import Networks, make_networks, on_tiles, readout_of
 from hallspice.programming import Writing, programmed_network, writing
 from hallspice.progress import Reporter
@@ -267,6 +268,7 @@ def _add_programmed(results: dict[str, Any], chip: Chip, plan: Writing, progress
             "meaning": "the circuit with the Hall resistances that programming reached",
         }
     )
+    accuracy["losses"] = accuracy_losses(accuracy)
     results["write"]["programmed"] = written.summary(plan)
     failed = written.cells - written.written
     share = 100 * written.written / written.cells
@@ -301,7 +303,7 @@ def _results(
     written = synapse.write_cost(setup.card)
     reached = np.searchsorted(setup.levels_ohm, networks.levels.levels_ohm - 1e-9)
     network_write = cost.write_cost(mapped, written.energy[reached], written.time[reached])
-    accuracy = {
+    accuracy: dict[str, Any] = {
         "float": networks.float_network.accuracy(chip.dataset.test_images, chip.dataset.test_labels),
         "levels": causes["levels"],
         "circuit": evaluation.accuracy,
@@ -311,6 +313,7 @@ def _results(
             for key, (name, meaning) in CAUSES.items()
         ],
     }
+    accuracy["losses"] = accuracy_losses(accuracy)
     energy = {"total": inference.total, **inference.parts}
     return {
         "config": setup.config.model_dump(mode="json"),
@@ -482,19 +485,15 @@ def _findings(accuracy: Mapping[str, Any], inference: cost.InferenceCost) -> lis
     """What the numbers say, in sentences."""
     points = {row["key"]: 100 * row["accuracy"] for row in accuracy["causes"]}
     ideal, circuit = points["levels"], points["circuit"]
-    error = _standard_error(circuit / 100, accuracy["images"])
-    losses = {
-        "the converters": ideal - points["converters"],
-        "the array (wires, drivers, amplifiers)": ideal - points["array"],
-    }
-    cause, loss = max(losses.items(), key=lambda item: item[1])
+    error = standard_error(accuracy["circuit"], accuracy["images"])
+    largest = accuracy["losses"][0]
     sentences = [
         f"Against ideal levels the circuit changes the accuracy by {circuit - ideal:+.2f} points, against float "
         f"weights the levels change it by {ideal - 100 * accuracy['float']:+.2f} points; one standard error of an "
         f"accuracy is {error:.2f} points.",
-        f"Taken alone, {cause} cost {loss:.2f} points, more than any other part. "
-        if loss > error
-        else "Taken alone, neither the converters nor the array cost more than one standard error. ",
+        f"The largest loss: {largest['cause']}, {largest['points']:.2f} points against {largest['against']}. "
+        if largest["points"] > error
+        else "Taken alone, no part costs more than one standard error. ",
     ]
     sentences[-1] += f"Without calibration of the columns the accuracy is {points['untrimmed']:.2f} %."
     parts = inference.parts
@@ -510,10 +509,6 @@ def _findings(accuracy: Mapping[str, Any], inference: cost.InferenceCost) -> lis
         f"and arithmetic together take {100 * (parts['dac'] + parts['adc'] + parts['digital']) / total:.2g} %."
     )
     return sentences
-
-
-def _standard_error(share: float, count: int) -> float:
-    return 100 * float(np.sqrt(share * (1 - share) / count))
 
 
 def _warnings(accuracy: Mapping[str, Any], certificate: Mapping[str, Any], weakest: float) -> list[str]:
@@ -552,6 +547,8 @@ def _figures(
         f"device levels{through}": networks.level_network.history["test_accuracy"],
         "float weights": networks.float_network.history["test_accuracy"],
     }
+    accuracy = results["accuracy"]
+    shown = [row for row in accuracy["causes"] if row["key"] != "untrimmed"]
     return {
         "levels": figures.levels(
             np.array(device["levels_ohm"]),
@@ -560,6 +557,11 @@ def _figures(
             np.array(device["ladder_a"]),
         ),
         "training": figures.training_curve(curves),
+        "causes": figures.causes(
+            ["float weights", *(row["name"] for row in shown)],
+            np.array([accuracy["float"], *(row["accuracy"] for row in shown)]),
+            accuracy["images"],
+        ),
         "confusion": figures.confusion(evaluation.confusion, class_names(chip.dataset.name)),
         "energy": figures.energy(chip.cost(evaluation).parts),
         "ir_drop": figures.ir_drop(drop, chip.setup.v_cell),

@@ -368,14 +368,25 @@ def _save(folder: Path, results: dict[str, Any], outcome: Outcome, one: Disturb,
     (folder / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
+_WHERE = {
+    "cells": "channels of the cells, written and half-selected",
+    "select": "select devices",
+    "wires": "row and column wires, and what leaks through switches of other rows",
+    "drivers": "row drivers, and what they take beyond what they deliver",
+    VERIFY: "verify reads",
+}
+"""Where each part of the energy of writing goes."""
+
+
 def _page(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
     array, energy = results["array"], results["energy_j"]
     total = energy["total"] or 1.0
     energy_rows = [
-        [part, engineering(energy[part], "J"), f"{100 * energy[part] / total:.3g} %"]
+        [part, engineering(energy[part], "J"), f"{100 * energy[part] / total:.3g} %", _WHERE[part]]
         for part in (*PARTS, VERIFY)
     ]
-    energy_rows.append(["total", engineering(energy["total"], "J"), "100 %"])
+    energy_rows.append(["total", engineering(energy["total"], "J"), "100 %", ""])
+    largest = max(_WHERE, key=lambda part: energy[part])
     yields = [
         [engineering(row["tolerance_ohm"], "Ω"), f"{100 * row['yield']:.2f} %"]
         for row in results["yield_against_tolerance"]
@@ -421,7 +432,9 @@ def _page(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
             text=[f"{engineering(results['time_s'], 's')} of pulses and verify reads, one after another."],
             tables=[
                 Table(
-                    [Column("part"), Column("energy", True), Column("share", True)], energy_rows, total=True
+                    [Column("part"), Column("energy", True), Column("share", True), Column("where it goes")],
+                    energy_rows,
+                    total=True,
                 )
             ],
         ),
@@ -448,7 +461,12 @@ def _page(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
     ]
     if given_up:
         head = ["cell", "wanted (ohm)", "achieved (ohm)", "pulses", "last pulse needs (V)", "why"]
-        sections.append(Section("Cells given up", tables=[Table([Column(text) for text in head], given_up)]))
+        sections.append(
+            Section(
+                "Cells given up",
+                tables=[Table([Column(text, text not in ("cell", "why")) for text in head], given_up)],
+            )
+        )
     page = Page(
         title="written array",
         question=f"What does it take to write {array['rows']} x {array['columns']} cells with {array['scheme']}?",
@@ -463,7 +481,10 @@ def _page(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
             Answer("time", engineering(results["time_s"], "s"), "one after another"),
             Answer("peak temperature", f"{results['peak_temperature_k']:.0f} K", "of a channel"),
         ],
-        sentences=[],
+        sentences=[
+            f"{100 * energy[largest] / total:.3g} % of the energy goes into '{largest}': {_WHERE[largest]}.",
+            f"{results['cells'] - results['written']} cells are given up.",
+        ],
         warnings=results["warnings"],
         sections=sections,
         figures=figures,

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from hallspice.figures import BLUE, DARK, GREY, ORANGE, grid, single, styled, svg
+from hallspice.figures import BLUE, DARK, GREY, LIGHT, ORANGE, grid, single, styled, svg
 
 Floats = npt.NDArray[np.float64]
 
@@ -18,8 +18,9 @@ def errors(error: Floats, tolerance: float, given_up: npt.NDArray[np.bool_]) -> 
     figure, axes = single(5.2, 4.4)
     largest = max(1e3 * float(np.abs(error).max()), 1e3 * tolerance)
     image = axes.imshow(1e3 * error, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
-    for row, column in np.argwhere(given_up)[:2000].tolist():
-        axes.plot(column, row, "x", color=DARK, markersize=6)
+    rows, columns = np.nonzero(given_up)
+    axes.plot(columns, rows, "x", color=LIGHT, markersize=7, markeredgewidth=3)
+    axes.plot(columns, rows, "x", color=DARK, markersize=6, markeredgewidth=1.2)
     _cells(axes)
     figure.colorbar(image, ax=axes, label="achieved minus wanted (mΩ); x: given up")
     return svg(figure)

@@ -93,7 +93,7 @@ def test_the_certificate_compares_with_ngspice(small_run: tuple[Path, Result]) -
 
 def test_the_report_stands_alone(small_run: tuple[Path, Result]) -> None:
     page = (small_run[0] / "out" / "report.html").read_text()
-    assert page.count("<svg") == 5
+    assert page.count("<svg") == 6
     assert not re.findall(
         r"""(?:src|href)=["'](?!#)[^"']*["']""", re.sub(r"<svg.*?</svg>", "", page, flags=re.S)
     )

@@ -1,0 +1,28 @@
+"""What costs a network its accuracy."""
+
+import pytest
+
+from hallspice.losses import accuracy_losses, standard_error
+
+CAUSES = [{"key": "converters", "accuracy": 0.90}, {"key": "array", "accuracy": 0.96}]
+
+
+def test_the_largest_loss_is_first_and_gains_are_negative() -> None:
+    losses = accuracy_losses({"float": 0.96, "levels": 0.95, "circuit": 0.93, "causes": CAUSES})
+    assert [loss["cause"] for loss in losses] == [
+        "DAC and ADC",
+        "the device's levels",
+        "wires, drivers and amplifiers",
+    ]
+    assert [loss["points"] for loss in losses] == pytest.approx([5.0, 1.0, -1.0])
+
+
+def test_written_states_are_compared_with_exact_ones() -> None:
+    accuracy = {"float": 0.96, "levels": 0.95, "circuit": 0.93, "programmed": 0.70, "causes": CAUSES}
+    assert accuracy_losses(accuracy)[0]["cause"] == "states as written"
+    assert accuracy_losses(accuracy)[0]["points"] == pytest.approx(23.0)
+
+
+def test_standard_error_of_a_count() -> None:
+    assert standard_error(0.5, 100) == pytest.approx(5.0)  # 100 sqrt(1/4 / 100)
+    assert standard_error(1.0, 100) == 0.0
