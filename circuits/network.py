@@ -102,6 +102,11 @@ class Network:
         """Number of outputs."""
         return len(self.output_plus)
 
+    @property
+    def common_mode(self) -> bool:
+        """Whether currents drive rows in series, which lift the microvolts of their cells to volts."""
+        return bool((self.kind == Kind.CURRENT).any())
+
     @cached_property
     def node_names(self) -> tuple[str, ...]:
         """Node names in node order."""

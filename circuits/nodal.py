@@ -17,6 +17,7 @@ from circuits.threads import one_blas_thread
 
 _CHUNK = 64  # right-hand sides solved at once: bounds the memory of a transfer matrix
 _RESIDUAL = 1e-8  # relative to the largest term of an equation; a sound network stays below 1e-12
+_VISIBLE = 1e-10  # error of the outputs from which a solution is refined
 
 
 class SingularNetworkError(ValueError):
@@ -80,17 +81,15 @@ class Factored:
         unknown[self._known] = False
         self._unknown = np.flatnonzero(unknown)
         conductance = nodal_matrix(network)
-        self._conductance = conductance
         self._matrix = conductance[self._unknown][:, self._unknown]
         drive = coo_array(
             (network.drive_coefficient, (network.drive_source, network.drive_input)),
             shape=(len(network.kind), network.n_inputs),
         ).tocsr()
         self._known_drive = drive[np.flatnonzero(voltage)]
-        injected = _incidence(network, Kind.CURRENT).T @ drive  # current drawn from each node
-        self._drawn = injected
+        self._drawn = _incidence(network, Kind.CURRENT).T @ drive  # current drawn from each node
         self._right = -(
-            conductance[self._unknown][:, self._known] @ self._known_drive + injected[self._unknown]
+            conductance[self._unknown][:, self._known] @ self._known_drive + self._drawn[self._unknown]
         ).tocsc()
         self._levels = _Levels(self._matrix)
         self._read = _output_matrix(network)
@@ -98,10 +97,9 @@ class Factored:
     @cached_property
     def response(self) -> Floats:
         """Node voltages per unit input, (nodes, inputs); kept once computed."""
-        voltages = np.zeros((self.network.n_nodes, self.network.n_inputs))
-        voltages[self._known] = self._known_drive.toarray()
+        voltages = np.empty((self.network.n_nodes, self.network.n_inputs))
         for part in _chunks(self.network.n_inputs):
-            voltages[self._unknown, part] = self._solved(self._right[:, part].toarray())
+            voltages[:, part] = self._response(part)
         return voltages
 
     @cached_property
@@ -110,26 +108,25 @@ class Factored:
 
         Entry (k, o) is the change of output o per ampere drawn into node k from ground.
         """
-        voltages = np.zeros((self.network.n_nodes, self.network.n_outputs))
-        read = self._read[:, self._unknown]
+        voltages = np.empty((self.network.n_nodes, self.network.n_outputs))
         for part in _chunks(self.network.n_outputs):
-            voltages[self._unknown, part] = self._solved(read[part].toarray().T, transposed=True)
+            voltages[:, part] = self._adjoint_response(part)
         return voltages
 
     def transfer(self) -> Floats:
         """Outputs per unit input, (outputs, inputs)."""
         if "response" in self.__dict__:  # computed before, and kept
             return np.asarray(self._read @ self.response)
-        read_unknown, read_known = self._read[:, self._unknown], self._read[:, self._known]
-        result: Floats = (read_known @ self._known_drive).toarray()
-        n_outputs, n_inputs = result.shape
+        n_outputs, n_inputs = self.network.n_outputs, self.network.n_inputs
+        result = np.empty((n_outputs, n_inputs))
         if n_inputs <= n_outputs:
             for part in _chunks(n_inputs):
-                result[:, part] += read_unknown @ self._solved(self._right[:, part].toarray())
+                result[:, part] = self._read @ self._response(part)
         else:
+            direct = (self._read[:, self._known] @ self._known_drive).toarray()
             for part in _chunks(n_outputs):
-                adjoint = self._solved(read_unknown[part].toarray().T, transposed=True)
-                result[part] += (self._right.T @ adjoint).T
+                adjoint = self._adjoint_response(part)[self._unknown]
+                result[part] = direct[part] + (self._right.T @ adjoint).T
         return result
 
     def solve(self, inputs: ArrayLike) -> NodalSolution:
@@ -142,20 +139,22 @@ class Factored:
         """
         network = self.network
         batch = network.checked_inputs(inputs)
-        voltages = np.zeros((len(batch), network.n_nodes))
-        voltages[:, self._known] = batch @ self._known_drive.T.toarray()
         if len(batch) < network.n_inputs:
-            voltages[:, self._unknown] = self._solved(np.asarray(self._right @ batch.T)).T
+            voltages = self._voltages(
+                np.asarray(self._right @ batch.T),
+                -(self._drawn @ batch.T),
+                np.asarray(self._known_drive @ batch.T),
+            )
         else:
-            voltages[:, self._unknown] = batch @ self.response[self._unknown].T
+            voltages = np.asarray(self.response @ batch.T)
         power = {
-            name: np.asarray(np.einsum("bn,nb->b", voltages, matrix @ voltages.T))
-            for name, matrix in self._group_matrices.items()
+            name: np.asarray(np.einsum("kb,kb->b", branches.across @ voltages, branches.currents(voltages)))
+            for name, branches in self._group_branches.items()
         }
-        drawn = self._conductance @ voltages.T
-        source_power = np.einsum("bk,kb->b", voltages[:, self._known], drawn[self._known])
-        source_power -= np.einsum("bn,nb->b", voltages, np.asarray(self._drawn @ batch.T))
-        return NodalSolution(voltages, voltages @ self._read.T, power, source_power)
+        source_power = np.einsum(
+            "kb,kb->b", voltages[self._known], self._branches.leaving(voltages)[self._known]
+        ) - np.einsum("kb,kb->b", voltages, np.asarray(self._drawn @ batch.T))
+        return NodalSolution(voltages.T, (self._read @ voltages).T, power, source_power)
 
     def power_forms(self) -> dict[str, Floats]:
         """Power of each group as a quadratic form of the inputs.
@@ -170,57 +169,127 @@ class Factored:
             negative (its supply delivers that power, not the row drivers).
         """
         forms = {}
-        for name, matrix in self._group_matrices.items():
+        for name, branches in self._group_branches.items():
             with one_blas_thread():
-                form = self.response.T @ (matrix @ self.response)
+                form = (branches.across @ self.response).T @ branches.currents(self.response)
             forms[name] = (form + form.T) / 2
         return forms
 
     @cached_property
-    def _group_matrices(self) -> dict[str, csr_array]:
+    def _branches(self) -> _Branches:
+        return _branches(self.network)
+
+    @cached_property
+    def _group_branches(self) -> dict[str, _Branches]:
         groups = self.network.group
         return {
-            name: nodal_matrix(self.network, groups == number)
-            for number, name in enumerate(self.network.groups)
+            name: _branches(self.network, groups == number) for number, name in enumerate(self.network.groups)
         }
 
-    def _solved(self, right: Floats, *, transposed: bool = False) -> Floats:
-        matrix = self._matrix.T if transposed else self._matrix
+    def _response(self, inputs: slice) -> Floats:
+        return self._voltages(
+            self._right[:, inputs].toarray(),
+            -self._drawn[:, inputs].toarray(),
+            self._known_drive[:, inputs].toarray(),
+        )
+
+    def _adjoint_response(self, outputs: slice) -> Floats:
+        read = self._read[outputs].toarray().T
+        return self._voltages(read[self._unknown], read, 0.0, transposed=True)
+
+    def _voltages(
+        self, right: Floats, fed: Floats, known: Floats | float, *, transposed: bool = False
+    ) -> Floats:
+        """Node voltages (nodes, k), refined where their rounding shows in an output.
+
+        In the nodal matrix a wire of 0.01 Ohm rounds the conductances beside it by 1e-14 S, which under volts of
+        common mode leaks more than microvolts of signal allow. Summed branch by branch, currents are exact: the
+        difference of neighbouring voltages has no rounding. What is missing at the nodes is solved for again.
+
+        Parameters
+        ----------
+        right
+            (unknown nodes, k), right-hand sides of the nodal equations.
+        fed
+            (nodes, k), currents into the nodes.
+        known
+            (nodes with a voltage source, k).
+        transposed
+            Whether it is the transposed network.
+        """
+        branches = self._branches.transposed() if transposed else self._branches
+        voltages = np.zeros(fed.shape)
+        voltages[self._known] = known
+
+        def missing(of: Floats, fed_by: Floats) -> Floats:
+            left: Floats = fed_by - branches.leaving(of)
+            return left[self._unknown]
+
         with one_blas_thread():
-            found = self._levels.solve(right, transposed=transposed)
-        # One combination of the right-hand sides stands for all of them: checking each would cost as much as solving.
-        weights = np.cos(np.arange(right.shape[1]))
-        combined, wanted = found @ weights, right @ weights
-        residual = np.abs(matrix @ combined - wanted).max(initial=0.0)
-        largest = np.abs(wanted).max(initial=0.0) + self._norm * np.abs(combined).max(initial=0.0)
-        if not residual <= _RESIDUAL * largest:
-            raise SingularNetworkError(
-                "the equations of this network have no accurate solution: its resistances span too many decades,"
-                " or it is singular"
+            voltages[self._unknown] = self._levels.solve(right, transposed=transposed)
+            # One combination of the columns stands for all of them: checking each would cost as much as solving.
+            weights = np.cos(np.arange(right.shape[1]))[:, None]
+            combined = voltages @ weights
+            residual = missing(combined, fed @ weights)
+            largest = np.abs(right @ weights).max(initial=0.0) + self._norm * np.abs(combined).max(
+                initial=0.0
             )
-        return found
+            if not np.abs(residual).max(initial=0.0) <= _RESIDUAL * largest:
+                raise SingularNetworkError(
+                    "the equations of this network have no accurate solution: its resistances span too many decades,"
+                    " or it is singular"
+                )
+            seen = self._right.T if transposed else self._read[:, self._unknown]
+            error = np.abs(seen @ self._levels.solve(residual, transposed=transposed)).max(initial=0.0)
+            if error > _VISIBLE * np.abs(seen @ combined[self._unknown]).max(initial=0.0):
+                voltages[self._unknown] += self._levels.solve(missing(voltages, fed), transposed=transposed)
+        return voltages
 
     @cached_property
     def _norm(self) -> float:
         return float(np.abs(self._matrix.data).max(initial=0.0))
 
 
-def nodal_matrix(network: Network, which: NDArray[np.bool_] | None = None) -> csr_array:
-    """Currents leaving the nodes per node voltage, (nodes, nodes) [S], of the branches selected by `which`."""
+@dataclass(frozen=True, slots=True)
+class _Branches:
+    """Resistors and controlled sources, one by one."""
+
+    conductance: Floats  # (branches,)
+    across: csr_array  # (branches, nodes): voltage between the ends
+    control: csr_array  # (branches, nodes): voltage that drives the current
+
+    def currents(self, voltages: Floats) -> Floats:
+        """(branches, k) of node voltages (nodes, k)."""
+        flowing: Floats = self.conductance[:, None] * np.asarray(self.control @ voltages)
+        return flowing
+
+    def leaving(self, voltages: Floats) -> Floats:
+        """Current that leaves each node, (nodes, k)."""
+        return np.asarray(self.across.T @ self.currents(voltages))
+
+    def transposed(self) -> _Branches:
+        """Those of the network whose matrix is transposed."""
+        return _Branches(self.conductance, self.control, self.across)
+
+
+def _branches(network: Network, which: NDArray[np.bool_] | None = None) -> _Branches:
     chosen = np.isin(network.kind, (Kind.RESISTOR, Kind.VCCS))
     if which is not None:
         chosen &= which
     resistor = network.kind[chosen] == Kind.RESISTOR
     plus, minus, value = network.plus[chosen], network.minus[chosen], network.value[chosen].copy()
     value[resistor] = 1 / value[resistor]
+    number, shape = np.arange(len(value)), (len(value), network.n_nodes)
+    across = _differences(number, plus, minus, 1.0, shape)
     control_plus = np.where(resistor, plus, network.control_plus[chosen])
     control_minus = np.where(resistor, minus, network.control_minus[chosen])
-    rows = np.concatenate([plus, plus, minus, minus])
-    columns = np.concatenate([control_plus, control_minus, control_plus, control_minus])
-    entries = np.concatenate([value, -value, -value, value])
-    inside = (rows != GROUND) & (columns != GROUND)
-    size = network.n_nodes
-    matrix = coo_array((entries[inside], (rows[inside], columns[inside])), shape=(size, size)).tocsr()
+    return _Branches(value, across, _differences(number, control_plus, control_minus, 1.0, shape))
+
+
+def nodal_matrix(network: Network) -> csr_array:
+    """Currents leaving the nodes per node voltage, (nodes, nodes) [S]."""
+    branches = _branches(network)
+    matrix: csr_array = (branches.across.T * branches.conductance @ branches.control).tocsr()
     matrix.eliminate_zeros()
     return matrix
 

@@ -380,8 +380,7 @@ _MEANINGS = Table(
         ],
         [
             "ngspice differs",
-            "one vector of the first draw, read by ngspice; differences above 1e-9 are the rounding of volts of common "
-            "mode beside microvolts",
+            "one vector of the first draw, read by ngspice",
         ],
         [
             "SNR, bits",

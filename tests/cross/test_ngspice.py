@@ -18,7 +18,8 @@ needs_library = pytest.mark.skipif(
     bool(SIMULATOR.problem), reason="ngspice shared library: " + SIMULATOR.problem
 )
 needs_program = pytest.mark.skipif(SIMULATOR.executable is None, reason="no program ngspice")
-SHAPES = [(1, 1), (1, 2), (2, 1), (3, 5), (5, 3), (16, 16), pytest.param((32, 32), marks=pytest.mark.slow)]
+SHAPES = [(1, 1), (1, 2), (2, 1), (5, 3), (16, 16), (32, 32)]
+AGREEMENT = 1e-9  # of the largest output
 
 
 def array(architecture: Architecture, shape: tuple[int, int], seed: int = 0) -> Network:
@@ -26,28 +27,13 @@ def array(architecture: Architecture, shape: tuple[int, int], seed: int = 0) -> 
     states = random.uniform(1e4, 1e5, shape)
     if architecture is not Architecture.RESISTIVE:
         states = random.uniform(0.33, 0.57, shape)
-    config = ArrayConfig(architecture=architecture, r_row=0.5, r_col=0.25)
+    config = ArrayConfig(architecture=architecture, r_row=0.02, r_col=0.01)
     return crossbar(states, config, draw_mismatch(shape, random, relative=0.01, r_off=0.1))
 
 
 def difference(network: Network, found: np.ndarray, inputs: np.ndarray) -> float:
     expected = factor(network).solve(inputs).outputs
     return float(np.abs(found - expected).max() / np.abs(expected).max())
-
-
-def tolerance(network: Network, inputs: np.ndarray) -> float:
-    """1e-9, or what double precision leaves where a common mode of many volts hides a small Hall voltage.
-
-    A node voltage V is known to eps V, which is a current of eps g V in a wire of conductance g. Through a Hall
-    pair of a few kilohm (with its switches) it becomes an output error, for which both simulators are to blame.
-    """
-    solution = factor(network).solve(inputs)
-    highest, g = np.abs(solution.node_voltages).max(), 1 / 0.25
-    voltage_outputs = network.output_scale[0] == 1.0 and network.output_minus[0] != GROUND
-    rounding = (
-        np.finfo(float).eps * highest * g * 3e3 / np.abs(solution.outputs).max() if voltage_outputs else 0.0
-    )
-    return float(1e-9 + 4 * rounding)
 
 
 @pytest.mark.ngspice
@@ -57,11 +43,11 @@ def tolerance(network: Network, inputs: np.ndarray) -> float:
 def test_ngspice_and_nodal_agree(architecture: Architecture, shape: tuple[int, int]) -> None:
     network = array(architecture, shape)
     inputs = np.random.default_rng(1).uniform(-0.5, 0.5, (7, shape[0]))
-    assert difference(network, ngspice.simulate(network, inputs), inputs) < tolerance(network, inputs)
+    assert difference(network, ngspice.simulate(network, inputs), inputs) < AGREEMENT
     first = inputs[:1]
-    assert difference(network, ngspice.simulate(network, first), first) < tolerance(network, first)
-    without_klu = ngspice.simulate(network, inputs, klu=False)
-    assert difference(network, without_klu, inputs) < tolerance(network, inputs)
+    assert difference(network, ngspice.simulate(network, first), first) < AGREEMENT
+    if max(shape) < 32:  # takes 80 s there, where all of a network is coupled
+        assert difference(network, ngspice.simulate(network, inputs, klu=False), inputs) < AGREEMENT
 
 
 @pytest.mark.ngspice
@@ -74,7 +60,7 @@ def test_a_netlist_runs_as_it_is(architecture: Architecture, tmp_path: Path) -> 
     deck.write_text(netlist(network, inputs[0], "a read"))
     run = ngspice.run_batch(deck)
     found = np.array([[run.values[name] for name in network.output_names]])
-    assert difference(network, found, inputs) < tolerance(network, inputs)
+    assert difference(network, found, inputs) < AGREEMENT
 
 
 @pytest.mark.ngspice

@@ -6,7 +6,7 @@ from circuits.nodal import factor
 from circuits.tensor import transfer_tensor
 
 HALL = [architecture for architecture in Architecture if architecture is not Architecture.RESISTIVE]
-SHAPES = [(1, 1), (1, 2), (2, 1), (5, 3), (16, 16), pytest.param((32, 32), marks=pytest.mark.slow)]
+SHAPES = [(1, 1), (1, 2), (2, 1), (5, 3), (16, 16), (32, 32)]
 
 
 def exact(states: np.ndarray, config: ArrayConfig, mismatch: object) -> np.ndarray:
@@ -19,8 +19,6 @@ def exact(states: np.ndarray, config: ArrayConfig, mismatch: object) -> np.ndarr
 def test_the_tensor_is_the_full_solution_to_first_order(
     architecture: Architecture, shape: tuple[int, int]
 ) -> None:
-    if architecture is Architecture.ROW_MULTIPLEXED and shape == (32, 32):
-        pytest.skip("32 networks of 32 x 32")
     random = np.random.default_rng(7)
     states = random.uniform(0.33, 0.57, (3, *shape))
     mismatch = draw_mismatch(shape, random, relative=0.01, r_off=0.1)

@@ -104,7 +104,7 @@ def test_seeds_and_decks_are_kept_and_reproduce_the_errors(compared: tuple[Path,
 def test_a_kept_deck_runs_and_gives_the_read_of_draw_0(compared: tuple[Path, Result]) -> None:
     out, _ = compared
     for name, row in by_name(out).items():
-        assert row["ngspice_difference"] < 1e-5, name
+        assert row["ngspice_difference"] < 1e-9, name
     found = run_batch(out / "decks" / "active_parallel.cir").values
     trial = all_trials(load_setup(EXAMPLE))["active_parallel"]
     first = draw(trial, 0)
