@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -37,7 +38,18 @@ class Engine(StrEnum):
     NGSPICE = "ngspice"
 
 
-def read_array(config: Path, states: Path, inputs: Path, out: Path, *, engine: Engine, full: bool) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """An array that was read."""
+
+    files: list[Path]
+    vectors: int
+    columns: int
+    how: str
+    """Who solved it."""
+
+
+def read_array(config: Path, states: Path, inputs: Path, out: Path, *, engine: Engine, full: bool) -> Reading:
     """Read an array of given states with given inputs, and write its outputs.
 
     Parameters
@@ -55,9 +67,6 @@ def read_array(config: Path, states: Path, inputs: Path, out: Path, *, engine: E
     full
         Also write all node voltages and branch currents beside `out` (engine `nodal`).
 
-    Returns
-    -------
-    What was done, as a sentence.
     """
     setup = load_setup(config, network=False)
     if full and engine is not Engine.NODAL:
@@ -80,8 +89,7 @@ def read_array(config: Path, states: Path, inputs: Path, out: Path, *, engine: E
         written |= _everything(setup, matrix, vectors, mismatch, out)
     for path, text in written.items():
         write_text(path, text)
-    names = ", ".join(str(path) for path in written)
-    return f"Wrote {names}: {len(outputs)} vectors x {len(header)} columns, solved by {how}"
+    return Reading(files=list(written), vectors=len(outputs), columns=len(header), how=how)
 
 
 def _solved(

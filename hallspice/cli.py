@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import functools
+import signal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
-BAD_INPUT = 2
-SIMULATOR_FAILED = 3
+from hallspice.commands import MEANING, Commands, ExitCode, Outcome, TerminatedError, command_of
 
 app = typer.Typer(
     name="hallspice",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="SOT Hall-bar synapses from physics to network accuracy. "
-    "Exit codes: 0 done, 2 the input is wrong, 3 the simulator failed.",
+    help="SOT Hall-bar synapses from physics to network accuracy.",
+    epilog="\b\nExit codes:\n" + "\n".join(f"  {code:<3}  {text}" for code, text in MEANING.items()),
 )
-
-
-class WriteEngine(StrEnum):
-    """What moves the states of a written array."""
-
-    MODEL = "model"
-    NGSPICE = "ngspice"
+command = functools.partial(command_of, app)
 
 
 ConfigFile = Annotated[
@@ -37,10 +31,17 @@ ConfigFile = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and warnings, no progress.")]
 Seed = Annotated[int | None, typer.Option(help="Replace the configuration's seed.", min=0, max=2**31 - 1)]
-
-
-class _Options:
-    debug = False
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the data set's four idx files, plain or .gz.", show_default=False),
+]
+ResultFolder = Annotated[Path, typer.Option("--out", help="Folder for the results.", show_default=False)]
+DeviceCard = Annotated[
+    str,
+    typer.Argument(
+        metavar="CARD", help="Device card: a file, or 'default' for the shipped one.", show_default=False
+    ),
+]
 
 
 def _print_version(asked: bool) -> None:
@@ -51,94 +52,88 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _card_file(name: str) -> Path | None:
+    """File of a card; None for the shipped one."""
+    return None if name in ("default", "pt_ruo2_0p5") else Path(name)
+
+
 @app.callback()
 def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    _debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     _version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     """Options of every command."""
-    _Options.debug = debug
 
 
-@app.command()
-def doctor() -> None:
+@command("hallspice doctor", "hallspice doctor --json")
+def doctor() -> Outcome:
     """Show what is found on this machine, and what therefore can and can't be run."""
     from hallspice import doctor as examination
 
-    with errors_as_messages():
-        examination.show()
+    findings = examination.collect()
+    examination.show(findings)
+    return Outcome(result=examination.results(findings))
 
 
-@app.command()
-def schema() -> None:
+@command("hallspice schema")
+def schema() -> Outcome:
     """Print the JSON schema of the configuration, for editors that check YAML."""
     import json
 
     from hallspice.config import Config
 
-    typer.echo(json.dumps(Config.model_json_schema(), indent=2))
+    found = Config.model_json_schema()
+    return Outcome(result=found, text=json.dumps(found, indent=2))
 
 
-@app.command()
+@command("hallspice init", "hallspice init array.yaml")
 def init(
-    path: Annotated[Path, typer.Argument(help="File to write.")] = Path("hallspice.yaml"),
-) -> None:
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")] = Path("hallspice.yaml"),
+) -> Outcome:
     """Write a commented starter configuration."""
     from hallspice.files import write_text
     from hallspice.starter import starter_text
 
-    with errors_as_messages():
-        if path.exists():
-            raise ValueError(f"{path}: exists already; name another file")
-        write_text(path, starter_text())
-        typer.echo(f"Wrote {path}. Next: hallspice run {path} --out results")
+    if path.exists():
+        raise ValueError(f"{path}: exists already; name another file")
+    write_text(path, starter_text())
+    text = f"Wrote {path}. Next: hallspice run {path} --out results"
+    return Outcome(result={"config": str(path)}, files=[path], text=text)
 
 
-@app.command()
-def device(
-    out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
-    card: Annotated[Path | None, typer.Argument(help="Device card; default: the shipped one.")] = None,
-    quiet: Quiet = False,
-) -> None:
-    """Compare a device card with the published facts, and draw its characteristic curves.
+@command("hallspice device --out results/device")
+def device(out: ResultFolder, card: DeviceCard = "default", quiet: Quiet = False) -> Outcome:
+    """Compare a device card with the published facts, and draw its characteristic curves."""
+    from hallspice.device import examine
+    from hallspice.progress import reporter
 
-    Example: hallspice device --out results/device
-    """
-    with errors_as_messages():
-        from hallspice.device import examine
-        from hallspice.progress import reporter
-
-        with reporter(quiet) as progress:
-            examine(card, out, progress=progress)
+    with reporter(quiet) as progress:
+        return Outcome.of_folder(examine(_card_file(card), out, progress=progress), out)
 
 
-@app.command()
+@command("hallspice pulse default pulses.csv --out trace.csv")
 def pulse(
-    card: Annotated[str, typer.Argument(help="Device card, or 'default' for the shipped one.")],
+    card: DeviceCard,
     pulses: Annotated[Path, typer.Argument(help="CSV: i_a,t_pulse_s,h_x_oe and optionally event,h_z_oe.")],
     out: Annotated[Path, typer.Option(help="CSV to write: the device after each line.", show_default=False)],
-) -> None:
-    """Response of a device to any list of pulses, saturations and presets.
+) -> Outcome:
+    """Response of a device to any list of pulses, saturations and presets."""
+    from hallspice.device import respond
 
-    Example: hallspice pulse default pulses.csv --out trace.csv
-    """
-    with errors_as_messages():
-        from hallspice.device import respond
-
-        trace = respond(None if card == "default" else Path(card), pulses, out)
-        for line, point in enumerate(trace, start=1):
-            for warning in point.warnings:
-                typer.echo(f"Warning: event {line}: {warning}", err=True)
-        energy = sum(point.energy for point in trace)
-        last = trace[-1].hall_resistance
-        typer.echo(
-            f"Wrote {out}: {len(trace)} events, R_xy = {last:.4f} ohm after the last, {energy:.4g} J in all"
-        )
+    trace = respond(_card_file(card), pulses, out)
+    energy = sum(point.energy for point in trace)
+    last = trace[-1].hall_resistance
+    return Outcome(
+        result={"events": len(trace), "r_xy_ohm": last, "energy_j": energy},
+        files=[out],
+        warnings=[f"event {n}: {said}" for n, point in enumerate(trace, start=1) for said in point.warnings],
+        text=f"Wrote {out}: {len(trace)} events, R_xy = {last:.4f} ohm after the last, {energy:.4g} J in all",
+    )
 
 
-@app.command()
+@command("hallspice fit examples/data/paper/paper.yaml --out card.yaml")
 def fit(
     data: Annotated[
         Path, typer.Argument(help="YAML that names tables, columns and units.", show_default=False)
@@ -148,22 +143,21 @@ def fit(
         Path | None, typer.Option(help="Folder of the report; default: the card's name with _report.")
     ] = None,
     quiet: Quiet = False,
-) -> None:
-    """Fit a device card to your measurements: values with intervals, and what the data leave open.
+) -> Outcome:
+    """Fit a device card to your measurements: values with intervals, and what the data leave open."""
+    from hallspice.fit import fit_data
+    from hallspice.progress import reporter
 
-    Example: hallspice fit examples/data/paper/paper.yaml --out card.yaml
-    """
-    with errors_as_messages():
-        from hallspice.fit import fit_data
-        from hallspice.progress import reporter
-
-        with reporter(quiet) as progress:
-            fit_data(data, out, report or out.with_name(f"{out.stem}_report"), progress=progress)
+    folder = report or out.with_name(f"{out.stem}_report")
+    with reporter(quiet) as progress:
+        results = fit_data(data, out, folder, progress=progress)
+    files = [out, *(folder / name for name in results["files"])]
+    return Outcome(result=results, files=files, warnings=results["warnings"])
 
 
-@app.command()
+@command("hallspice measure default --protocol loops --out data")
 def measure(
-    card: Annotated[str, typer.Argument(help="Device card, or 'default' for the shipped one.")],
+    card: DeviceCard,
     out: Annotated[Path, typer.Option(help="Folder for the data set.", show_default=False)],
     protocol: Annotated[
         str, typer.Option(help="loops, widths, window, shift, ladder, devices, or full.")
@@ -173,33 +167,31 @@ def measure(
     broken: Annotated[int, typer.Option(help="Devices that do not switch.", min=0)] = 0,
     noise: Annotated[str, typer.Option(help="Standard deviation of one reading.")] = "1 mohm",
     seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0, max=2**31 - 1)] = 1,
-) -> None:
-    """Measure a card in a synthetic laboratory: noise, drift, steps, missing points; labelled synthetic.
+) -> Outcome:
+    """Measure a card in a synthetic laboratory: noise, drift, steps, missing points; labelled synthetic."""
+    from compact_model.laboratory import Protocol
+    from hallspice.fit import measure as measure_card
 
-    Example: hallspice measure default --protocol full --out data
-    """
-    with errors_as_messages():
-        from compact_model.laboratory import Protocol
-        from hallspice.fit import measure as measure_card
-
-        if protocol not in list(Protocol):
-            raise ValueError(f"protocol = {protocol!r} is not known, allowed: {', '.join(Protocol)}")
-        names = measure_card(
-            None if card == "default" else Path(card),
-            Protocol(protocol),
-            out,
-            seed=seed,
-            points=points,
-            devices=devices,
-            broken=broken,
-            noise=noise,
-        )
-        typer.echo(
-            f"Wrote {', '.join(names)} to {out}. Next: hallspice fit {out / 'data.yaml'} --out card.yaml"
-        )
+    if protocol not in list(Protocol):
+        raise ValueError(f"protocol = {protocol!r} is not known, allowed: {', '.join(Protocol)}")
+    names = measure_card(
+        _card_file(card),
+        Protocol(protocol),
+        out,
+        seed=seed,
+        points=points,
+        devices=devices,
+        broken=broken,
+        noise=noise,
+    )
+    return Outcome(
+        result={"protocol": protocol, "seed": seed, "data": str(out / "data.yaml")},
+        files=[out / name for name in names],
+        text=f"Wrote {', '.join(names)} to {out}. Next: hallspice fit {out / 'data.yaml'} --out card.yaml",
+    )
 
 
-@app.command()
+@command("hallspice levels examples/data/synthetic_ladder/data.yaml --out levels")
 def levels(
     source: Annotated[
         Path,
@@ -209,134 +201,121 @@ def levels(
     ],
     out: Annotated[Path, typer.Option(help="Folder for the tables.", show_default=False)],
     error_rate: Annotated[float, typer.Option(help="Largest probability of a wrong neighbour.")] = 0.01,
-) -> None:
+) -> Outcome:
     """Levels from repeated write ladders: how many can be told apart, confusion, a better ladder.
 
     A state table has the columns mean_ohm and sigma_ohm; it becomes a card without physics.
-
-    Example: hallspice levels examples/data/synthetic_ladder/data.yaml --out levels
     """
-    with errors_as_messages():
-        from hallspice.levels import describe_levels
+    from hallspice.levels import describe_levels
 
-        for sentence in describe_levels(source, out, error_rate):
-            typer.echo(sentence)
+    results, said = describe_levels(source, out, error_rate)
+    return Outcome.of_folder(results, out, text="\n".join(said))
 
 
-@app.command()
+@command("hallspice exchange default --out exchange")
 def exchange(
-    card: Annotated[str, typer.Argument(help="Device card, or 'default' for the shipped one.")],
+    card: DeviceCard,
     out: Annotated[Path, typer.Option(help="Folder for the tables.", show_default=False)],
     pulses: Annotated[int, typer.Option(help="Pulses from end to end.", min=2, max=10_000)] = 32,
-) -> None:
-    """Levels and pulse response of a card as CSV for users of NeuroSim and aihwkit.
+) -> Outcome:
+    """Levels and pulse response of a card as CSV for users of NeuroSim and aihwkit."""
+    from hallspice.levels import exchange as write_tables
 
-    Example: hallspice exchange default --out exchange
-    """
-    with errors_as_messages():
-        from hallspice.levels import exchange as write_tables
-
-        names = write_tables(None if card == "default" else Path(card), out, pulses)
-        typer.echo(f"Wrote {', '.join(names)} to {out}")
+    names = write_tables(_card_file(card), out, pulses)
+    files = [out / name for name in names]
+    return Outcome(result={"pulses": pulses}, files=files, text=f"Wrote {', '.join(names)} to {out}")
 
 
-@app.command()
+@command("hallspice run examples/mnist_active_parallel.yaml --out results/demo")
 def run(
     config: ConfigFile,
-    out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
+    out: ResultFolder,
     quiet: Quiet = False,
     seed: Seed = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of the data set's four idx files, plain or .gz.")
-    ] = None,
+    data_dir: DataDir = None,
     uncertainty: Annotated[
         int,
         typer.Option(
             help="Evaluate again on N cards drawn from the errors of a fitted card.", min=0, max=10_000
         ),
     ] = 0,
-) -> None:
-    """Train, map, evaluate through the circuit, check in ngspice, report.
-
-    Example: hallspice run examples/mnist_active_parallel.yaml --out results/demo
-    """
+) -> Outcome:
+    """Train, map, evaluate through the circuit, check in ngspice, report."""
     from hallspice.progress import reporter
     from hallspice.run import run as run_configuration
 
-    with errors_as_messages(), reporter(quiet) as progress:
-        run_configuration(
+    with reporter(quiet) as progress:
+        results = run_configuration(
             config, out, seed=seed, data_dir=data_dir, progress=progress, uncertainty=uncertainty
         )
+    return Outcome.of_folder(results, out)
 
 
-@app.command()
+@command("hallspice train examples/mnist_active_parallel.yaml --out results/network")
 def train(
     config: ConfigFile,
     out: Annotated[Path, typer.Option(help="Folder for the network.", show_default=False)],
     quiet: Quiet = False,
     seed: Seed = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of the data set's four idx files, plain or .gz.")
-    ] = None,
-) -> None:
-    """Train the network of a configuration on the device's levels: network.npz, curves, accuracy.
-
-    Example: hallspice train examples/mnist_active_parallel.yaml --out results/network
-    """
+    data_dir: DataDir = None,
+) -> Outcome:
+    """Train the network of a configuration on the device's levels: network.npz, curves, accuracy."""
     from hallspice.progress import reporter
     from hallspice.training import train as train_configuration
 
-    with errors_as_messages(), reporter(quiet) as progress:
-        train_configuration(config, out, seed=seed, data_dir=data_dir, progress=progress)
+    with reporter(quiet) as progress:
+        results = train_configuration(config, out, seed=seed, data_dir=data_dir, progress=progress)
+    return Outcome.of_folder(results, out)
 
 
-@app.command()
+@command(
+    "hallspice evaluate examples/mnist_active_parallel.yaml --network results/network/network.npz --out results/chips"
+)
 def evaluate(
     config: ConfigFile,
-    out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
+    out: ResultFolder,
     network: Annotated[
         Path | None, typer.Option(help="network.npz of an earlier training; default: train it.")
     ] = None,
     quiet: Quiet = False,
     seed: Seed = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of the data set's four idx files, plain or .gz.")
-    ] = None,
-) -> None:
-    """Accuracy on many chips: spread, read noise, stuck cells, drift, one at a time and together.
-
-    Example: hallspice evaluate chips.yaml --network results/network/network.npz --out results/chips
-    """
+    data_dir: DataDir = None,
+) -> Outcome:
+    """Accuracy on many chips: spread, read noise, stuck cells, drift, one at a time and together."""
     from hallspice.evaluation import evaluate as evaluate_configuration
     from hallspice.progress import reporter
 
-    with errors_as_messages(), reporter(quiet) as progress:
-        evaluate_configuration(
+    with reporter(quiet) as progress:
+        results = evaluate_configuration(
             config, out, network_file=network, seed=seed, data_dir=data_dir, progress=progress
         )
+    return Outcome.of_folder(results, out)
 
 
-@app.command()
+@command(
+    "hallspice paper --quick --seeds 1 --out results/quick", "hallspice paper --seeds 2 --out results/paper"
+)
 def paper(
-    out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
+    out: ResultFolder,
     seeds: Annotated[int, typer.Option(help="Independent trainings of each network.", min=1, max=20)] = 2,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Folder with fashion-mnist (and mnist, when it holds such a folder).")
+        Path | None,
+        typer.Option(
+            help="Folder with fashion-mnist (and mnist, when it holds such a folder).", show_default=False
+        ),
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="One epoch on a few images: shows that everything runs.")
     ] = False,
     quiet: Quiet = False,
-) -> None:
-    """Train the paper's networks again, with its recipe and a good one; half an hour per seed on two cores.
-
-    Example: hallspice paper --seeds 2 --out results/paper
-    """
+) -> Outcome:
+    """Train the paper's networks again, with its recipe and a good one; half an hour per seed on two cores."""
     from hallspice.paper import reproduce
     from hallspice.progress import reporter
 
-    with errors_as_messages(), reporter(quiet) as progress:
-        reproduce(out, seeds=seeds, data_dir=data_dir, quick=quick, progress=progress)
+    with reporter(quiet) as progress:
+        results = reproduce(out, seeds=seeds, data_dir=data_dir, quick=quick, progress=progress)
+    return Outcome.of_folder(results, out)
 
 
 class DeviceForm(StrEnum):
@@ -362,7 +341,10 @@ class Operation(StrEnum):
     WRITE = "write"
 
 
-@app.command()
+@command(
+    "hallspice netlist array.yaml --out read.cir",
+    "hallspice netlist array.yaml --device subckt --operation write --out write.cir",
+)
 def netlist(
     config: ConfigFile,
     out: Annotated[Path, typer.Option(help="Netlist file to write.", show_default=False)],
@@ -381,37 +363,39 @@ def netlist(
         typer.Option(help="read; or write (with --device subckt or osdi): the ladder into cell (0, 0)."),
     ] = Operation.READ,
     seed: Seed = None,
-) -> None:
+) -> Outcome:
     """Write a tile as a netlist that `ngspice -b FILE` runs as it is.
 
     It has the configured size. A read has levels of the device drawn with the seed, and full inputs; a write is a
     transient in which the devices switch.
     """
-    from hallspice.arrays import write_netlist
+    if operation is Operation.WRITE:
+        if device is None or dialect is not ArrayDialect.NGSPICE:
+            raise ValueError(
+                "--operation write needs --device subckt or osdi, and is written for ngspice only"
+            )
+        from hallspice import write_netlist as writes
+        from hallspice.device_netlist import DeviceForm as Form
 
-    with errors_as_messages():
-        if operation is Operation.WRITE:
-            if device is None or dialect is not ArrayDialect.NGSPICE:
-                raise ValueError(
-                    "--operation write needs --device subckt or osdi, and is written for ngspice only"
-                )
-            from hallspice import write_netlist as writes
-            from hallspice.device_netlist import DeviceForm as Form
+        files = writes.write_ladder_netlist(config, out, Form(device), seed=seed)
+    elif device is not None:
+        from hallspice import device_netlist as forms
 
-            files = writes.write_ladder_netlist(config, out, Form(device), seed=seed)
-            typer.echo(f"Wrote {', '.join(map(str, files))}. Next, in its folder: ngspice -b {out.name}")
-            return
-        if device is not None:
-            from hallspice import device_netlist as forms
+        form, language = forms.DeviceForm(device), forms.ArrayDialect(dialect)
+        files = forms.write_device_netlist(config, out, form, language, seed=seed)
+    elif dialect is not ArrayDialect.NGSPICE:
+        raise ValueError(f"--dialect {dialect.value} needs --device: plain cells are written for ngspice")
+    else:
+        from hallspice.arrays import write_netlist
 
-            form, language = forms.DeviceForm(device), forms.ArrayDialect(dialect)
-            files = forms.write_device_netlist(config, out, form, language, seed=seed)
-            typer.echo(f"Wrote {', '.join(map(str, files))}")
-            return
-        if dialect is not ArrayDialect.NGSPICE:
-            raise ValueError(f"--dialect {dialect.value} needs --device: plain cells are written for ngspice")
         write_netlist(config, out, seed=seed)
-        typer.echo(f"Wrote {out}. Next: ngspice -b {out}")
+        files = [out]
+    following = f". Next, in its folder: ngspice -b {out.name}" if dialect is ArrayDialect.NGSPICE else ""
+    return Outcome(
+        result={"netlist": str(out), "dialect": dialect.value, "operation": operation.value},
+        files=files,
+        text=f"Wrote {', '.join(map(str, files))}{following}",
+    )
 
 
 class Engine(StrEnum):
@@ -422,7 +406,7 @@ class Engine(StrEnum):
     NGSPICE = "ngspice"
 
 
-@app.command()
+@command("hallspice read array.yaml --states states.csv --inputs inputs.csv --out outputs.csv")
 def read(
     config: ConfigFile,
     states: Annotated[
@@ -436,36 +420,27 @@ def read(
     full: Annotated[
         bool, typer.Option("--full", help="Also write all node voltages and branch currents.")
     ] = False,
-) -> None:
-    """Read your own array: any matrix of states with any inputs.
+) -> Outcome:
+    """Read your own array: any matrix of states with any inputs."""
+    from hallspice import arrays
 
-    Example: hallspice read array.yaml --states states.csv --inputs inputs.csv --out outputs.csv
-    """
-    with errors_as_messages():
-        from hallspice import arrays
+    found = arrays.read_array(config, states, inputs, out, engine=arrays.Engine(engine.value), full=full)
+    names = ", ".join(map(str, found.files))
+    return Outcome(
+        result={"vectors": found.vectors, "columns": found.columns, "solved_by": found.how},
+        files=found.files,
+        text=f"Wrote {names}: {found.vectors} vectors x {found.columns} columns, solved by {found.how}",
+    )
 
-        typer.echo(
-            arrays.read_array(config, states, inputs, out, engine=arrays.Engine(engine.value), full=full)
-        )
 
+@command("hallspice compare examples/compare.yaml --out results/compare")
+def compare(config: ConfigFile, out: ResultFolder, quiet: Quiet = False, seed: Seed = None) -> Outcome:
+    """Try the same array in every architecture: errors, noise, energy, time, voltage, and which of them works."""
+    from hallspice.comparison import compare as compare_architectures
+    from hallspice.progress import reporter
 
-@app.command()
-def compare(
-    config: ConfigFile,
-    out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
-    quiet: Quiet = False,
-    seed: Seed = None,
-) -> None:
-    """Try the same array in every architecture: errors, noise, energy, time, voltage, and which of them works.
-
-    Example: hallspice compare examples/compare.yaml --out results/compare
-    """
-    with errors_as_messages():
-        from hallspice.comparison import compare as compare_architectures
-        from hallspice.progress import reporter
-
-        with reporter(quiet) as progress:
-            compare_architectures(config, out, seed=seed, progress=progress)
+    with reporter(quiet) as progress:
+        return Outcome.of_folder(compare_architectures(config, out, seed=seed, progress=progress), out)
 
 
 class ExportForm(StrEnum):
@@ -485,159 +460,99 @@ class SpiceDialect(StrEnum):
     HSPICE = "hspice"
 
 
-CardName = Annotated[str, typer.Option(help="Name of the shipped card, or path of a card file.")]
 Grains = Annotated[int | None, typer.Option(help="Number of grains K; the card's by default (32).")]
 LargestError = Annotated[
     float, typer.Option(help="Largest difference from the card's closed law that is accepted.", min=0.0)
 ]
 
 
-@app.command()
+@command(
+    "hallspice export veriloga --out sot_hallbar",
+    "hallspice export spice --dialect ltspice --card card.yaml --out for_ltspice",
+)
 def export(
     form: Annotated[ExportForm, typer.Argument(help="What for.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for the files.", show_default=False)],
-    card: CardName = "pt_ruo2_0p5",
+    card: Annotated[
+        str, typer.Option(help="Device card: a file, or 'default' for the shipped one.")
+    ] = "default",
     dialect: Annotated[SpiceDialect, typer.Option(help="Language of `spice`.")] = SpiceDialect.NGSPICE,
     grains: Grains = None,
     largest_error: LargestError = 0.01,
-) -> None:
-    """Write the device for your own simulator: models, symbols, test benches, expected results, README.
-
-    Example: hallspice export veriloga --out sot_hallbar
-    """
+) -> Outcome:
+    """Write the device for your own simulator: models, symbols, test benches, expected results, README."""
     from hallspice.export import export as write_export
     from veriloga.package import Form
     from veriloga.subcircuit import Dialect
 
-    with errors_as_messages():
-        names = write_export(Form(form), card, Dialect(dialect), grains, out, largest_error=largest_error)
-        typer.echo(
-            f"Wrote {len(names)} files to {out}. Next: read {out / 'README.md'}, or hallspice verify {out}"
-        )
+    results = write_export(
+        Form(form), _card_file(card), Dialect(dialect), grains, out, largest_error=largest_error
+    )
+    text = f"Wrote {len(results['files']) - 1} files to {out}. Next: read {out / 'README.md'}, or "
+    return Outcome.of_folder(results, out, text=f"{text}hallspice verify {out} --out certificate")
 
 
-@app.command()
+@command("hallspice verify --quick --out certificate", "hallspice verify sot_hallbar --out certificate")
 def verify(
     out: Annotated[Path, typer.Option(help="Folder for the certificate.", show_default=False)],
     what: Annotated[
-        str, typer.Argument(help="Folder of an export, or a card (its name or its file).")
-    ] = "pt_ruo2_0p5",
+        str, typer.Argument(help="Folder of an export, or a card: a file, or 'default' for the shipped one.")
+    ] = "default",
     quick: Annotated[bool, typer.Option("--quick", help="A short pulse train only.")] = False,
     quiet: Quiet = False,
     grains: Grains = None,
     largest_error: LargestError = 0.01,
-) -> None:
+) -> Outcome:
     """Prove the forms of the device equal in every engine found, or run the benches of an export as they are.
 
-    Exit code 1 when a check fails. Example: hallspice verify --out certificate
+    The exit code is 1 when a check fails.
     """
     from hallspice.export import verify_card, verify_export
     from hallspice.progress import reporter
 
-    with errors_as_messages():
-        if Path(what).is_dir():
-            benches = verify_export(Path(what), out)
-            for bench in benches:
-                verdict = (
-                    bench.skipped
-                    or f"{'pass' if bench.passed else 'FAIL'}, difference {bench.difference:.1e}"
-                )
-                typer.echo(f"{bench.deck}: {verdict}")
-            passed = all(bench.passed or bench.skipped for bench in benches)
-        else:
-            with reporter(quiet) as progress:
-                certificate = verify_card(
-                    what, grains, out, largest_error=largest_error, quick=quick, progress=progress
-                )
-            for found in certificate.engines:
-                typer.echo(f"{found.engine.value}: {'not run, ' + found.missing if found.missing else 'run'}")
-            failed = [check for check in certificate.checks if not check.passed]
-            for check in failed:
-                typer.echo(
-                    f"FAIL: {check.name}, {check.engine}: {check.difference:.1e} > {check.tolerance:.0e}"
-                )
-            passed = certificate.passed
-            typer.echo(
-                f"{len(certificate.checks)} checks, {len(failed)} failed. Certificate: {out / 'certificate.html'}"
+    if Path(what).is_dir():
+        results, said = verify_export(Path(what), out)
+    else:
+        with reporter(quiet) as progress:
+            results, said = verify_card(
+                _card_file(what), grains, out, largest_error=largest_error, quick=quick, progress=progress
             )
-    if not passed:
-        raise typer.Exit(1)
+    return Outcome.of_folder(results, out, text="\n".join(said), passed=bool(results["passed"]))
 
 
-@app.command()
+class WriteEngine(StrEnum):
+    """What moves the states of a written array."""
+
+    MODEL = "model"
+    NGSPICE = "ngspice"
+
+
+@command("hallspice write array.yaml --levels levels.csv --out results/write")
 def write(
     config: ConfigFile,
     levels: Annotated[
         Path, typer.Option(help="CSV of wanted levels R_xy in ohm, rows x columns.", show_default=False)
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the results.", show_default=False)],
+    out: ResultFolder,
     engine: Annotated[WriteEngine, typer.Option(help="What moves the states.")] = WriteEngine.MODEL,
     quiet: Quiet = False,
     seed: Seed = None,
-) -> None:
-    """Program an array: pulses, energy, time, disturb, and the cells that can't be written.
+) -> Outcome:
+    """Program an array: pulses, energy, time, disturb, and the cells that can't be written."""
+    from hallspice.progress import reporter
+    from hallspice.write import write_array
 
-    Example: hallspice write array.yaml --levels levels.csv --out results/write
-    """
-    with errors_as_messages():
-        from hallspice.progress import reporter
-        from hallspice.write import write_array
-
-        with reporter(quiet) as progress:
-            write_array(
-                config, levels, out, use_ngspice=engine is WriteEngine.NGSPICE, seed=seed, progress=progress
-            )
+    use_ngspice = engine is WriteEngine.NGSPICE
+    with reporter(quiet) as progress:
+        results = write_array(config, levels, out, use_ngspice=use_ngspice, seed=seed, progress=progress)
+    return Outcome.of_folder(results, out)
 
 
-@contextmanager
-def errors_as_messages() -> Iterator[None]:
-    """Turn errors of the input and of the simulator into one screen of text and an exit code."""
-    try:
-        yield
-    except (ValueError, RuntimeError) as error:
-        code = _exit_code(error)
-        if _Options.debug or code is None:
-            raise
-        typer.echo(_one_screen(str(error)), err=True)
-        if deck := getattr(error, "deck", ""):
-            typer.echo(_kept(deck), err=True)
-        raise typer.Exit(code) from None
-
-
-def _exit_code(error: Exception) -> int | None:
-    from circuits.ngspice import SpiceError
-    from veriloga.programs import ProgramError
-
-    if isinstance(error, (SpiceError, ProgramError)):
-        return SIMULATOR_FAILED
-    # A network that can't learn is a RuntimeError by its name only: the configuration asks for it.
-    wrong_input = isinstance(error, ValueError) or type(error).__name__ == "DeadNetworkError"
-    return BAD_INPUT if wrong_input else None
-
-
-def _kept(deck: str) -> str:
-    """Keep the deck of a failed simulation for the user to look at; its first lines, and where it is."""
-    import tempfile
-
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="hallspice-failed-", suffix=".cir", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(deck)
-    head = "\n".join(f"    {line[:100]}" for line in deck.splitlines()[:5])
-    return f"The deck is in {file.name}; it begins with\n{head}"
-
-
-def _one_screen(message: str, lines: int = 30) -> str:
-    parts = message.splitlines() or ["unknown error"]
-    if len(parts) > lines:
-        parts = [*parts[:lines], f"... and {len(parts) - lines} more lines (--debug shows all)"]
-    return "\n".join(parts)
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise TerminatedError(ExitCode.TERMINATED)
 
 
 def main() -> None:
     """Entry point of the `hallspice` command."""
-    try:
-        app()
-    except KeyboardInterrupt:
-        typer.echo("Interrupted; nothing half-written is left.", err=True)
-        sys.exit(130)
+    signal.signal(signal.SIGTERM, _terminate)
+    app()

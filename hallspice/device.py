@@ -388,6 +388,4 @@ def _say(progress: Reporter, results: dict[str, Any], board: Sequence[FactResult
     progress.say(table)
     counts = ", ".join(f"{number} {name}" for name, number in results["counts"].items())
     progress.say(f"{len(board)} lines: {counts}")
-    for warning in results["warnings"]:
-        progress.say(f"Warning: {warning}")
     progress.say(f"Report: {out / 'report.html'}")

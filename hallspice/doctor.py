@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import os
 import platform
@@ -9,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -116,14 +117,21 @@ def capabilities(findings: Sequence[Finding]) -> list[Capability]:
     ]
 
 
-def show(console: Console | None = None) -> None:
+def results(findings: Sequence[Finding]) -> dict[str, Any]:
+    """What is found and what can be run, as plain data."""
+    tasks = [
+        {"task": one.task, "possible": one.possible, "advice": one.advice} for one in capabilities(findings)
+    ]
+    return {"findings": [dataclasses.asdict(finding) for finding in findings], "tasks": tasks}
+
+
+def show(findings: Sequence[Finding], console: Console | None = None) -> None:
     """Print what is found and what can be run."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Column, Table
 
     console = console or Console()
-    findings = collect()
     here = Table(
         "", "Found", Column("Detail", overflow="fold"), title="On this machine", title_justify="left"
     )

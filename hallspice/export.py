@@ -7,36 +7,37 @@ import math
 import tempfile
 from datetime import date
 from pathlib import Path
+from typing import Any
 
-from compact_model.card import SHIPPED, load_card
+from compact_model.card import load_card
 from hallspice import certificate_figures
 from hallspice.files import RESULTS, staged_folder
 from hallspice.page import Answer, Caption, Column, Page, Section, Table
 from veriloga.bench import Engine
 from veriloga.model import LARGEST_ERROR, CellModel, cell_model
-from veriloga.package import BenchResult, Form, run_package, write_package
+from veriloga.package import Form, run_package, write_package
 from veriloga.subcircuit import Dialect
 from veriloga.verify import Certificate, Check, Progress, certify
 
 
 def export(
     form: Form,
-    card: str,
+    card: Path | None,
     dialect: Dialect,
     grains: int | None,
     out: Path,
     *,
     largest_error: float = LARGEST_ERROR,
     day: date | None = None,
-) -> list[str]:
-    """Write an export; the names of its files.
+) -> dict[str, Any]:
+    """Write an export; the content of its ``results.json``.
 
     Parameters
     ----------
     form, dialect
         What is written.
     card
-        Name of the shipped card, or path of a card file.
+        Card file; None: the shipped card.
     grains
         Number of grains, the card's by default.
     out
@@ -62,16 +63,16 @@ def export(
             "files": [*names, RESULTS],
         }
         (stage / RESULTS).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-    return names
+    return about
 
 
-def _model(card: str, grains: int | None, largest_error: float) -> CellModel:
-    return cell_model(load_card(None if card == SHIPPED else card), grains, largest_error=largest_error)
+def _model(card: Path | None, grains: int | None, largest_error: float) -> CellModel:
+    return cell_model(load_card(card), grains, largest_error=largest_error)
 
 
-def verify_export(folder: Path, out: Path) -> list[BenchResult]:
-    """Run the benches of an export as they are; write the comparison."""
-    results = run_package(folder)
+def verify_export(folder: Path, out: Path) -> tuple[dict[str, Any], list[str]]:
+    """Run the benches of an export as they are; the comparison as it is written, and in lines."""
+    benches = run_package(folder)
     rows = [
         {
             "deck": r.deck,
@@ -79,16 +80,20 @@ def verify_export(folder: Path, out: Path) -> list[BenchResult]:
             "skipped": r.skipped,
             "passed": r.passed,
         }
-        for r in results
+        for r in benches
     ]
+    passed = all(r.passed or r.skipped for r in benches)
+    results = {"passed": passed, "benches": rows, "files": [RESULTS]}
     with staged_folder(out) as stage:
-        text = json.dumps({"benches": rows, "files": [RESULTS]}, indent=2)
-        (stage / RESULTS).write_text(text + "\n", encoding="utf-8")
-    return results
+        (stage / RESULTS).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    verdicts = [
+        r.skipped or f"{'pass' if r.passed else 'FAIL'}, difference {r.difference:.1e}" for r in benches
+    ]
+    return results, [f"{r.deck}: {verdict}" for r, verdict in zip(benches, verdicts, strict=True)]
 
 
 def verify_card(
-    card: str,
+    card: Path | None,
     grains: int | None,
     out: Path,
     *,
@@ -96,8 +101,8 @@ def verify_card(
     quick: bool = False,
     day: date | None = None,
     progress: Progress | None = None,
-) -> Certificate:
-    """Run every form of a card's cell in every engine found; write the certificate as JSON and HTML."""
+) -> tuple[dict[str, Any], list[str]]:
+    """Run every form of a card's cell in every engine found; the certificate as it is written, and in lines."""
     model = _model(card, grains, largest_error)
     when = day or date.today()
     with tempfile.TemporaryDirectory(prefix="hallspice-") as folder:
@@ -107,10 +112,19 @@ def verify_card(
         results["files"] = ["certificate.html", RESULTS]
         (stage / RESULTS).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
         (stage / "certificate.html").write_text(certificate_html(certificate, when), encoding="utf-8")
-    return certificate
+    failed = [check for check in certificate.checks if not check.passed]
+    said = [
+        *(
+            f"{e.engine.value}: {'not run, ' + e.missing if e.missing else 'run'}"
+            for e in certificate.engines
+        ),
+        *(f"FAIL: {c.name}, {c.engine}: {c.difference:.1e} > {c.tolerance:.0e}" for c in failed),
+        f"{len(certificate.checks)} checks, {len(failed)} failed. Certificate: {out / 'certificate.html'}",
+    ]
+    return results, said
 
 
-def certificate_results(certificate: Certificate, day: date) -> dict[str, object]:
+def certificate_results(certificate: Certificate, day: date) -> dict[str, Any]:
     """The certificate as plain data; what was not compared is null."""
     model = certificate.model
     return {

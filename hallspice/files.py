@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 RESULTS = "results.json"
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""Errors that only writing can meet: no space, over quota, file too big, read-only file system."""
 
 
 class OutputError(ValueError):
@@ -20,7 +24,7 @@ class OutputError(ValueError):
 def write_text(path: str | Path, text: str) -> None:
     """Write a file under a temporary name and rename it, so that it is never seen half-written."""
     target = Path(path)
-    try:
+    with _writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
@@ -31,8 +35,6 @@ def write_text(path: str | Path, text: str) -> None:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from None
 
 
 @contextmanager
@@ -43,25 +45,38 @@ def staged_folder(out: str | Path) -> Iterator[Path]:
     else there is left alone. ``results.json`` moves last: where it stands, the result is whole.
     """
     target = Path(out)
-    try:
+    with _writing(target):
         target.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(dir=target, prefix=".partial-"))
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from None
     try:
-        yield stage
-        new = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
-        old = {name for name in _listed_files(target) if name not in set(new)}
-        (target / RESULTS).unlink(missing_ok=True)
-        for name in old:
-            (target / name).unlink(missing_ok=True)
-        for name in sorted(new, key=lambda path: path == Path(RESULTS)):
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            (stage / name).replace(target / name)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
+        with _writing(target, NO_ROOM):
+            yield stage
+        with _writing(target):
+            _move(stage, target)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def _move(stage: Path, target: Path) -> None:
+    new = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
+    old = {name for name in _listed_files(target) if name not in set(new)}
+    (target / RESULTS).unlink(missing_ok=True)
+    for name in old:
+        (target / name).unlink(missing_ok=True)
+    for name in sorted(new, key=lambda path: path == Path(RESULTS)):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (stage / name).replace(target / name)
+
+
+@contextmanager
+def _writing(target: Path, errors: Container[int] | None = None) -> Iterator[None]:
+    """Turn errors of the file system into an `OutputError` of `target`; with `errors` only these."""
+    try:
+        yield
+    except OSError as error:
+        if errors is None or error.errno in errors:
+            raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
+        raise
 
 
 def _listed_files(folder: Path) -> set[Path]:

@@ -29,8 +29,13 @@ from hallspice.tables import csv_text
 STAGES = 4
 
 
-def fit_data(path: Path, out: Path, report: Path, *, progress: Reporter) -> FitResult:
-    """Fit a data set, write the card to `out` and the report into the folder `report`."""
+def fit_data(path: Path, out: Path, report: Path, *, progress: Reporter) -> dict[str, Any]:
+    """Fit a data set, write the card to `out` and the report into the folder `report`.
+
+    Returns
+    -------
+    The content of ``results.json``.
+    """
     progress(0, STAGES, "fit: reading")
     data = load_data(path)
     stage = iter(range(1, STAGES + 1))
@@ -50,7 +55,7 @@ def fit_data(path: Path, out: Path, report: Path, *, progress: Reporter) -> FitR
         (folder / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     progress(STAGES + 1, STAGES + 1, "fit: done")
     _say(progress, result, results, out, report)
-    return result
+    return results
 
 
 def measure(
@@ -170,6 +175,7 @@ def _results(result: FitResult, card: DeviceCard, path: Path) -> dict[str, Any]:
         ],
         "excluded": [{"what": one.what, "reason": one.reason} for one in result.excluded],
         "notes": [*result.notes, *result.data.artefacts],
+        "warnings": _warnings(result),
     }
 
 
@@ -233,7 +239,7 @@ def _page(result: FitResult, card: DeviceCard, results: dict[str, Any], drawn: d
             "repetitions if the law is right. Values that the data leave open were not fitted: they stay at the card's "
             "value and are marked assumed."
         ],
-        warnings=_warnings(result),
+        warnings=results["warnings"],
         sections=list(_sections(result, card, drawn)),
         figures=drawn,
     )
@@ -381,7 +387,5 @@ def _say(progress: Reporter, result: FitResult, results: dict[str, Any], out: Pa
     progress.say(table)
     for text in results["undetermined"]:
         progress.say(f"Not determined: {text}")
-    for warning in _warnings(result):
-        progress.say(f"Warning: {warning}")
     progress.say(f"Card: {out}")
     progress.say(f"Report: {report / 'report.html'}")

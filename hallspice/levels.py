@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +16,8 @@ from hallspice.files import write_text
 from hallspice.tables import csv_text
 
 
-def describe_levels(source: Path, out: Path, error_rate: float) -> list[str]:
-    """Write lookup table, confusion and a suggested ladder or a card; say in sentences what was found.
+def describe_levels(source: Path, out: Path, error_rate: float) -> tuple[dict[str, Any], list[str]]:
+    """Write lookup table, confusion and a suggested ladder or a card; what was found as data and in sentences.
 
     Parameters
     ----------
@@ -42,13 +43,19 @@ def describe_levels(source: Path, out: Path, error_rate: float) -> list[str]:
         f"{table.possible(error_rate)} states would fit into this window at the median spread of "
         f"{1e3 * float(np.median(table.sigma)):.3g} mohm",
     ]
+    results = {
+        "states": len(table.mean),
+        "distinguishable_ohm": table.mean[chosen].tolist(),
+        "possible_states": table.possible(error_rate),
+        "error_rate": error_rate,
+    }
     if data is None:
         card = extraction.state_table_card(table, source.stem)
         write_text(out / "card.yaml", card_text(card))
         said.append(
             f"{out / 'card.yaml'} holds these levels; its write currents are placeholders without physics"
         )
-        return said
+        return {**results, "files": ["levels.csv", "confusion.csv", "card.yaml"]}, said
     levels, currents = extraction.suggested_ladder(data.card, table, error_rate)
     text = csv_text(
         ["level_ohm", "i_a"],
@@ -59,7 +66,7 @@ def describe_levels(source: Path, out: Path, error_rate: float) -> list[str]:
         f"{out / 'ladder.csv'} holds {len(levels)} equally spaced levels and the pulses that reach them by card "
         f"{data.card.name}; cells that creep or differ need verification after writing"
     )
-    return said
+    return {**results, "files": ["levels.csv", "confusion.csv", "ladder.csv"]}, said
 
 
 def _confusion(table: LevelTable) -> str:

@@ -272,6 +272,7 @@ def _results(
         "recipes": {recipe.name: asdict(recipe) for recipe in (PAPER, GOOD, GOOD_CLOTHES)},
         "pair_epochs": SHORT_RECIPE_EPOCHS,
         "confusion": confusions,
+        "warnings": ["a quick run on a few images: its figures mean nothing."] if quick else [],
     }
 
 
@@ -415,7 +416,7 @@ def _page(results: Mapping[str, Any], drawn: Mapping[str, str]) -> str:
             "good one: the gap is made by the recipe, not by the device.",
             "Every figure is that of the last epoch; no epoch was selected by its test accuracy.",
         ],
-        warnings=["a quick run on a few images: its figures mean nothing."] if results["quick"] else [],
+        warnings=results["warnings"],
         sections=[
             Section(
                 "Test accuracy in percent",
@@ -512,6 +513,4 @@ def _say(progress: Reporter, results: Mapping[str, Any], out: Path) -> None:
     progress.say(table)
     for fact in results["facts"]:
         progress.say(f"Fact {fact['number']}: {fact['paper']}: {fact['found']}: {fact['outcome']}")
-    if results["quick"]:
-        progress.say("Warning: a quick run on a few images: its figures mean nothing.")
     progress.say(f"Report: {out / 'report.html'}")

@@ -41,7 +41,7 @@ class _Terminal:
 
 @contextmanager
 def reporter(quiet: bool) -> Iterator[Reporter]:
-    """Progress bars on the terminal; with `quiet` only what is said."""
+    """Progress bars on the terminal, or on standard error when the output is redirected; `quiet`: none of them."""
     console = Console()
     if quiet:
         yield _Terminal(console, None)
@@ -53,5 +53,6 @@ def reporter(quiet: bool) -> Iterator[Reporter]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[detail]}"),
     )
-    with Progress(*columns, console=console) as bars:
+    beside = console if console.is_terminal else Console(stderr=True)
+    with Progress(*columns, console=beside, redirect_stdout=False) as bars:
         yield _Terminal(console, bars)

@@ -664,6 +664,4 @@ def _say(progress: Reporter, results: Mapping[str, Any], out: Path) -> None:
     progress.say(table)
     for sentence in results["findings"]:
         progress.say(sentence)
-    for warning in results["warnings"]:
-        progress.say(f"Warning: {warning}")
     progress.say(f"Report: {out / 'report.html'}")

@@ -505,6 +505,4 @@ def _say(progress: Reporter, results: Mapping[str, Any], out: Path) -> None:
         )
     if len(results["given_up"]) > 10:
         progress.say(f"... and {len(results['given_up']) - 10} more, in given_up.csv.")
-    for warning in results["warnings"]:
-        progress.say(f"Warning: {warning}")
     progress.say(f"Report: {out / 'report.html'}")

@@ -226,23 +226,24 @@ def test_a_missing_simulator_is_exit_code_3_with_a_way_out(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "message", "code"),
     [
-        (["run", "none.yaml", "--out", "out"], "none.yaml: no such file"),
-        (["run", "empty.yaml", "--out", "out"], "empty.yaml: is empty"),
-        (["run", "good.yaml", "--out", "good.yaml"], "good.yaml: cannot be written"),
-        (["run", "good.yaml", "--out", "out", "--data-dir", "nowhere"], "nowhere"),
-        (["init", "good.yaml"], "good.yaml: exists already"),
+        (["run", "none.yaml", "--out", "out"], "none.yaml: no such file", 2),
+        (["run", "empty.yaml", "--out", "out"], "empty.yaml: is empty", 2),
+        (["run", "good.yaml", "--out", "good.yaml"], "good.yaml: cannot be written", 4),
+        (["run", "good.yaml", "--out", "out", "--data-dir", "nowhere"], "nowhere", 2),
+        (["evaluate", "good.yaml", "--out", "out", "--network", "none.npz"], "none.npz: No such file", 2),
+        (["init", "good.yaml"], "good.yaml: exists already", 2),
     ],
 )
 def test_files_that_are_wrong_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str, code: int
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.yaml").write_text("# nothing\n")
     (tmp_path / "good.yaml").write_text("seed: 1\n")
     result = hallspice(*arguments)
-    assert result.exit_code == 2, result.output
+    assert result.exit_code == code, result.output
     assert message in result.stderr
     assert len(result.stderr.splitlines()) < 25
     assert (tmp_path / "good.yaml").read_text() == "seed: 1\n"

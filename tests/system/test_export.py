@@ -93,7 +93,7 @@ def test_wrong_input_is_one_message(tmp_path: Path) -> None:
         "export", "spice", "--card", tmp_path / "no.yaml", "--out", tmp_path, code=2
     )
     (tmp_path / "file").write_text("")
-    assert "cannot be written" in call("export", "spice", "--out", tmp_path / "file", code=2)
+    assert "cannot be written" in call("export", "spice", "--out", tmp_path / "file", code=4)
     (tmp_path / "empty").mkdir()
     assert "no benches" in call("verify", tmp_path / "empty", "--out", tmp_path / "v", code=2)
 

@@ -98,11 +98,10 @@ def test_a_program_that_does_not_start_is_not_found(monkeypatch: pytest.MonkeyPa
     assert doctor._program("vacask") is None
 
 
-def test_show_prints_both_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_show_prints_both_tables() -> None:
     findings = [Finding(name="ngspice", found=False, detail="[Errno 2] none", install="apt-get [all]")]
-    monkeypatch.setattr(doctor, "collect", lambda: findings)
     screen = io.StringIO()
-    doctor.show(Console(file=screen, width=160))
+    doctor.show(findings, Console(file=screen, width=160))
     text = screen.getvalue()
     assert "[Errno 2] none" in text
     assert "netlists by hand" in text
