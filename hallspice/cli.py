@@ -88,7 +88,7 @@ def schema() -> Outcome:
     return Outcome(result=found, text=json.dumps(found, indent=2))
 
 
-@command("hallspice init", "hallspice init array.yaml")
+@command("hallspice init", "hallspice init mine.yaml")
 def init(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")] = Path("hallspice.yaml"),
 ) -> Outcome:
