@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 DEMO := results/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix docs bench lock clean
+.PHONY: help setup demo browser test check fix docs bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -23,7 +23,10 @@ demo: $(READY) ## MNIST on active-parallel Hall tiles: accuracy, energy, report 
 	$(BIN)/hallspice run examples/mnist_active_parallel.yaml --out $(DEMO)
 	@echo "Report: $(DEMO)/report.html"
 
-test: check docs ## everything that must hold: check, docs, then all tests
+browser: ## install chromium for the tests of the reports, where that can be done with apt-get
+	@tools/setup.sh --browser
+
+test: check docs browser ## everything that must hold: check, docs, then all tests
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(READY) ## formatting, lint and types, without changing a file

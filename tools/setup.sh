@@ -2,13 +2,13 @@
 # Set up everything that hallspice needs: system packages, a virtual environment with the pinned versions, hallspice itself.
 #
 # Usage: tools/setup.sh [FOLDER]          FOLDER of the virtual environment, default .venv
+#        tools/setup.sh --browser         chromium alone, for the tests of the reports; without it they are skipped
 #
 #   PYTHON        the Python to use (3.11 or later); default: python3, then python3.14 ... python3.11
 #   CONSTRAINTS   the file of exact versions; default: requirements/constraints.txt
 #   TORCH_INDEX   an additional package index to take PyTorch from
 set -euo pipefail
 cd "$(dirname "$0")/.."
-venv=${1:-.venv}
 
 say() { echo "hallspice: $*" >&2; }
 
@@ -110,7 +110,29 @@ signature_of() {
     done | sed -n 1p
 }
 
+# --- a browser for the tests of the reports ---
+
+install_browser() {
+    local candidate
+    for candidate in chromium chromium-browser google-chrome; do
+        # Ubuntu's chromium-browser may be a mere note that the snap is missing.
+        if "$candidate" --version >/dev/null 2>&1; then return; fi
+    done
+    if command -v apt-get >/dev/null && as_root true 2>/dev/null; then
+        apt_get update || say "apt-get update failed; going on with the package lists that are here"
+        say "installing chromium for the tests of the reports"
+        if apt_get install --no-install-recommends --yes chromium fonts-dejavu-core; then return; fi
+    fi
+    say "no chromium here: the tests of the reports in a browser are skipped"
+}
+
 # --- main ---
+
+if [ "${1:-}" = --browser ]; then
+    install_browser
+    exit
+fi
+venv=${1:-.venv}
 
 look
 missing=(${needed[@]+"${needed[@]}"} ${useful[@]+"${useful[@]}"})
