@@ -160,28 +160,17 @@ class Parameters:
                 gradient.add_(latent.detach(), alpha=weight_decay)
         return found
 
-    def initialise(self, recipe: Recipe, generator: torch.Generator) -> None:
+    def initialise(self, generator: torch.Generator) -> None:
         """Draw the latent weights; batch normalisation begins as the identity."""
         with torch.no_grad():
             if self.quantiser is None:
                 for weight in self.weights:  # Kaiming's uniform bounds, as torch.nn.Linear
                     weight.uniform_(-1, 1, generator=generator).div_(math.sqrt(weight.shape[1]))
-            elif recipe.batch_norm:
-                self._spread(self.quantiser, generator)
-            else:
+            else:  # over the whole range: the mean weight is near zero, and every level is in use
                 self.latent.uniform_(self.quantiser.low, self.quantiser.high, generator=generator)
             for gamma in self.gamma:
                 gamma.fill_(1)
         self.quantise()
-
-    def _spread(self, quantiser: Quantiser, generator: torch.Generator) -> None:
-        """Every level with equal share, each latent weight anywhere within the cell of its level."""
-        middles = (quantiser.levels[1:] + quantiser.levels[:-1]) / 2
-        edges = torch.cat([quantiser.levels[:1], middles, quantiser.levels[-1:]])
-        shape, device = self.latent.shape, self.latent.device
-        pick = torch.randint(len(quantiser.levels), shape, generator=generator, device=device)
-        share = torch.rand(shape, generator=generator, device=device)
-        self.latent.copy_(torch.lerp(edges[pick], edges[pick + 1], share))
 
     def begin_from(self, network: TrainedNetwork, inputs: Tensor) -> None:
         """Take over a network that exists; its batch statistics are found again on the given inputs."""

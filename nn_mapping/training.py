@@ -116,7 +116,7 @@ def train(
     if where.type == "cuda":  # cuBLAS is reproducible with a workspace of its own alone
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     quantiser = None if levels is None else Quantiser(levels, where)
-    with _deterministic():
+    with deterministic():
         parameters = Parameters(found, quantiser, recipe, products, where)
         return _train(dataset, parameters, recipe, seed, progress, start, checkpoint)
 
@@ -157,7 +157,7 @@ def _train(
 ) -> TrainedNetwork:
     device = parameters.trained.device
     generator = torch.Generator(device).manual_seed(seed)
-    parameters.initialise(recipe, generator)
+    parameters.initialise(generator)
     codes, steps = pixel_codes(dataset.train_images, recipe.input_bits)
     images = torch.from_numpy(codes.copy()).to(device)
     labels = torch.from_numpy(dataset.train_labels.astype(np.int64)).to(device)
@@ -329,7 +329,7 @@ def _check_alive(history: dict[str, list[float]], dataset: Dataset, parameters: 
 
 
 @contextmanager
-def _deterministic() -> Iterator[None]:
+def deterministic() -> Iterator[None]:
     """Deterministic algorithms, one thread, and no denormal numbers (dead units make them, and they are slow).
 
     With one thread a seed gives the same network on every number of cores; matrices of a batch are so small that
