@@ -208,6 +208,35 @@ class ConvolutionLayer(Section):
     ] = 1
 
 
+class InSitu(Section):
+    """Training by pulses into the cells (`hallspice train` alone)."""
+
+    updates: Annotated[
+        list[Literal["ideal", "ladder", "identical"]],
+        Field(
+            max_length=3,
+            description="ideal: equal steps; ladder: pulses of rising amplitude until a read shows a step; identical: "
+            "one pulse of one amplitude. One network for each; empty: no training in situ",
+        ),
+    ] = []
+    steps: Annotated[
+        Count, Field(ge=2, le=1000, description="Steps from the lowest to the highest level")
+    ] = 32
+    pulse_share: Annotated[
+        float, Quantity("1", "share of the window that an identical pulse switches", above=0.0, below=1.0)
+    ] = 0.2
+    learning_rate: Annotated[
+        float, Quantity("1", "learning rate of the weights, falls along a cosine", above=0.0, high=1e6)
+    ] = 10.0
+    device_spread: Annotated[
+        float, Quantity("1", "relative spread of the switching current between cells", low=0.0, below=0.5)
+    ] = 0.0
+    cycle_noise: Annotated[
+        float,
+        Quantity("1", "relative spread of the switching current from pulse to pulse", low=0.0, below=0.5),
+    ] = 0.0
+
+
 class Network(Section):
     """The network, and how it is trained."""
 
@@ -241,6 +270,7 @@ class Network(Section):
     recipe: Annotated[Literal["good", "paper"], Field(description="Training recipe")] = "good"
     epochs: Annotated[Count, Field(ge=1, le=10000, description="Training epochs")] = 30
     batch_size: Annotated[Count, Field(ge=1, le=60000, description="Training batch")] = 128
+    in_situ: InSitu = InSitu()
     products: Annotated[
         Literal["float32", "bfloat16"],
         Field(

@@ -105,6 +105,11 @@ def on_tiles(setup: Setup, network: TrainedNetwork, levels: LevelSet) -> MappedN
 def make_networks(setup: Setup, dataset: Dataset, progress: Reporter, *, with_float: bool = True) -> Networks:
     """Train what the configuration asks for, or take it from an earlier run."""
     network = setup.config.network
+    if network.in_situ.updates:
+        raise ValueError(
+            "network.in_situ.updates: cells pulsed in training hold any state, not the levels of the device; "
+            "`hallspice train` makes such networks and states their accuracy, nothing else takes them"
+        )
     levels, recipe, layers = level_set_of(setup), recipe_of(setup), layers_of(network)
     kept = []
 

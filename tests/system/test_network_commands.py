@@ -88,3 +88,20 @@ def test_the_paper_without_clothes_is_one_clear_error(tmp_path: Path) -> None:
     result = hallspice("paper", "--out", tmp_path / "out", "--data-dir", tmp_path, "--quick", "--quiet")
     assert result.exit_code == 2
     assert "Three ways to get it" in result.output
+
+
+def test_training_in_situ(tmp_path: Path) -> None:
+    config = tmp_path / "in_situ.yaml"
+    config.write_text(
+        "network: {layers: [784, 10], epochs: 1, batch_size: 2000, "
+        "in_situ: {updates: [ideal, identical], device_spread: 0.05}}"
+    )
+    result = hallspice("train", config, "--out", tmp_path / "out", "--quiet")
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [row["update"] for row in found["in_situ"]] == ["ideal", "identical"]
+    assert found["in_situ"][1]["energy_j"] > 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == set(found["files"])
+    refused = hallspice("evaluate", config, "--out", tmp_path / "chips", "--quiet")
+    assert refused.exit_code == 2
+    assert "nothing else takes them" in refused.output

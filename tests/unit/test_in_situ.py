@@ -1,0 +1,126 @@
+"""Weights that only pulses change."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from compact_model.card import load_card
+from nn_mapping.data import Dataset
+from nn_mapping.in_situ import HallCells, InSitu, Update, train_in_situ
+from nn_mapping.levels import PAPER_LEVELS_OHM, pair_levels, single_levels
+from nn_mapping.recipes import GOOD, PAPER
+
+CARD = load_card()
+LEVELS = single_levels(PAPER_LEVELS_OHM)
+SHORT = replace(GOOD, epochs=3, batch=20)
+
+
+@pytest.fixture(scope="module")
+def quarters() -> Dataset:
+    """Noisy images of four classes: which quarter of the 6 x 6 pixels is bright."""
+    random = np.random.default_rng(3)
+    labels = random.integers(0, 4, 800).astype(np.uint8)
+    images = random.integers(0, 100, (800, 2, 3, 2, 3))
+    images[np.arange(800), labels // 2, :, labels % 2] += 120
+    images = images.reshape(800, 6, 6).astype(np.uint8)
+    return Dataset(
+        name="quarters",
+        train_images=images[:600],
+        train_labels=labels[:600],
+        test_images=images[600:],
+        test_labels=labels[600:],
+    )
+
+
+def cells(update: Update, count: int = 4, **settings: float) -> HallCells:
+    """Cells in the reset state."""
+    found = HallCells(
+        count, InSitu(update=update, steps=16, **settings), LEVELS, CARD, np.random.default_rng(0)
+    )
+    found.s[:] = 0
+    return found
+
+
+def pulsed(some: HallCells, sign: int, updates: int) -> np.ndarray:
+    """Weight of the first cell after each update."""
+    found = []
+    for _ in range(updates):
+        some.update(np.array([0]), np.array([float(sign)]))
+        found.append(some.weights()[0])
+    return np.array(found)
+
+
+def test_a_ladder_makes_even_steps_both_ways() -> None:
+    """Rungs are spaced by the closed law, cells move by the rate law: they agree to 40 % of a step."""
+    some = cells(Update.LADDER)
+    start = some.weights()[0]
+    up = np.diff(pulsed(some, +1, 14), prepend=start)
+    np.testing.assert_allclose(up, some.step, rtol=0.4)
+    down = np.diff(pulsed(some, -1, 10))
+    np.testing.assert_allclose(down, -some.step, rtol=0.5)
+    assert some.weights()[1] == start  # the neighbour was left alone
+
+
+def test_a_ladder_ends_at_the_top() -> None:
+    some = cells(Update.LADDER)
+    pulsed(some, +1, 20)
+    assert some.weights()[0] == pytest.approx(1, abs=1.5 * some.step)
+    before = some.pulses
+    pulsed(some, +1, 1)
+    assert some.pulses - before == 16  # all rungs are tried, in vain
+
+
+def test_a_second_identical_pulse_moves_little() -> None:
+    """Return-point memory: what creeps is a few per cent of the first pulse."""
+    some = cells(Update.IDENTICAL, pulse_share=0.5)
+    start = some.weights()[0]
+    first, second, third = pulsed(some, +1, 3)
+    assert first - start == pytest.approx(some.step, rel=0.2)
+    assert 0 < third - second < second - first < 0.1 * some.step
+
+
+def test_pulses_and_their_energy_are_counted() -> None:
+    some = cells(Update.IDENTICAL)
+    some.update(np.array([0, 2]), np.array([1.0, -1.0]))
+    assert some.pulses == 2
+    # I^2 R t of two pulses; the channel has 500 ohm within 1 %
+    assert some.energy == pytest.approx(2 * some.identical**2 * 500 * 200e-6, rel=0.01)
+
+
+def test_cells_differ_with_spread_and_noise() -> None:
+    for name in ("device_spread", "cycle_noise"):
+        some = cells(Update.IDENTICAL, count=200, **{name: 0.05})
+        some.update(np.arange(200), np.ones(200))
+        assert some.weights().std() > 0.1 * some.step
+
+
+def test_networks_learn_in_situ(quarters: Dataset) -> None:
+    accuracy = {}
+    for update in Update:
+        settings = InSitu(update=update, learning_rate=3.0)
+        network = train_in_situ(quarters, (36, 6, 4), LEVELS, CARD, SHORT, settings, seed=5)
+        accuracy[update] = network.accuracy(quarters.test_images, quarters.test_labels)
+        assert network.history["test_accuracy"][-1] == pytest.approx(accuracy[update], abs=0.01)
+    assert accuracy[Update.IDEAL] > 0.95
+    assert accuracy[Update.LADDER] > 0.95
+    again = train_in_situ(quarters, (36, 6, 4), LEVELS, CARD, SHORT, settings, seed=5)
+    np.testing.assert_array_equal(again.layers[0].weights, network.layers[0].weights)
+
+
+def test_what_cannot_be_trained_in_situ(quarters: Dataset) -> None:
+    with pytest.raises(ValueError, match="one cell per weight"):
+        train_in_situ(quarters, (36, 4), pair_levels(PAPER_LEVELS_OHM), CARD, SHORT, InSitu())
+    with pytest.raises(ValueError, match="has neither"):
+        train_in_situ(quarters, (36, 4), LEVELS, CARD, PAPER, InSitu())
+    with pytest.raises(ValueError, match="batch = 5000: there are 600"):
+        train_in_situ(quarters, (36, 4), LEVELS, CARD, replace(SHORT, batch=5000), InSitu())
+    for wrong in (
+        {"steps": 1},
+        {"pulse_share": 1.0},
+        {"learning_rate": 0.0},
+        {"device_spread": 0.5},
+        {"cycle_noise": -0.1},
+    ):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            InSitu(**wrong)  # type: ignore[arg-type]
