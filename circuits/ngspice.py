@@ -133,7 +133,7 @@ def find_simulator() -> Simulator:
     """Look for ngspice and ask it what it can do. Never raises; looked up once per process."""
     executable = shutil.which("ngspice")
     try:
-        shared = _shared()
+        shared = shared_ngspice()
     except SpiceError as error:
         version = _executable_version(executable) if executable else None
         return Simulator(find_library(), executable, version, klu=False, osdi=False, problem=str(error))
@@ -189,7 +189,7 @@ def simulate(
     batch = network.checked_inputs(inputs)
     if len(batch) == 0:
         return np.zeros((0, network.n_outputs))
-    shared = _shared()
+    shared = shared_ngspice()
     use_klu = find_simulator().klu if klu is None else klu
     _guard(network, len(batch), use_klu, limit_s)
     deck = batch_deck(network, batch, options=("klu",) if use_klu else ())
@@ -254,7 +254,7 @@ def transient(deck: str, vectors: Sequence[str], *, module: str | Path | None = 
     SpiceError
         When ngspice fails, cannot load the module, or lacks a vector.
     """
-    shared = _shared()
+    shared = shared_ngspice()
     if module is not None:
         if not find_simulator().osdi:
             raise SpiceError(
@@ -293,8 +293,14 @@ def run_batch(path: str | Path, *, timeout_s: float = 300.0) -> BatchRun:
     return BatchRun(log, {name: float(value) for name, value in pairs})
 
 
-class _Shared:
-    """The shared library, driven through PySpice; ngspice keeps global state, so there is one per process."""
+class SharedNgspice:
+    """The shared library, driven through PySpice; `shared_ngspice` has the one of this process.
+
+    Attributes
+    ----------
+    engine
+        PySpice's object.
+    """
 
     def __init__(self, library: str) -> None:
         try:
@@ -311,13 +317,13 @@ class _Shared:
         # "Unsupported Ngspice version" only means that PySpice is older than ngspice.
         logging.getLogger(f"{NgSpiceShared.__module__}.{NgSpiceShared.__name__}").addFilter(_relog)
         NgSpiceShared.LIBRARY_PATH = library
-        self._engine: Any = NgSpiceShared.new_instance()
+        self.engine: Any = NgSpiceShared.new_instance()
         self._modules: set[str] = set()
 
     def ask(self, command: str) -> list[str]:
         """What ngspice answers to a command, whether it liked it or not."""
         with suppress(NameError):  # that is what PySpice's errors are
-            self._engine.exec_command(command)
+            self.engine.exec_command(command)
         return self._log()
 
     def run(self, deck: str, nodes: Sequence[str], at: Floats, within: float) -> dict[str, Floats]:
@@ -326,8 +332,8 @@ class _Shared:
         A SpiceError when one of these is farther away than `within` [s].
         """
         with self._loaded(deck):
-            self._do(deck, self._engine.run)
-            plot = self._engine.plot(None, self._engine.last_plot)
+            self._do(deck, self.engine.run)
+            plot = self.engine.plot(None, self.engine.last_plot)
             missing = [name for name in nodes if name not in plot]
             if missing:
                 what = f"ngspice gave no voltage of node {missing[0]}"
@@ -342,14 +348,14 @@ class _Shared:
         """Load a compiled module, unless it is loaded."""
         name = str(module.resolve())
         if name not in self._modules:
-            self._do("", lambda: self._engine.exec_command(f"osdi {name}"))
+            self._do("", lambda: self.engine.exec_command(f"osdi {name}"))
             self._modules.add(name)
 
     def waveforms(self, deck: str, vectors: Sequence[str]) -> dict[str, Floats]:
         """Run a deck with one transient; the time and the wanted vectors."""
         with self._loaded(deck):
-            self._do(deck, self._engine.run)
-            plot = self._engine.plot(None, self._engine.last_plot)
+            self._do(deck, self.engine.run)
+            plot = self.engine.plot(None, self.engine.last_plot)
             missing = [name for name in vectors if name not in plot]
             if missing:
                 raise SpiceError(f"ngspice gave no vector {missing[0]}", deck=deck, log=self._log())
@@ -359,7 +365,7 @@ class _Shared:
     def _loaded(self, deck: str) -> Iterator[None]:
         """A circuit that is taken out of ngspice's memory afterwards, whatever happens."""
         try:
-            self._do(deck, lambda: self._engine.load_circuit(deck))
+            self._do(deck, lambda: self.engine.load_circuit(deck))
             yield
         finally:
             self.ask("remcirc")
@@ -382,11 +388,18 @@ class _Shared:
             )
 
     def _log(self) -> list[str]:
-        return [*self._engine._stdout, *self._engine._stderr]
+        return [*self.engine._stdout, *self.engine._stderr]
 
 
 @cache
-def _shared() -> _Shared:
+def shared_ngspice() -> SharedNgspice:
+    """The shared library of this process: ngspice keeps global state, so there is one.
+
+    Raises
+    ------
+    SimulatorMissing, SpiceError
+        When there is no library, or it can't be loaded.
+    """
     library = find_library()
     if library is None:
         given = os.environ.get(LIBRARY_VARIABLE)
@@ -394,7 +407,7 @@ def _shared() -> _Shared:
             f"{LIBRARY_VARIABLE} = {given} is no file" if given else "no shared library of ngspice was found"
         )
         raise SimulatorMissing(what, hint=_HOW_TO_INSTALL)
-    return _Shared(library)
+    return SharedNgspice(library)
 
 
 def _relog(record: logging.LogRecord) -> bool:

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circuits.ngspice import _shared
+from circuits.ngspice import shared_ngspice
 from veriloga.model import MODULE, CellModel
 from veriloga.subcircuit import Dialect, subcircuit
 
@@ -92,15 +92,15 @@ def simulator(
     circuits.ngspice.SimulatorMissing
         Without a shared library of ngspice.
     """
-    engine = _shared()
+    shared = shared_ngspice()
     if module is not None:
-        engine.ask(f"osdi {module.resolve()}")
-    engine.ask("set num_threads=1")  # threads cost more than they save on small circuits
+        shared.ask(f"osdi {module.resolve()}")
+    shared.ask("set num_threads=1")  # threads cost more than they save on small circuits
     made = circuit.simulator(
         temperature=26.85,
         nominal_temperature=26.85,
         simulator="ngspice-shared",
-        ngspice_shared=engine._engine,
+        ngspice_shared=shared.engine,
     )
     made.options(**{"reltol": 1e-4, **(options or {})})
     return made

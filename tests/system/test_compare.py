@@ -37,23 +37,37 @@ def by_name(out: Path) -> dict[str, dict[str, Any]]:
     return {row["architecture"]: row for row in rows}
 
 
-# Medians of 20 draws of an independent study of the same arrays at N = 8, raw and calibrated. `active_series` comes
-# out at about half of it: see docs/arrays.md.
+# Medians of 20 draws of an independent study of the same arrays at N = 8, raw and calibrated, as far as its last
+# digit (or its range) goes. The raw error of `active_series` deviates for a reason, see below and docs/arrays.md.
 STUDY = {
-    "active_parallel": (0.041, 0.021),
-    "passive_parallel": (0.032, 0.016),
-    "row_multiplexed": (0.0005, 5e-5),
-    "series_hall": (1760.0, 4.0),
+    "active_parallel": ((0.0405, 0.0415), (0.0205, 0.0215)),
+    "passive_parallel": ((0.0315, 0.0325), (0.0155, 0.0165)),
+    "active_series": (None, (0.0105, 0.0115)),
+    "row_multiplexed": ((0.00045, 0.00055), (4.5e-5, 5.5e-5)),
+    "series_hall": ((1440.0, 2080.0), (3.3, 4.7)),
 }
 
 
 @pytest.mark.parametrize("name", STUDY)
-def test_errors_are_those_of_an_independent_study(compared: tuple[Path, Result], name: str) -> None:
-    row, (raw, calibrated) = by_name(compared[0])[name], STUDY[name]
-    assert (
-        raw / 1.6 < row["error_raw"] < 1.6 * raw
-    )  # the study gives single digits, a median of 20 scatters by 7 %
-    assert calibrated / 1.6 < row["error_calibrated"] < 1.6 * calibrated
+def test_errors_are_within_a_factor_1_5_of_an_independent_study(
+    compared: tuple[Path, Result], name: str
+) -> None:
+    row = by_name(compared[0])[name]
+    for found, bounds in zip((row["error_raw"], row["error_calibrated"]), STUDY[name], strict=True):
+        if bounds is not None:
+            assert bounds[0] / 1.5 < found < 1.5 * bounds[1]
+
+
+def test_the_raw_error_of_active_series_is_its_common_mode_over_its_rejection(
+    compared: tuple[Path, Result],
+) -> None:
+    """What explains the deviation: the study's 0.031 needs the common mode of a row grounded at its end."""
+    positions = np.arange(8) + 0.5  # of the cells of a row, in channels from its entry
+    signal = 0.24 / np.sqrt(12)  # root mean square of R_xy about its mean, uniform in 0.33 .. 0.57 ohm
+    middle, end = (500 * np.sqrt(np.mean((positions - at) ** 2)) * 1e-6 / signal for at in (4, 8))
+    # a median of 20 draws scatters by 7 %; levels end a little off 0.33 and 0.57 ohm
+    assert by_name(compared[0])["active_series"]["error_raw"] == pytest.approx(middle, rel=0.15)
+    assert end == pytest.approx(0.031, rel=0.1)
 
 
 def test_chained_hall_arms_are_dead_and_the_report_says_why(compared: tuple[Path, Result]) -> None:
