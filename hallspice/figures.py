@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from hallspice.losses import standard_error
 
@@ -97,9 +98,9 @@ def training_curve(curves: Mapping[str, Sequence[float]]) -> str:
     figure, axes = single(6.0, 3.4)
     for (name, accuracy), colour in zip(curves.items(), (BLUE, ORANGE, GREEN, PURPLE), strict=False):
         epochs = np.arange(1, len(accuracy) + 1)
-        axes.plot(
-            epochs, 100 * np.asarray(accuracy), color=colour, label=f"{name}: {100 * accuracy[-1]:.2f} %"
-        )
+        percent = 100 * np.asarray(accuracy)
+        axes.plot(epochs, percent, ".-", markersize=4, color=colour, label=f"{name}: {percent[-1]:.2f} %")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("test accuracy (%)")
     axes.legend(loc="lower right", title="last epoch")
