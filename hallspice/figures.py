@@ -100,10 +100,11 @@ def training_curve(curves: Mapping[str, Sequence[float]]) -> str:
         epochs = np.arange(1, len(accuracy) + 1)
         percent = 100 * np.asarray(accuracy)
         axes.plot(epochs, percent, ".-", markersize=4, color=colour, label=f"{name}: {percent[-1]:.2f} %")
+    axes.set_xlim(0.5, max(map(len, curves.values())) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("test accuracy (%)")
-    axes.legend(loc="lower right", title="last epoch")
+    axes.legend(loc="best", title="last epoch")
     return svg(figure)
 
 
