@@ -306,6 +306,16 @@ class Variation(Section):
     relaxation: Annotated[
         float, Quantity("1", "share of the way from every level to the middle", low=0.0, high=1.0)
     ] = 0.0
+    t_retention: Annotated[float, Quantity("s", "time between writing and reading", low=0.0, high=1e12)] = 0.0
+    temperature: Annotated[
+        float,
+        Quantity(
+            "K", "temperature of storage and reading; columns are calibrated at 300 K", low=200.0, high=450.0
+        ),
+    ] = 300.0
+    by_layer: Annotated[
+        bool, Field(strict=True, description="Also every effect in one layer at a time: what each costs")
+    ] = False
     recalibrate: Annotated[
         Literal["none", "outputs"],
         Field(description="outputs: gain and offset of every output fitted anew after programming"),

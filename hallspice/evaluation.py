@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.table import Table as TerminalTable
 
+from compact_model.constants import REFERENCE_TEMPERATURE
+from compact_model.retention import retained_levels
 from hallspice import figures
 from hallspice.files import RESULTS, staged_folder
 from hallspice.networks import level_set_of, make_networks, on_tiles, readout_of
 from hallspice.page import Answer, Caption, Column, Detail, Page, Section, Table
 from hallspice.progress import Reporter
 from hallspice.report import percent
-from hallspice.setup import load_setup
+from hallspice.run import class_names
+from hallspice.setup import Setup, load_setup
 from hallspice.tables import csv_text
 from nn_mapping.chips import ChipOptions, Chips, Variation, monte_carlo
 from nn_mapping.data import load
@@ -24,11 +28,15 @@ from nn_mapping.network import load_network
 MEANING = {
     "spread_of_window": "spread of the cells, share of the window",
     "spread_of_r": "spread of the cells, share of R",
+    "mismatch": "mismatch of channels and arms",
+    "r_off_spread": "spread of the misalignment resistance",
     "read_noise": "noise of every read, share of the window",
     "stuck_low": "cells stuck at the lowest level",
     "stuck_high": "cells stuck at the highest level",
     "drift": "common drift of R",
     "relaxation": "relaxation towards the middle",
+    "warming": "warmer or colder than calibrated",
+    "levels_after": "time since writing",
 }
 
 
@@ -60,8 +68,10 @@ def evaluate(
     setup = load_setup(config, seed)
     dataset = load(setup.config.network.dataset, data_dir)
     chosen = setup.config.variation
-    everything = Variation(**{name: getattr(chosen, name) for name in MEANING})
-    options = ChipOptions(recalibrate=chosen.recalibrate == "outputs")
+    effects = _effects(setup)
+    options = ChipOptions(
+        recalibrate=chosen.recalibrate == "outputs", tcr=setup.card.transport.tcr_material.value
+    )
     with staged_folder(out) as folder:
         if network_file is None:
             network = make_networks(setup, dataset, progress, with_float=False).level_network
@@ -69,28 +79,39 @@ def evaluate(
             network = load_network(network_file)
         mapped = on_tiles(setup, network, level_set_of(setup))
 
-        def row(name: str, size: str, variation: Variation, how: ChipOptions, chips: int) -> _Row:
+        def row(
+            name: str,
+            size: str,
+            values: dict[str, Any],
+            how: ChipOptions,
+            chips: int,
+            only: int | None = None,
+        ) -> _Row:
             found = monte_carlo(
                 mapped,
                 setup.array,
                 readout_of(setup),
                 dataset,
-                variation,
+                Variation(**values),
                 how,
                 chips=chips,
                 seed=setup.config.seed,
+                only=only,
                 progress=lambda done, total, message: progress(done, total, f"{name}: {message}"),
             )
             return _Row(name=name, size=size, chips=found)
 
-        rows = [row("as meant", "", Variation(), replace(options, recalibrate=False), 1)]
-        active = {name: value for name, value in asdict(everything).items() if value}
-        for name, value in active.items():
-            rows.append(
-                row(MEANING[name], f"{100 * value:g} %", Variation(**{name: value}), options, chosen.chips)
-            )
-        if len(active) > 1:
-            rows.append(row(TOGETHER, "", everything, options, chosen.chips))
+        rows = [row("as meant", "", {}, replace(options, recalibrate=False), 1)]
+        causes = [(effect.name, effect.size, effect.values) for effect in effects]
+        if len(effects) > 1:
+            everything = {key: value for effect in effects for key, value in effect.values.items()}
+            causes.append((TOGETHER, "", everything))
+        rows += [row(*cause, options, chosen.chips) for cause in causes]
+        by_layer = [
+            [row(*cause, options, chosen.chips, only=layer) for layer in range(len(network.layers))]
+            for cause in causes
+            if chosen.by_layer
+        ]
         results: dict[str, Any] = {
             "config": setup.config.model_dump(mode="json"),
             "seed": setup.config.seed,
@@ -108,6 +129,16 @@ def evaluate(
                 }
                 for one in rows
             ],
+            "points_lost_by_layer": [
+                {
+                    "effect": layers[0].name,
+                    "size": layers[0].size,
+                    "layers": [100 * (rows[0].chips.mean - one.chips.mean) for one in layers],
+                    "all": 100 * (rows[0].chips.mean - rows[number].chips.mean),
+                }
+                for number, layers in enumerate(by_layer, start=1)
+            ],
+            "confusion": {one.name: one.chips.confusion.tolist() for one in (rows[0], rows[-1])},
         }
         cells = [_cells(one) for one in rows]
         (folder / "chips.csv").write_text(
@@ -121,7 +152,13 @@ def evaluate(
             ),
             encoding="utf-8",
         )
-        drawn = {"chips": figures.chips(results["rows"])}
+        names = class_names(setup.config.network.dataset)
+        drawn = {
+            "chips": figures.chips(results["rows"]),
+            "confusion_meant": figures.confusion(rows[0].chips.confusion, names),
+        }
+        if len(rows) > 1:
+            drawn["confusion_last"] = figures.confusion(rows[-1].chips.confusion, names)
         (folder / "figures").mkdir()
         for name, svg in drawn.items():
             (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
@@ -136,6 +173,39 @@ def evaluate(
     progress.say(table)
     progress.say(f"Report: {out / 'report.html'}")
     return results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Effect:
+    name: str
+    size: str
+    values: dict[str, Any]
+
+
+def _effects(setup: Setup) -> list[_Effect]:
+    """What the configuration lets vary, one by one."""
+    chosen, cell = setup.config.variation, setup.config.array.cell
+    shares = {name: getattr(chosen, name) for name in MEANING if hasattr(chosen, name)}
+    shares["mismatch"] = cell.mismatch
+    found = [
+        _Effect(name=MEANING[name], size=f"{100 * shares[name]:g} %", values={name: shares[name]})
+        for name in MEANING
+        if shares.get(name)
+    ]
+
+    def add(name: str, size: str, value: Any) -> None:
+        found.append(_Effect(name=MEANING[name], size=size, values={name: value}))
+
+    if cell.r_off_spread:
+        add("r_off_spread", f"{cell.r_off_spread:g} ohm", cell.r_off_spread)
+    if chosen.temperature != REFERENCE_TEMPERATURE:
+        add("warming", f"{chosen.temperature:g} K", chosen.temperature - REFERENCE_TEMPERATURE)
+    if chosen.t_retention:
+        after = retained_levels(setup.card, setup.levels_ohm, chosen.t_retention, chosen.temperature)
+        kept = level_set_of(setup).levels_ohm  # binary weights use two of the levels
+        size = f"{chosen.t_retention:.3g} s at {chosen.temperature:g} K"
+        add("levels_after", size, tuple(np.interp(kept, setup.levels_ohm, after).tolist()))
+    return found
 
 
 _HEADS = ("effect", "size", "mean", "chip to chip", "95 % interval", "worst chip")
@@ -163,6 +233,29 @@ def _largest(first: dict[str, Any], alone: list[dict[str, Any]]) -> list[Answer]
     lost = 100 * (first["mean"] - worst["mean"])
     return [
         Answer("largest cause of loss", f"{lost:.2f} points", f"{worst['effect']} {worst['size']}, alone")
+    ]
+
+
+def _budget(results: dict[str, Any]) -> list[Section]:
+    """What each effect costs in each layer alone."""
+    lost = results["points_lost_by_layer"]
+    if not lost:
+        return []
+    layers = [f"layer {number}" for number in range(1, len(lost[0]["layers"]) + 1)]
+    columns = [Column("effect"), Column("size"), *(Column(name, True) for name in (*layers, "all layers"))]
+    cells = [
+        [row["effect"], row["size"], *(f"{points:.2f}" for points in (*row["layers"], row["all"]))]
+        for row in lost
+    ]
+    return [
+        Section(
+            "Which layer it costs",
+            text=[
+                "Points lost against the circuit as it was meant, with the effect in one layer alone. Below the "
+                "scatter from chip to chip a figure may be negative."
+            ],
+            tables=[Table(columns, cells)],
+        )
     ]
 
 
@@ -200,6 +293,15 @@ def _page(results: dict[str, Any], cells: list[list[str]], drawn: dict[str, str]
                 text=[f"Interval: {results['interval']}."],
                 tables=[Table([Column(head, head not in ("effect", "size")) for head in _HEADS], cells)],
                 figures=[Caption("chips", "Each chip (points), and the mean with its 95 % interval.")],
+            ),
+            *_budget(results),
+            Section(
+                "Classes",
+                text=["Test images per class and prediction, summed over the chips."],
+                figures=[
+                    Caption("confusion_meant", "As meant, through the circuit."),
+                    *([Caption("confusion_last", f"{last['effect']}.")] if "confusion_last" in drawn else []),
+                ],
             ),
             Section(
                 "Configuration",

@@ -9,23 +9,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from circuits.array_config import draw_mismatch
 from circuits.arrays import Architecture, ideal_transfer
 from circuits.tensor import TransferTensor, transfer_tensor
 from circuits.transfer import transfers
-from nn_mapping.evaluate import ReadNoise, Scales, TileMap, propagate, tile_maps
+from nn_mapping.evaluate import ReadNoise, Scales, TileMap, confusion_matrix, propagate, tile_maps
 from nn_mapping.levels import Scheme
 from nn_mapping.solve import conductance_per_weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from circuits.array_config import Mismatch
     from circuits.arrays import ArrayConfig
     from nn_mapping.data import Dataset
     from nn_mapping.evaluate import Readout
     from nn_mapping.levels import Floats
-    from nn_mapping.mapping import MappedNetwork
+    from nn_mapping.mapping import MappedNetwork, Tile
     from nn_mapping.network import Layer
 
+_RANGES = {"drift": (-0.9, 1.0), "r_off_spread": (0.0, 100.0), "warming": (-300.0, 1000.0)}
 _IMAGES = 2000
 _LEAST_OHM = 1e-3
 
@@ -42,6 +45,10 @@ class Variation:
     """Standard deviation of every cell, as a share of the window."""
     spread_of_r: float = 0.0
     """Standard deviation of every cell, as a share of its resistance."""
+    mismatch: float = 0.0
+    """Relative standard deviation of channel halves and Hall arms."""
+    r_off_spread: float = 0.0
+    """Standard deviation of the misalignment resistance [Ohm]."""
     read_noise: float = 0.0
     """Standard deviation of every cell in every read, as a share of the window."""
     stuck_low: float = 0.0
@@ -52,13 +59,17 @@ class Variation:
     """Common relative change of all resistances."""
     relaxation: float = 0.0
     """Share of the way from every level to the middle of the window: states that decay, 1 forgets all."""
+    warming: float = 0.0
+    """Temperature above that of the calibration [K]."""
+    levels_after: tuple[float, ...] | None = None
+    """What has become of the device's levels [Ohm]; between them, the change is interpolated."""
 
     def __post_init__(self) -> None:
         for entry in fields(self):
             value = getattr(self, entry.name)
-            low = -0.9 if entry.name == "drift" else 0.0
-            if not low <= value <= 1:
-                raise ValueError(f"{entry.name} = {value} is outside [{low:g}, 1]")
+            low, high = _RANGES.get(entry.name, (0.0, 1.0))
+            if entry.name != "levels_after" and not low <= value <= high:
+                raise ValueError(f"{entry.name} = {value} is outside [{low:g}, {high:g}]")
         if self.stuck_low + self.stuck_high > 1:
             raise ValueError(
                 f"stuck_low = {self.stuck_low} and stuck_high = {self.stuck_high}: more than all cells"
@@ -75,6 +86,8 @@ class ChipOptions:
     """Subtract the nominal reference as a number instead of the reference columns of the chip."""
     ideal_arrays: bool = False
     """Arrays without wires, drivers and amplifier errors: the devices alone."""
+    tcr: float = 0.0
+    """Temperature coefficient of channel, arms and misalignment [1/K]; the anomalous Hall part keeps its size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +97,8 @@ class Chips:
     accuracies: tuple[float, ...]
     images: int
     """Test images, the same for each chip."""
+    confusion: NDArray[np.intp]
+    """Images of all chips per class (down) and prediction (across)."""
 
     @property
     def mean(self) -> float:
@@ -125,13 +140,22 @@ def monte_carlo(
     *,
     chips: int,
     seed: int = 0,
+    only: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Chips:
     """Accuracy of the test set on `chips` chips.
 
-    Full scales of the converters are set once, on the chip as it was meant; the trim of the columns, when the
-    readout has one, and the recalibration are done on every chip.
+    Full scales of the converters are set once, on the chip as it was meant. Every chip is written (spread, stuck
+    cells, mismatch), its columns are trimmed when the readout says so, it ages (drift, relaxation, decayed levels,
+    warming), and its outputs are recalibrated when the options say so. With `only`, one layer varies and the others
+    stay as they were meant.
+
+    Raises
+    ------
+    ValueError
+        For mismatch or warming of arrays that have none.
     """
+    _check(config, variation, options)
     arrays = _Arrays(mapped, config, ideal=options.ideal_arrays)
     unit = conductance_per_weight(mapped, config)
     network = mapped.network
@@ -139,56 +163,133 @@ def monte_carlo(
     meant = tile_maps(mapped, arrays.transfers([tile.states for tile in mapped.tiles]), config, readout, seed)
     _, scales, _ = propagate(mapped, meant, unit, readout, training)
     found = []
+    confusion = np.zeros((network.sizes[-1], network.sizes[-1]), dtype=np.intp)
     for number in range(chips):
         random = np.random.default_rng([seed, number])
-        matrices = arrays.transfers(programmed_states(mapped, config, variation, random))
+        cells = [
+            written(mapped, variation, random, tile) if _varies(tile, only) else _meant(mapped, tile)
+            for tile in mapped.tiles
+        ]
+        mismatches = [
+            _mismatch(variation, random, tile) if _varies(tile, only) else None for tile in mapped.tiles
+        ]
+        matrices = arrays.transfers([states(mapped, config, ohm) for ohm in cells], mismatches)
         if options.digital_reference:
             matrices = _with_nominal_reference(mapped, config, matrices)
         maps = tile_maps(mapped, matrices, config, readout, seed)
+        old = _old(mapped, config, variation, options, cells, mismatches)
+        if old is not None:
+            if options.digital_reference:
+                old = _with_nominal_reference(mapped, config, old)
+            maps = tuple(
+                replace(map_, matrix=map_.columns @ matrix) if _varies(tile, only) else map_
+                for map_, matrix, tile in zip(maps, old, mapped.tiles, strict=True)
+            )
         if options.digital_reference:
             maps = tuple(_without_reference_noise(tile, mapped) for tile in maps)
         noise = None
         if variation.read_noise:
             ohm = mapped.level_set.levels_ohm
             per_volt = variation.read_noise * float(np.ptp(ohm)) * unit / mapped.level_set.scale
-            noise = ReadNoise(per_volt=per_volt, random=random)
+            noise = ReadNoise(per_volt=per_volt, random=random, layer=only)
         chip = mapped
         if options.recalibrate:
             chip = recalibrated(mapped, maps, unit, readout, training, scales, noise)
-        right = 0
+        predicted = []
         for start in range(0, len(dataset.test_images), _IMAGES):
             inputs = network.inputs(dataset.test_images[start : start + _IMAGES])
             outputs, _, _ = propagate(chip, maps, unit, readout, inputs, scales, noise)
-            right += int(np.sum(outputs.argmax(axis=1) == dataset.test_labels[start : start + _IMAGES]))
-        found.append(right / len(dataset.test_labels))
+            predicted.append(outputs.argmax(axis=1))
+        classes = np.concatenate(predicted)
+        confusion += confusion_matrix(dataset.test_labels, classes, network.sizes[-1])
+        found.append(float(np.mean(classes == dataset.test_labels)))
         if progress is not None:
             progress(number + 1, chips, f"chip {number + 1}: {100 * found[-1]:.2f} %")
-    return Chips(accuracies=tuple(found), images=len(dataset.test_labels))
+    return Chips(accuracies=tuple(found), images=len(dataset.test_labels), confusion=confusion)
 
 
-def programmed_states(
-    mapped: MappedNetwork, config: ArrayConfig, variation: Variation, random: np.random.Generator
-) -> list[Floats]:
-    """States of all tiles of one chip [Ohm], reference cells and pairs included."""
+def _check(config: ArrayConfig, variation: Variation, options: ChipOptions) -> None:
+    if (variation.mismatch or variation.r_off_spread) and options.ideal_arrays:
+        raise ValueError("mismatch and r_off_spread: ideal arrays have none")
+    hall = config.architecture is not Architecture.RESISTIVE
+    if not hall and (variation.mismatch or variation.r_off_spread or variation.warming):
+        raise ValueError(
+            "mismatch, r_off_spread and warming are those of Hall cells; resistive cells have none"
+        )
+
+
+def _varies(tile: Tile, only: int | None) -> bool:
+    return only is None or tile.layer == only
+
+
+def _meant(mapped: MappedNetwork, tile: Tile) -> Floats:
+    ohm: Floats = mapped.level_set.levels_ohm[tile.level_index]
+    return ohm
+
+
+def written(mapped: MappedNetwork, variation: Variation, random: np.random.Generator, tile: Tile) -> Floats:
+    """Hall resistances [Ohm] of a tile after programming, reference cells and pairs included."""
     ohm = mapped.level_set.levels_ohm
-    low, window = ohm[0], float(np.ptp(ohm))
-    found = []
-    for tile in mapped.tiles:
-        r = ohm[tile.level_index]
-        r = r + variation.relaxation * (low + window / 2 - r)
-        sigma = np.hypot(variation.spread_of_window * window, variation.spread_of_r * r)
-        r = r + sigma * random.standard_normal(r.shape)
-        fate = random.uniform(size=r.shape)
-        r = np.where(fate < variation.stuck_low, ohm[0], r)
-        r = np.where(fate >= 1 - variation.stuck_high, ohm[-1], r)
-        r = r * (1 + variation.drift)
-        if config.architecture is Architecture.RESISTIVE:  # conductance linear in the level
-            edges = 1 / mapped.state_ohm[[0, -1]]
-            g = edges[0] + (r - low) / window * (edges[1] - edges[0])
-            found.append(1 / np.maximum(g, 1e-3 * edges[0]))
-        else:
-            found.append(np.maximum(r, _LEAST_OHM))
+    r = _meant(mapped, tile)
+    sigma = np.hypot(variation.spread_of_window * float(np.ptp(ohm)), variation.spread_of_r * r)
+    r = r + sigma * random.standard_normal(r.shape)
+    fate = random.uniform(size=r.shape)
+    r = np.where(fate < variation.stuck_low, ohm[0], r)
+    return np.where(fate >= 1 - variation.stuck_high, ohm[-1], r)
+
+
+def aged(mapped: MappedNetwork, variation: Variation, r: Floats) -> Floats:
+    """The same cells [Ohm] later: levels decayed, relaxed, drifted."""
+    ohm = mapped.level_set.levels_ohm
+    if variation.levels_after is not None:
+        r = r + np.interp(r, ohm, np.asarray(variation.levels_after) - ohm)
+    r = r + variation.relaxation * ((ohm[0] + ohm[-1]) / 2 - r)
+    return r * (1 + variation.drift)
+
+
+def states(mapped: MappedNetwork, config: ArrayConfig, r: Floats) -> Floats:
+    """What the array model takes for cells of Hall resistances `r` [Ohm]."""
+    if config.architecture is not Architecture.RESISTIVE:
+        return np.maximum(r, _LEAST_OHM)
+    ohm = mapped.level_set.levels_ohm
+    edges = 1 / mapped.state_ohm[[0, -1]]  # conductance linear in the level
+    g = edges[0] + (r - ohm[0]) / float(np.ptp(ohm)) * (edges[1] - edges[0])
+    found: Floats = 1 / np.maximum(g, 1e-3 * edges[0])
     return found
+
+
+def _mismatch(variation: Variation, random: np.random.Generator, tile: Tile) -> Mismatch | None:
+    if not (variation.mismatch or variation.r_off_spread):
+        return None
+    rows, columns = tile.states.shape
+    return draw_mismatch((rows, columns), random, relative=variation.mismatch, r_off=variation.r_off_spread)
+
+
+def _old(
+    mapped: MappedNetwork,
+    config: ArrayConfig,
+    variation: Variation,
+    options: ChipOptions,
+    cells: Sequence[Floats],
+    mismatches: Sequence[Mismatch | None],
+) -> list[Floats] | None:
+    """Transfer matrices of a chip that has aged or is warmer; None where nothing has changed."""
+    if not (
+        variation.drift or variation.relaxation or variation.warming or variation.levels_after is not None
+    ):
+        return None
+    warmer = 1 + options.tcr * variation.warming
+    offset = config.r_off * (warmer - 1) if variation.warming else 0.0
+    warm = replace(
+        config,
+        r_channel=config.r_channel * warmer,
+        r_arm=config.r_arm * warmer,
+        r_off=config.r_off * warmer,
+    )
+    arrays = _Arrays(mapped, warm, ideal=options.ideal_arrays)
+    return arrays.transfers(
+        [states(mapped, config, aged(mapped, variation, r) + offset) for r in cells], mismatches
+    )
 
 
 def recalibrated(
@@ -242,12 +343,19 @@ class _Arrays:
                 if (rows, columns) not in self.tensors:
                     self.tensors[rows, columns] = transfer_tensor((rows, columns), config)
 
-    def transfers(self, states: Sequence[Floats]) -> list[Floats]:
+    def transfers(
+        self, states: Sequence[Floats], mismatches: Sequence[Mismatch | None] | None = None
+    ) -> list[Floats]:
+        each = [None] * len(states) if mismatches is None else mismatches
+        return [self._transfer(*pair) for pair in zip(states, each, strict=True)]
+
+    def _transfer(self, state: Floats, mismatch: Mismatch | None) -> Floats:
         if self.ideal:
-            return [ideal_transfer(state, self.config) for state in states]
-        if self.tensors:
-            return [self.tensors[state.shape].transfer(state) for state in states]
-        return [transfers(state, self.config).matrices[0] for state in states]
+            return ideal_transfer(state, self.config)
+        if self.tensors and mismatch is None:
+            return self.tensors[state.shape].transfer(state)
+        found: Floats = transfers(state, self.config, mismatch).matrices[0]
+        return found
 
 
 def _without_reference_noise(tile: TileMap, mapped: MappedNetwork) -> TileMap:

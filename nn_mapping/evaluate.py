@@ -82,6 +82,8 @@ class ReadNoise:
     per_volt: float
     """Standard deviation of the current of one cell per row voltage [A/V]."""
     random: np.random.Generator
+    layer: int | None = None
+    """The only layer that has it; None: all have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,10 +254,11 @@ def propagate(
         spread = layer.spread(activations)
         voltage = readout.v_full * convert_input(spread / input_scale, readout.dac_bits)
         voltages.append(voltage)
+        heard = noise if noise is not None and noise.layer in (None, number) else None
         parts = [
             (
                 mapped.tiles[place].outputs,
-                _currents(voltage[:, mapped.tiles[place].rows], maps[place], noise),
+                _currents(voltage[:, mapped.tiles[place].rows], maps[place], heard),
             )
             for place in mapped.layer_tiles(number)
         ]

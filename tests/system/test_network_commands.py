@@ -17,7 +17,8 @@ array:
   wire: {r_row: 0.002 ohm, r_column: 0.002 ohm}
 network: {layers: [784, 24, 10], epochs: 1, batch_size: 256, circuit_epochs: 1}
 certificate: {tiles: 1, vectors: 1}
-variation: {chips: 2, spread_of_window: 0.05, read_noise: 0.02, recalibrate: outputs}
+variation:
+  {chips: 2, spread_of_window: 0.05, read_noise: 0.02, temperature: 350 K, by_layer: true, recalibrate: outputs}
 """
 
 
@@ -48,12 +49,15 @@ def test_a_network_on_chips(trained: Path) -> None:
         "as meant",
         "spread of the cells, share of the window",
         "noise of every read, share of the window",
+        "warmer or colder than calibrated",
         "all together",
     ]
     meant = rows["as meant"]
     assert meant["mean"] > 0.8  # it was trained through this circuit
     assert meant["interval"][0] < meant["mean"] < meant["interval"][1]
-    assert [len(row["accuracies"]) for row in rows.values()] == [1, 2, 2, 2]
+    assert [len(row["accuracies"]) for row in rows.values()] == [1, 2, 2, 2, 2]
+    assert [len(row["layers"]) for row in found["points_lost_by_layer"]] == [2] * 4
+    assert sum(map(sum, found["confusion"]["all together"])) == 2 * 10000
     assert "all together" in (trained / "chips" / "report.html").read_text()
 
 

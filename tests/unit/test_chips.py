@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from circuits.arrays import ArrayConfig
-from nn_mapping.chips import ChipOptions, Variation, monte_carlo, programmed_states, wilson
+from nn_mapping.chips import ChipOptions, Variation, aged, monte_carlo, wilson, written
 from nn_mapping.data import Dataset
 from nn_mapping.evaluate import ReadNoise, Readout, propagate, tile_maps
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
@@ -62,7 +62,7 @@ def test_a_chip_as_it_was_meant_is_the_digital_network(mapped: MappedNetwork) ->
 def test_spread_has_the_stated_size(mapped: MappedNetwork) -> None:
     random = np.random.default_rng(0)
     for field, expected in (("spread_of_window", 0.1 * 0.24), ("spread_of_r", None)):
-        found = programmed_states(mapped, CONFIG, Variation(**{field: 0.1}), random)
+        found = [written(mapped, Variation(**{field: 0.1}), random, tile) for tile in mapped.tiles]
         deviation = np.concatenate([(s - t.states).ravel() for s, t in zip(found, mapped.tiles, strict=True)])
         scale = expected or 0.1 * np.concatenate([tile.states.ravel() for tile in mapped.tiles])
         # the standard error of a standard deviation is 1 / sqrt(2 n)
@@ -71,10 +71,12 @@ def test_spread_has_the_stated_size(mapped: MappedNetwork) -> None:
 
 def test_stuck_cells_and_relaxation(mapped: MappedNetwork) -> None:
     random = np.random.default_rng(0)
-    for state in programmed_states(mapped, CONFIG, Variation(stuck_high=1.0), random):
-        assert (state == 0.57).all()
-    for state in programmed_states(mapped, CONFIG, Variation(relaxation=1.0), random):
-        np.testing.assert_allclose(state, 0.45, rtol=1e-12)
+    tile = mapped.tiles[0]
+    assert (written(mapped, Variation(stuck_high=1.0), random, tile) == 0.57).all()
+    np.testing.assert_allclose(aged(mapped, Variation(relaxation=1.0), tile.states), 0.45, rtol=1e-12)
+    ohm = np.array(PAPER_LEVELS_OHM)
+    halved = Variation(levels_after=tuple((ohm + 0.45) / 2))
+    np.testing.assert_allclose(aged(mapped, halved, tile.states), (tile.states + 0.45) / 2, rtol=1e-12)
 
 
 def test_drift_is_common_to_an_in_array_reference(mapped: MappedNetwork) -> None:
@@ -119,3 +121,40 @@ def test_wilson_and_ranges() -> None:
         Variation(spread_of_r=-0.1)
     with pytest.raises(ValueError, match="more than all cells"):
         Variation(stuck_low=0.6, stuck_high=0.6)
+
+
+def test_one_layer_at_a_time(mapped: MappedNetwork) -> None:
+    """All the noise in one layer or in the other: neither costs more than both together, by more than chance."""
+    images = len(data().test_labels)
+
+    def lost(only: int | None) -> float:
+        variation = Variation(spread_of_window=0.4, read_noise=0.2)
+        found = monte_carlo(mapped, CONFIG, EXACT, data(), variation, IDEAL, chips=6, only=only)
+        assert found.confusion.sum() == 6 * images
+        assert np.trace(found.confusion) / (6 * images) == pytest.approx(found.mean)
+        return accuracy(mapped) - found.mean
+
+    first, last, both = lost(0), lost(1), lost(None)
+    assert both > 0.02
+    assert max(first, last) < both + 0.05
+
+
+def test_cells_that_differ_and_are_warm(mapped: MappedNetwork) -> None:
+    readout = replace(EXACT, trim=True)
+
+    def with_circuit(options: ChipOptions, **variation: float) -> float:
+        return monte_carlo(mapped, CONFIG, readout, data(), Variation(**variation), options, chips=2).mean
+
+    options = ChipOptions(tcr=5e-4)
+    meant = with_circuit(options)
+    assert with_circuit(options, mismatch=1e-9, r_off_spread=1e-9) == pytest.approx(meant, abs=0.01)
+    assert (
+        with_circuit(options, mismatch=0.19) < meant - 0.05
+    )  # channels: 19 % of R, nearly half of the window
+    # Channels, arms and misalignment scale together, and in-array references with them: only a gain changes.
+    assert with_circuit(options, warming=20.0) == pytest.approx(meant, abs=0.03)
+    with pytest.raises(ValueError, match="ideal arrays have none"):
+        with_circuit(IDEAL, mismatch=0.01)
+    with pytest.raises(ValueError, match="those of Hall cells"):
+        resistive = ArrayConfig(architecture="resistive")
+        monte_carlo(mapped, resistive, EXACT, data(), Variation(warming=1.0), options, chips=1)

@@ -158,6 +158,11 @@ def test_retention_with_spread_barriers(
     for duration, loss in ((1e4, after_hours), (3.156e8, after_decade)):
         kept = device.bank.fraction(retention.retained(card, device.bank, state.s, duration, temperature))
         assert device.fraction(state)[0] - kept[0] == pytest.approx(loss, rel=0.03)
+        written = device.hall_resistance(state)
+        levels = retention.retained_levels(card, np.array([0.33, written[0]]), duration, temperature)
+        # The pulse that is taken for this level follows the closed law, the one above has its given current.
+        assert written[0] - levels[1] == pytest.approx(loss * device.law.delta_r, rel=0.06)
+        assert levels[0] > 0.33  # the reset state relaxes as well
 
 
 @pytest.mark.parametrize(("regions", "device", "cycle"), [(400, 2.2, 0.66), (100, 4.4, 1.3), (36, 7.4, 2.2)])

@@ -1,0 +1,107 @@
+"""What six-state networks bear: spread, read noise, stuck cells and drift on many chips, beside an earlier study.
+
+The devices alone: ideal arrays, no converters, the reference subtracted as a number unless said otherwise. The figures
+of the study are those of one other network of the same shape and recipe (98.42 % digital), one chip or a few.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+
+from circuits.arrays import ArrayConfig
+from hallspice.networks import trained
+from hallspice.progress import reporter
+from nn_mapping.chips import ChipOptions, Variation, monte_carlo
+from nn_mapping.data import load
+from nn_mapping.evaluate import Readout
+from nn_mapping.levels import PAPER_LEVELS_OHM, single_levels
+from nn_mapping.mapping import map_network
+from nn_mapping.recipes import GOOD
+
+LAYERS = (784, 256, 128, 10)
+NUMBER = ChipOptions(ideal_arrays=True, digital_reference=True)
+RENEWED = ChipOptions(ideal_arrays=True, digital_reference=True, recalibrate=True)
+COLUMNS = ChipOptions(ideal_arrays=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One effect and what the study found for it."""
+
+    name: str
+    study: str = "-"
+    options: ChipOptions = NUMBER
+    variation: dict[str, float] = field(default_factory=dict)
+
+
+ROWS = [
+    Row(name="5 % of the window", study="98.36", variation={"spread_of_window": 0.05}),
+    Row(name="10 % of the window", study="98.09", variation={"spread_of_window": 0.10}),
+    Row(name="15 % of the window", study="97.5", variation={"spread_of_window": 0.15}),
+    Row(name="20 % of the window", study="95.4", variation={"spread_of_window": 0.20}),
+    Row(name="5 % of R", study="98.0", variation={"spread_of_r": 0.05}),
+    Row(name="10 % of R", study="94", variation={"spread_of_r": 0.10}),
+    Row(name="15 % of R", study="77", variation={"spread_of_r": 0.15}),
+    Row(name="20 % of R", study="52", variation={"spread_of_r": 0.20}),
+    Row(name="10 % of R, recalibrated", study="96.6", options=RENEWED, variation={"spread_of_r": 0.10}),
+    Row(name="read noise 10 % of the window", study="98.0", variation={"read_noise": 0.10}),
+    Row(name="read noise 20 % of the window", study="94.9", variation={"read_noise": 0.20}),
+    Row(name="stuck 1 %, half low", study="98.3", variation={"stuck_low": 0.005, "stuck_high": 0.005}),
+    Row(name="stuck 5 %, half low", study="96.7", variation={"stuck_low": 0.025, "stuck_high": 0.025}),
+    Row(name="stuck 10 %, half low", study="89", variation={"stuck_low": 0.05, "stuck_high": 0.05}),
+    Row(
+        name="stuck 10 %, half low, recalibrated",
+        study="94",
+        options=RENEWED,
+        variation={"stuck_low": 0.05, "stuck_high": 0.05},
+    ),
+    Row(name="stuck low 5 %", study="66 to 77", variation={"stuck_low": 0.05}),
+    Row(name="stuck high 5 %", study="66 to 77", variation={"stuck_high": 0.05}),
+    Row(name="drift +1 %", study="86 to 94", variation={"drift": 0.01}),
+    Row(name="drift -1 %", study="86 to 94", variation={"drift": -0.01}),
+    Row(name="drift -1 %, recalibrated", study="98", options=RENEWED, variation={"drift": -0.01}),
+    Row(name="drift +5 %, reference columns", options=COLUMNS, study="98.4", variation={"drift": 0.05}),
+    Row(name="drift -5 %, reference columns", options=COLUMNS, study="98.4", variation={"drift": -0.05}),
+    Row(name="10 % of the window, reference columns", options=COLUMNS, variation={"spread_of_window": 0.10}),
+    Row(name="20 % of the window, reference columns", options=COLUMNS, variation={"spread_of_window": 0.20}),
+]
+
+
+def main() -> None:
+    """Print one table per seed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--chips", type=int, default=8)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    chosen = parser.parse_args()
+    digits, levels = load("mnist"), single_levels(PAPER_LEVELS_OHM)
+    config = ArrayConfig(architecture="active_parallel")
+    readout = Readout(v_full=0.5, dac_bits=None, adc_bits=None, trim=False)
+    for seed in chosen.seeds:
+        with reporter(quiet=True) as progress:
+            network, _ = trained(digits, LAYERS, levels.weights, GOOD, seed, progress, "levels")
+        mapped = map_network(network, levels, 1024, 1024)
+        digital = 100 * network.accuracy(digits.test_images, digits.test_labels)
+        print(f"six states, good recipe, seed {seed}: {digital:.2f} % digital; {chosen.chips} chips a row")
+        print(f"{'effect':<40}{'mean':>8}{'scatter':>9}{'95 % (Wilson)':>17}{'study':>10}")
+        for row in ROWS:
+            same = not (set(row.variation) - {"drift"})  # nothing is drawn
+            found = monte_carlo(
+                mapped,
+                config,
+                readout,
+                digits,
+                Variation(**row.variation),
+                row.options,
+                chips=1 if same else chosen.chips,
+            )
+            low, high = found.interval
+            interval = f"{100 * low:.2f} to {100 * high:.2f}"
+            print(
+                f"{row.name:<40}{100 * found.mean:8.2f}{100 * found.deviation:9.2f}{interval:>17}{row.study:>10}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
