@@ -132,6 +132,16 @@ class Digital(_Model):
     multiply_fp32: Annotated[Entry, Spec("J", "32-bit floating-point multiplication", low=0.0, high=1.0)]
 
 
+class Area(_Model):
+    """Silicon around the cells; transconductors lie under them."""
+
+    driver: Annotated[Entry, Spec("m^2", "drivers of one row", low=0.0, high=1.0)]
+    sense: Annotated[Entry, Spec("m^2", "current sense of one column", low=0.0, high=1.0)]
+    adc_8bit: Annotated[Entry, Spec("m^2", "converter of 8 bit; each bit doubles it", low=0.0, high=1.0)]
+    dac_per_bit: Annotated[Entry, Spec("m^2", "converter of one row, per bit", low=0.0, high=1.0)]
+    digital: Annotated[Entry, Spec("m^2", "arithmetic of one layer", low=0.0, high=1.0)]
+
+
 class Write(_Model):
     """Write driver."""
 
@@ -164,6 +174,7 @@ class PeripheryCard(_Model):
     adc: Adc
     dac: Dac
     digital: Digital
+    area: Area
     write: Write
 
 

@@ -356,7 +356,9 @@ def _results(
         "energy_by_layer_j": list(inference.layers),
         "energy_notes": [*_energy_notes(setup, inference), *_comparison(setup, inference, mapped)],
         "digital_energy_j": _digital(setup, mapped).energy,
-        "cell_area_m2": list(cost.cell_area(mapped, setup.periphery.wire.pitch.value)),
+        "cell_area_m2": [layer["cells"] for layer in _areas(setup, mapped)],
+        "area_by_layer_m2": list(_areas(setup, mapped)),
+        "area_m2": sum(sum(layer.values()) for layer in _areas(setup, mapped)),
         "latency_s": inference.latency,
         "write": {
             "cells": mapped.cells,
@@ -462,15 +464,23 @@ def _digital(setup: Setup, mapped: MappedNetwork) -> cost.DigitalCost:
     return cost.digital_cost(mapped.network, digital.multiply_8bit.value, digital.add_32bit.value)
 
 
+def _areas(setup: Setup, mapped: MappedNetwork) -> tuple[dict[str, float], ...]:
+    converters = setup.config.array.converters
+    return cost.areas(mapped, setup.periphery, converters.dac_bits, converters.adc_bits)
+
+
 def _comparison(setup: Setup, inference: cost.InferenceCost, mapped: MappedNetwork) -> list[str]:
     digital = _digital(setup, mapped)
-    area = sum(cost.cell_area(mapped, setup.periphery.wire.pitch.value))
+    layers = _areas(setup, mapped)
+    parts = {part: 1e6 * sum(layer[part] for layer in layers) for part in layers[0]}
+    around = ", ".join(f"{part} {size:.3g} mm2" for part, size in parts.items() if part != "cells")
     return [
         f"For comparison, digital multipliers at 45 nm (8 bit, 32-bit sums; Horowitz, doi:10.1109/ISSCC.2014.6757323) "
         f"take {figures.engineering(digital.energy, 'J')} for the {digital.multiplications} products, without fetching "
         f"a weight from memory: this array takes {inference.total / digital.energy:.3g} times as much.",
-        f"The cells take {1e6 * area:.4g} mm2 at a pitch of {1e6 * setup.periphery.wire.pitch.value:g} um; drivers, "
-        "converters and amplifiers are not in it.",
+        f"The cells take {parts['cells']:.4g} mm2 at a pitch of {1e6 * setup.periphery.wire.pitch.value:g} um, with "
+        f"their transconductors below; around them ({around}) it is {sum(parts.values()) - parts['cells']:.3g} mm2. "
+        "Wiring between tiles, control and write drivers are not in it.",
     ]
 
 

@@ -203,15 +203,35 @@ def digital_cost(network: TrainedNetwork, multiply: float, add: float) -> Digita
     return DigitalCost(multiplications=count, energy=count * (multiply + add))
 
 
-def cell_area(mapped: MappedNetwork, pitch: float) -> tuple[float, ...]:
-    """Area of the cells of each layer [m^2], references and pairs included, at a pitch [m].
+def areas(
+    mapped: MappedNetwork, card: PeripheryCard, dac_bits: int, adc_bits: int
+) -> tuple[dict[str, float], ...]:
+    """Area [m^2] of each of ``cells``, ``drivers``, ``sense``, ``dac``, ``adc`` and ``digital``, per layer.
 
-    Drivers, converters, sense amplifiers and transconductors are not in it.
+    Cells, references and pairs included, take a pitch squared, with their transconductors below them. Every row of
+    every tile has drivers and a DAC, every column a current sense; outputs share converters as in
+    :func:`inference_cost`. Wiring between tiles, buffers, control, select transistors and write drivers are not in it.
     """
-    return tuple(
-        pitch**2 * sum(mapped.tiles[place].states.size for place in mapped.layer_tiles(number))
-        for number in range(len(mapped.network.layers))
-    )
+    taken = card.area
+    converter = taken.adc_8bit.value * 2.0 ** (adc_bits - 8)
+    found = []
+    for number in range(len(mapped.network.layers)):
+        tiles = [mapped.tiles[place] for place in mapped.layer_tiles(number)]
+        rows = sum(tile.states.shape[0] for tile in tiles)
+        columns = sum(tile.states.shape[1] for tile in tiles)
+        outputs = [tile.outputs.stop - tile.outputs.start for tile in tiles]
+        converters = sum(math.ceil(count / card.adc.columns.value) for count in outputs)
+        found.append(
+            {
+                "cells": card.wire.pitch.value**2 * sum(tile.states.size for tile in tiles),
+                "drivers": taken.driver.value * rows,
+                "sense": taken.sense.value * columns,
+                "dac": taken.dac_per_bit.value * dac_bits * rows,
+                "adc": converter * converters,
+                "digital": taken.digital.value,
+            }
+        )
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from circuits.periphery import load_periphery
 from nn_mapping.cost import (
     PARTS,
     PartCosts,
-    cell_area,
+    areas,
     digital_cost,
     inference_cost,
     part_costs,
@@ -243,7 +243,13 @@ def test_digital_multipliers_and_area_count_what_is_there() -> None:
     digital = digital_cost(mapped.network, multiply=2e-13, add=1e-13)
     assert digital.multiplications == 20 * 9 + 9 * 3
     assert digital.energy == pytest.approx(207 * 3e-13)
-    areas = cell_area(mapped, 50e-6)
-    assert sum(areas) == pytest.approx(mapped.cells * 2.5e-9)
+    card = load_periphery()
+    found = areas(mapped, card, dac_bits=6, adc_bits=6)
+    assert sum(layer["cells"] for layer in found) == pytest.approx(mapped.cells * 2.5e-9)
     # 20 rows on three tiles, 9 outputs on two with two reference columns each
-    assert areas[0] == pytest.approx(20 * (9 + 2 * 2) * 2.5e-9)
+    assert found[0]["cells"] == pytest.approx(20 * (9 + 2 * 2) * 2.5e-9)
+    tiles = [mapped.tiles[place] for place in mapped.layer_tiles(0)]
+    assert found[0]["drivers"] == pytest.approx(sum(len(tile.states) for tile in tiles) * 5e-9)
+    assert found[0]["adc"] == pytest.approx(len(tiles) * 300e-12)  # no more than eight outputs on any of them
+    finer = areas(mapped, card, dac_bits=6, adc_bits=8)
+    assert finer[0]["adc"] == pytest.approx(4 * found[0]["adc"])
