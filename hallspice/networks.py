@@ -168,15 +168,19 @@ def trained(
     """The network that this training gives, and whether it was reused from an earlier run.
 
     A kept network is reused when data, layers, levels, recipe, seed, device, torch, the training code and the circuit
-    that it is trained through are the same.
+    that it is trained through are the same. An interrupted training goes on after its last whole epoch, and gives the
+    same network as one without a stop.
     """
     path = cache_folder() / f"{_fingerprint(dataset, layers, levels, recipe, seed, through, device)}.npz"
     try:
         return load_network(path), True
-    except FileNotFoundError:
+    except OSError:
         pass
     except ValueError as error:
         log.warning("%s is damaged and not used: %s", path, error)
+    checkpoint = _checkpoint(path)
+    if checkpoint is not None and checkpoint.exists():
+        progress.say(f"The training of the {name} network goes on where it was interrupted.")
     network = train(
         dataset,
         layers,
@@ -188,14 +192,23 @@ def trained(
         products=None
         if through is None
         else circuit_products(through.mapped, through.array, through.readout),
+        checkpoint=checkpoint,
         device=device,
     )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         network.save(path)
     except OSError as error:
         log.warning("the trained network could not be kept in %s: %s", path.parent, error)
     return network, False
+
+
+def _checkpoint(path: Path) -> Path | None:
+    """Where the training of the network `path` keeps its state; None where the folder can't be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return path.with_suffix(".checkpoint") if os.access(path.parent, os.W_OK) else None
 
 
 def _fingerprint(
