@@ -8,10 +8,10 @@ READY := $(VENV)/ready
 DEMO := results/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo browser test check fix docs bench lock clean
+.PHONY: help setup demo browser test check fix docs validation test-docs-long bench lock clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## install what is needed: system packages, .venv, pinned versions
 
@@ -40,6 +40,12 @@ fix: $(READY) ## format the code and repair what lint can repair
 
 docs: $(READY) ## build the documentation into site/, warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+validation: $(READY) ## measure the cross-checks of the validation page (docs/validation.json)
+	$(BIN)/python tools/docs/checks.py
+
+test-docs-long: $(READY) ## run every block of the documentation, the long ones too (ten minutes)
+	HALLSPICE_DOCS=long $(BIN)/pytest tests/docs/test_pages.py
 
 bench: $(READY) ## time the solvers and the training
 	@for script in benchmarks/*.py; do [ ! -e "$$script" ] || $(BIN)/python "$$script"; done

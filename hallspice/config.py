@@ -194,13 +194,6 @@ class Array(Section):
     calibration: Annotated[
         Literal["column", "none"], Field(description="column: gain and offset fitted per column")
     ] = "column"
-    exact: Annotated[
-        bool,
-        Field(
-            strict=True,
-            description="Solve every tile in full; false: to first order in the Hall resistances where that serves",
-        ),
-    ] = False
 
 
 class ConvolutionLayer(Section):

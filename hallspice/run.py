@@ -22,7 +22,6 @@ from circuits import ngspice, spice
 from circuits.arrays import Architecture, crossbar
 from circuits.network import Network
 from circuits.nodal import factor
-from circuits.transfer import Method
 from compact_model import synapse
 from compact_model.hallbar import hall_bar
 from hallspice import figures
@@ -40,7 +39,7 @@ from nn_mapping import cost
 from nn_mapping.data import Dataset, load
 from nn_mapping.evaluate import Evaluation, Readout, ablation, evaluate, sample_reads
 from nn_mapping.mapping import MappedNetwork
-from nn_mapping.solve import SolvedTiles, TileResponse, solve_network
+from nn_mapping.solve import TileResponse, solve_tiles
 
 Floats = npt.NDArray[np.float64]
 
@@ -97,15 +96,14 @@ def run(
         networks = make_networks(setup, dataset, progress)
         mapped = on_tiles(setup, networks.level_network, networks.levels)
         mismatches = [setup.mismatch(tile.states.shape, number) for number, tile in enumerate(mapped.tiles)]
-        solved = solve_network(
+        responses = solve_tiles(
             mapped,
             setup.array,
-            mismatches,
-            exact=setup.config.array.exact,
             workers=_workers(),
             progress=_named(progress, "solving tiles"),
+            mismatches=mismatches,
         )
-        chip = Chip(setup=setup, dataset=dataset, mapped=mapped, responses=solved.responses)
+        chip = Chip(setup=setup, dataset=dataset, mapped=mapped, responses=responses)
         progress(0, 3, "evaluating: test images through the circuit")
         evaluation = chip.evaluation()
         progress(1, 3, "evaluating: one cause at a time")
@@ -114,7 +112,7 @@ def run(
         drop = chip.ir_drop()
         progress(3, 3, "evaluating: done")
         certificate = chip.certificate(folder / "netlists", progress)
-        results = _results(config, chip, solved, networks, evaluation, causes, certificate, drop)
+        results = _results(config, chip, networks, evaluation, causes, certificate, drop)
         if plan is not None:
             _add_programmed(results, chip, plan, progress)
         if uncertainty:
@@ -220,7 +218,7 @@ class Chip:
             progress(number, len(samples), f"checking in ngspice: {tile.name}")
             network = self.network(place)
             simulated = ngspice.simulate(network, voltages)
-            solved = factor(network).solve(voltages).outputs
+            solved = voltages @ self.transfers[place].T
             largest = float(max(np.abs(simulated).max(), np.abs(solved).max()))
             # A tile at the edge of the images may see no input at all: nothing differs from nothing.
             difference = float(np.abs(simulated - solved).max()) / largest if largest > 0.0 else 0.0
@@ -252,15 +250,14 @@ def _add_programmed(results: dict[str, Any], chip: Chip, plan: Writing, progress
     written = programmed_network(chip.mapped, chip.setup, plan, progress)
     tiles = written.mapped.tiles
     mismatches = [chip.setup.mismatch(tile.states.shape, number) for number, tile in enumerate(tiles)]
-    solved = solve_network(
+    responses = solve_tiles(
         written.mapped,
         chip.setup.array,
-        mismatches,
-        exact=chip.setup.config.array.exact,
         workers=_workers(),
         progress=_named(progress, "solving written tiles"),
+        mismatches=mismatches,
     )
-    reached = dataclasses.replace(chip, mapped=written.mapped, responses=solved.responses).evaluation()
+    reached = dataclasses.replace(chip, mapped=written.mapped, responses=responses).evaluation()
     accuracy = results["accuracy"]
     accuracy["programmed"] = reached.accuracy
     accuracy["causes"].append(
@@ -294,7 +291,6 @@ def _named(progress: Reporter, name: str) -> Any:
 def _results(
     config: Path,
     chip: Chip,
-    solved: SolvedTiles,
     networks: Networks,
     evaluation: Evaluation,
     causes: Mapping[str, float],
@@ -342,14 +338,7 @@ def _results(
             "write_energy_paper_j": PAPER_WRITE_ENERGY,
             "reset_note": _reset_note(setup),
         },
-        "array": _array(setup, mapped, solved),
-        "solver": {
-            "method": solved.method.value,
-            "reason": solved.reason,
-            "checked_tile": solved.checked or None,
-            "transfer_difference": solved.transfer_difference,
-            "power_difference": solved.power_difference,
-        },
+        "array": _array(setup, mapped),
         "network": {
             "dataset": setup.config.network.dataset,
             "layers": list(mapped.network.sizes),
@@ -391,7 +380,7 @@ def _results(
     }
 
 
-def _array(setup: Setup, mapped: MappedNetwork, solved: SolvedTiles) -> dict[str, Any]:
+def _array(setup: Setup, mapped: MappedNetwork) -> dict[str, Any]:
     layers = []
     for number, layer in enumerate(mapped.network.layers):
         places = mapped.layer_tiles(number)
@@ -419,8 +408,7 @@ def _array(setup: Setup, mapped: MappedNetwork, solved: SolvedTiles) -> dict[str
         "rows": setup.config.array.rows,
         "columns": setup.config.array.columns,
         "layers": layers,
-        "note": f"{scheme} Layers are cut into the fewest tiles, shared out evenly; tiles are as large as needed. "
-        + _solver_note(solved),
+        "note": f"{scheme} Layers are cut into the fewest tiles, shared out evenly; tiles are as large as needed.",
         "parameters": {
             **{name: getattr(setup.array, name) for name in setup.array.__slots__},
             "v_full": setup.v_full,
@@ -430,16 +418,6 @@ def _array(setup: Setup, mapped: MappedNetwork, solved: SolvedTiles) -> dict[str
             "calibration": setup.config.array.calibration,
         },
     }
-
-
-def _solver_note(solved: SolvedTiles) -> str:
-    if solved.method is Method.NODAL:
-        return f"Every tile is solved in full: {solved.reason}."
-    return (
-        f"Tiles are solved by the transfer tensor: {solved.reason}. On tile {solved.checked}, the full solution (which "
-        f"array.exact gives for all tiles) differs by {solved.transfer_difference:.1e} of the largest output and "
-        f"{solved.power_difference:.1e} of the power."
-    )
 
 
 def _reset_note(setup: Setup) -> str:

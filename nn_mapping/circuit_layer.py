@@ -1,7 +1,7 @@
 """Training through the circuit: products of weights and inputs as the array makes them, with their exact gradient.
 
 Forward, every weight becomes the states of its cells, every tile its transfer matrix, with trim, reference and
-converters as in :mod:`nn_mapping.evaluate`. Backward, the gradient with respect to every state is exact: Hall
+converters as in `nn_mapping.evaluate`. Backward, the gradient with respect to every state is exact: Hall
 arrays are linear in their states (transfer tensor), and for two-terminal cells it follows from the voltages of the
 network and of its adjoint. Only rounding (levels and converters) is passed straight through.
 """
@@ -75,11 +75,11 @@ class HallResponse:
             self.per_cell = (offset, slope)
 
     def transfer(self, states: Floats) -> Floats:
-        """See :class:`Response`."""
+        """See `Response`."""
         return self.tensor.transfer(states)
 
     def gradient(self, states: Floats, sensitivity: Floats) -> Floats:  # noqa: ARG002 (linear: the same everywhere)
-        """See :class:`Response`."""
+        """See `Response`."""
         return self.tensor.gradient(sensitivity)
 
 
@@ -94,11 +94,11 @@ class ExactResponse:
         self.config = config
 
     def transfer(self, states: Floats) -> Floats:
-        """See :class:`Response`."""
+        """See `Response`."""
         return factor(crossbar(states, self.config)).transfer()
 
     def gradient(self, states: Floats, sensitivity: Floats) -> Floats:
-        """See :class:`Response`."""
+        """See `Response`."""
         factored = factor(crossbar(states, self.config))
         network = factored.network
         driven = network.probed("channel", factored.response.T)  # (inputs, rows, columns)

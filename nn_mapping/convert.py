@@ -124,7 +124,7 @@ def convert(
     config, readout
         The array and its converters.
     state_ohm
-        States of two-terminal cells [Ohm]; see :func:`nn_mapping.mapping.map_network`.
+        States of two-terminal cells [Ohm]; see `map_network`.
 
     Raises
     ------

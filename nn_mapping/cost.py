@@ -94,7 +94,7 @@ class InferenceCost:
     """Energy and latency of one inference, averaged over the images of the evaluation."""
 
     layers: tuple[dict[str, float], ...]
-    """Energy [J] of each of :data:`PARTS`, per layer."""
+    """Energy [J] of each of `PARTS`, per layer."""
     amplifiers: float
     """Share of ``sense`` that the supplies of the transconductors take [J]."""
     latency: float

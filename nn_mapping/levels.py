@@ -130,7 +130,7 @@ def pair_levels(levels_ohm: Sequence[float] | Floats) -> LevelSet:
 def level_set(
     scheme: Scheme | str, levels_ohm: Sequence[float] | Floats, r_reference: float | None = None
 ) -> LevelSet:
-    """Return :func:`single_levels` or :func:`pair_levels` by the name of the scheme."""
+    """Return `single_levels` or `pair_levels` by the name of the scheme."""
     if Scheme(scheme) is Scheme.REFERENCE:
         return single_levels(levels_ohm, r_reference)
     if r_reference is not None:

@@ -93,7 +93,7 @@ def map_network(
         Largest physical array: at least 1 row, and 3 columns for a reference, 2 for a pair.
     state_ohm
         State [Ohm] of the array model for each device level, default the levels themselves (Hall cells); see
-        :func:`resistive_states`.
+        `resistive_states`.
 
     Raises
     ------

@@ -210,7 +210,7 @@ class TrainedNetwork:
 
 
 def load_network(path: Path) -> TrainedNetwork:
-    """Read what :meth:`TrainedNetwork.save` wrote.
+    """Read what `TrainedNetwork.save` wrote.
 
     Raises
     ------

@@ -63,7 +63,7 @@ def shapes(layers: Sequence[int | Convolution], height: int, width: int) -> tupl
     Parameters
     ----------
     layers
-        Pixels first, then outputs of each layer (a number) or a :class:`Convolution`.
+        Pixels first, then outputs of each layer (a number) or a `Convolution`.
     height, width
         Of an image with one channel.
 

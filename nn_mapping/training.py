@@ -71,11 +71,11 @@ def train(
         Images and labels.
     layers
         Layer sizes, from pixels to classes, for example ``(784, 256, 128, 10)``; a convolutional layer is a
-        :class:`~nn_mapping.parameters.Convolution`.
+        `Convolution`.
     levels
         Weights that a synapse can hold, ascending (``LevelSet.weights``); None trains free weights.
     recipe
-        How to train: :data:`GOOD`, :data:`PAPER` or your own.
+        How to train: `GOOD`, `PAPER` or your own.
     seed
         The same seed and version of torch give the same network.
     progress
@@ -84,7 +84,7 @@ def train(
         Network of the same shape to go on from; None draws new weights.
     products
         What multiplies weights and inputs, one per layer: a circuit, for example
-        (:mod:`nn_mapping.circuit_layer`); None is the plain product.
+        (`nn_mapping.circuit_layer`); None is the plain product.
     checkpoint
         File that keeps the state after every epoch; when it exists and belongs to the same training, that
         training goes on where it stopped and gives the same network as without a stop. It is removed at the end.

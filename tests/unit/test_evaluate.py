@@ -3,12 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from circuits.array_config import draw_mismatch
 from circuits.arrays import Architecture, ArrayConfig, crossbar
 from circuits.nodal import factor
 from circuits.periphery import load_periphery
-from circuits.transfer import Method
-from nn_mapping import solve
 from nn_mapping.cost import (
     PARTS,
     PartCosts,
@@ -23,7 +20,7 @@ from nn_mapping.evaluate import Readout, ablation, evaluate, sample_reads
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.mapping import MappedNetwork, map_network
 from nn_mapping.network import Layer, TrainedNetwork
-from nn_mapping.solve import TileResponse, ideal_transfers, solve_network, solve_tiles
+from nn_mapping.solve import TileResponse, ideal_transfers, solve_tiles
 
 CONFIG = ArrayConfig(architecture=Architecture.ACTIVE_PARALLEL, r_row=0.05, r_col=0.05)
 READOUT = Readout(v_full=0.5)
@@ -133,47 +130,6 @@ def test_moments_are_those_of_the_row_voltages(
 
 def test_tiles_balance_their_power(responses: tuple[TileResponse, ...]) -> None:
     assert max(response.imbalance for response in responses) < 1e-10
-
-
-@pytest.mark.parametrize("architecture", [Architecture.ACTIVE_PARALLEL, Architecture.ACTIVE_SERIES])
-def test_the_tensor_serves_all_tiles_of_a_shape(
-    mapped: MappedNetwork, architecture: Architecture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = replace(CONFIG, architecture=architecture)
-    exact = solve_tiles(mapped, config)
-    in_full, calls = solve.solve_tile, []
-    monkeypatch.setattr(solve, "solve_tile", lambda *tile: (calls.append(1), in_full(*tile))[1])
-    found = solve_network(mapped, config, [None] * len(mapped.tiles))
-    assert found.method is Method.TENSOR
-    assert len(calls) == 1 + len({tile.states.shape for tile in mapped.tiles})
-    for ours, theirs in zip(found.responses, exact, strict=True):
-        # (R_xy / R_channel)^2 is 1e-6
-        assert np.abs(ours.transfer - theirs.transfer).max() < 5e-6 * np.abs(theirs.transfer).max()
-        assert ours.delivered == pytest.approx(theirs.delivered, rel=5e-6)
-    place = [tile.name for tile in mapped.tiles].index(found.checked)
-    off = np.abs(found.responses[place].transfer - exact[place].transfer).max()
-    assert found.transfer_difference == pytest.approx(off / np.abs(exact[place].transfer).max())
-    assert found.power_difference < 5e-6
-
-
-def test_tiles_are_solved_in_full_where_the_tensor_does_not_serve(mapped: MappedNetwork) -> None:
-    alike = [None] * len(mapped.tiles)
-    spread = [
-        draw_mismatch(tile.states.shape, np.random.default_rng(0), relative=0.01) for tile in mapped.tiles
-    ]
-    for config, mismatches, exact in (
-        (CONFIG, alike, True),
-        (CONFIG, spread, False),
-        (replace(CONFIG, architecture=Architecture.RESISTIVE), alike, False),
-    ):
-        method, reason = solve.choose_solver(config, mismatches, exact=exact)
-        assert method is Method.NODAL
-        assert reason
-    found = solve_network(mapped, CONFIG, spread)
-    assert (
-        found.responses[0].transfer.tolist()
-        == solve_tiles(mapped, CONFIG, 1, None, spread)[0].transfer.tolist()
-    )
 
 
 def test_processes_give_the_same_tiles(mapped: MappedNetwork, responses: tuple[TileResponse, ...]) -> None:
