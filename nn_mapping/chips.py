@@ -354,7 +354,8 @@ class _Arrays:
             return ideal_transfer(state, self.config)
         if self.tensors and mismatch is None:
             return self.tensors[state.shape].transfer(state)
-        found: Floats = transfers(state, self.config, mismatch).matrices[0]
+        # a tile of its own equations: the full solution is four times faster than a tensor for one state
+        found: Floats = transfers(state, self.config, mismatch, exact=mismatch is not None).matrices[0]
         return found
 
 
