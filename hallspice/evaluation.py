@@ -244,7 +244,11 @@ def _budget(results: dict[str, Any]) -> list[Section]:
     layers = [f"layer {number}" for number in range(1, len(lost[0]["layers"]) + 1)]
     columns = [Column("effect"), Column("size"), *(Column(name, True) for name in (*layers, "all layers"))]
     cells = [
-        [row["effect"], row["size"], *(f"{points:.2f}" for points in (*row["layers"], row["all"]))]
+        [
+            row["effect"],
+            row["size"],
+            *(f"{round(points, 2) + 0.0:.2f}" for points in (*row["layers"], row["all"])),
+        ]
         for row in lost
     ]
     return [
@@ -300,7 +304,11 @@ def _page(results: dict[str, Any], cells: list[list[str]], drawn: dict[str, str]
                 text=["Test images per class and prediction, summed over the chips."],
                 figures=[
                     Caption("confusion_meant", "As meant, through the circuit."),
-                    *([Caption("confusion_last", f"{last['effect']}.")] if "confusion_last" in drawn else []),
+                    *(
+                        [Caption("confusion_last", f"{last['effect'].capitalize()}.")]
+                        if "confusion_last" in drawn
+                        else []
+                    ),
                 ],
             ),
             Section(
