@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 import tempfile
 from collections.abc import Iterator
@@ -43,14 +42,17 @@ class Check:
 
 def measure() -> dict[str, Any]:
     """All checks of this machine, with the versions of what made them; half a minute."""
+    from threadpoolctl import threadpool_limits
+
     checks: list[Check] = []
     missing: list[str] = []
-    for group in (_device, _fitting, _arrays, _solvers, _gradients):
-        for found in group():
-            if isinstance(found, Check):
-                checks.append(found)
-            else:
-                missing.append(found)
+    with threadpool_limits(1):  # threads of small matrices wait for each other
+        for group in (_device, _fitting, _arrays, _solvers, _gradients):
+            for found in group():
+                if isinstance(found, Check):
+                    checks.append(found)
+                else:
+                    missing.append(found)
     return {
         "date": date.today().isoformat(),
         "command": COMMAND,
@@ -350,7 +352,6 @@ def _figure(checks: list[Check]) -> str:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     found = measure()
     failed = [check["what"] for check in found["checks"] if not Check(**check).passed]
     if failed:
