@@ -248,14 +248,15 @@ def test_slots_and_mismatch_that_do_not_fit_are_named() -> None:
 
 
 def test_the_seventh_architecture_of_the_documentation_works() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "arrays.md").read_text()
-    code = re.search(r"```python\n(def loaded_parallel.*?)```", text, re.DOTALL)
+    text = (Path(__file__).parents[2] / "docs" / "extend.md").read_text()
+    code = re.search(r"(def loaded_parallel.*?)```", text, re.DOTALL)
     assert code is not None
     scope: dict[str, Any] = {}
     for module in ("array_config", "network", "parts"):
         exec(f"from circuits.{module} import *", scope)
     exec(code[1], scope)
-    loaded = config(PARALLEL, r_load=500.0, r_row=0.0, r_driver=0.0, cmrr_db=np.inf, r_off=0.0)
+    loaded = config(PARALLEL, r_row=0.0, r_driver=0.0, cmrr_db=np.inf, r_off=0.0)
     network = scope["loaded_parallel"](np.array([[0.4], [0.5]]), loaded, no_mismatch((2, 1)))
-    # a load as large as both arms together halves the Hall voltage
-    np.testing.assert_allclose(factor(network).transfer(), 1e-3 * np.array([[0.4, 0.5]]) / 1000, rtol=1e-5)
+    # a load of 2 kOhm behind both arms, 500 Ohm together, leaves four fifths of the Hall voltage
+    expected = 1e-3 * 0.8 * np.array([[0.4, 0.5]]) / 500
+    np.testing.assert_allclose(factor(network).transfer(), expected, rtol=1e-5)
