@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 DEMO := results/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo browser test check fix docs validation test-docs-long bench lock clean
+.PHONY: help setup demo browser test fuzz check fix docs validation test-docs-long bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ browser: ## install chromium for the tests of the reports, where that can be don
 
 test: check docs browser ## everything that must hold: check, docs, then all tests
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+fuzz: $(READY) ## read 500,000 broken files (tests/property/test_fuzz.py reads 10,000), new ones each time
+	HALLSPICE_FUZZ=50 $(BIN)/pytest -x tests/property/test_fuzz.py
 
 check: $(READY) ## formatting, lint and types, without changing a file
 	$(BIN)/ruff format --check

@@ -8,8 +8,10 @@ import logging
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -374,7 +376,8 @@ class SharedNgspice:
     def _do(self, deck: str, action: Any) -> None:
         failed = ""
         try:
-            action()
+            with _signals_later():
+                action()
         except NameError as error:
             failed = str(error)
         log = self._log()
@@ -389,6 +392,24 @@ class SharedNgspice:
 
     def _log(self) -> list[str]:
         return [*self.engine._stdout, *self.engine._stderr]
+
+
+@contextmanager
+def _signals_later() -> Iterator[None]:
+    """Hold back Ctrl-C and SIGTERM while ngspice runs: raised inside one of its callbacks they would be lost."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(number, lambda given, _: caught.append(given)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
+        for given in caught:
+            signal.raise_signal(given)
 
 
 @cache

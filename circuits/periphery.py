@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from compact_model.card import Entry, EntryList, Spec
+from compact_model.card import Entry, EntryList, Name, Spec
 from compact_model.document import load_overlaid
 
 SHIPPED = "periphery_default"
@@ -161,7 +161,7 @@ class Write(_Model):
 class PeripheryCard(_Model):
     """All parameters of the periphery."""
 
-    name: str
+    name: Name
     description: str
     based_on: Literal["periphery_default"] | None = None
     wire: Wire

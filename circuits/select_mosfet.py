@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from circuits.network import Network
 from circuits.write_config import Mask
-from compact_model.card import Entry, Spec
+from compact_model.card import Entry, Name, Spec
 from compact_model.document import load_overlaid
 
 SHIPPED = "select_mosfet"
@@ -23,7 +23,7 @@ class SelectMosfet(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
+    name: Name
     description: str
     based_on: str | None = None
     w: Annotated[Entry, Spec("m", "gate width", above=0.0, high=1.0)]

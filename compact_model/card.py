@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
 from compact_model.document import load_overlaid
@@ -76,6 +76,16 @@ class RetentionBarrier(StrEnum):
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _one_line(name: str) -> str:
+    if not name.strip() or not name.isprintable():
+        raise ValueError(f"{name!r} is no name, allowed: one line of printable text")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_one_line)]
+"""A name that may stand in the title of a netlist and in a comment: it can't begin a new line."""
 
 
 class _Sourced(_Model):
@@ -395,7 +405,7 @@ class FitRecord(_Model):
 class DeviceCard(_Model):
     """All parameters of one device."""
 
-    name: str
+    name: Name
     description: str
     based_on: Literal["pt_ruo2_0p5"] | None = None
     choices: Choices = Choices()

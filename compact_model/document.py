@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ KeyPath = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
 MAX_BYTES = 4_000_000
+MAX_TABLE_BYTES = 200_000_000
 MAX_DEPTH = 50
 
 _INT = re.compile(r"[+-]?\d+")
@@ -100,25 +102,41 @@ def dotted(path: KeyPath) -> str:
     return text
 
 
-def read_document(path: str | Path) -> Document:
-    """Read a YAML file; DocumentError when it can't be read or is no YAML at all."""
+def read_content(path: str | Path, limit: int = MAX_BYTES) -> bytes:
+    """Content of a file of at most `limit` bytes; DocumentError when it can't be read, or is longer."""
     name = str(path)
     try:
-        raw = Path(path).read_bytes()
+        with Path(path).open("rb") as stream:
+            raw = stream.read(limit + 1)
     except FileNotFoundError:
         raise DocumentError([Mistake(name, None, "", "no such file")]) from None
     except OSError as error:
         raise DocumentError([Mistake(name, None, "", f"cannot be read: {error.strerror or error}")]) from None
     except ValueError as error:  # a NUL in the name
         raise DocumentError([Mistake(name, None, "", f"cannot be read: {error}")]) from None
-    if len(raw) > MAX_BYTES:
-        what = f"is {len(raw)} bytes long, allowed: at most {MAX_BYTES}"
-        raise DocumentError([Mistake(name, None, "", what)])
+    if len(raw) > limit:
+        raise DocumentError([Mistake(name, None, "", f"is longer than {limit} bytes")])
+    return raw
+
+
+def read_text(path: str | Path, limit: int = MAX_BYTES) -> str:
+    """Text of a UTF-8 file of at most `limit` bytes; DocumentError otherwise."""
+    raw = read_content(path, limit)
     try:
-        return parse_document(raw.decode("utf-8-sig"), name)
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise DocumentError([Mistake(name, Place(line, 1), "", "is not UTF-8 text")]) from None
+        raise DocumentError([Mistake(str(path), Place(line, 1), "", "is not UTF-8 text")]) from None
+
+
+def read_document(path: str | Path) -> Document:
+    """Read a YAML file; DocumentError when it can't be read or is no YAML at all."""
+    return parse_document(read_text(path), str(path))
+
+
+@cache
+def _shipped_document(path: Path) -> Document:
+    return read_document(path)
 
 
 def parse_document(text: str, name: str) -> Document:
@@ -238,11 +256,19 @@ def load_overlaid(path: str | Path | None, shipped: Path, model: type[Model]) ->
 
     A file with the key ``based_on`` (the shipped card's name) states only what differs from the shipped card.
     """
-    document = read_document(shipped if path is None else path)
+    if path is None:
+        checked: Model = _shipped_model(shipped, model)
+        return checked
+    document = read_document(path)
     if isinstance(document.data, dict) and document.data.get("based_on") == shipped.stem:
-        merged = _overlaid(read_document(shipped).data, document.data)
+        merged = _overlaid(_shipped_document(shipped).data, document.data)
         document = dataclasses.replace(document, data=merged)
     return validate(document, model)
+
+
+@cache
+def _shipped_model(path: Path, model: type[Model]) -> Model:
+    return validate(_shipped_document(path), model)
 
 
 def _overlaid(base: Any, top: Any) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 from compact_model import limits, polarity, stack, synapse
 from compact_model.card import DeviceCard
 from compact_model.constants import OERSTED
-from compact_model.document import DocumentError, Mistake, Place
+from compact_model.document import MAX_TABLE_BYTES, DocumentError, Mistake, Place, read_text
 from compact_model.hallbar import hall_bar
 from compact_model.quantity import parse_quantity
 
@@ -142,18 +142,14 @@ def read_events(path: str | Path, card: DeviceCard) -> list[Event]:
         With every mistake and its line.
     """
     name = str(path)
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        what = getattr(error, "strerror", None) or str(error)
-        raise DocumentError([Mistake(name, None, "", f"cannot be read: {what}")]) from None
+    lines = read_text(path, MAX_TABLE_BYTES).splitlines()
     numbered = [(n, text) for n, text in enumerate(lines, 1) if text.strip() and not text.startswith("#")]
     if not numbered:
         raise DocumentError([Mistake(name, None, "", "has no lines")])
-    header, *body = [
-        (n, [cell.strip() for cell in row])
-        for (n, _), row in zip(numbered, csv.reader(text for _, text in numbered), strict=True)
-    ]
+    try:
+        header, *body = [(n, [cell.strip() for cell in next(csv.reader([text]))]) for n, text in numbered]
+    except csv.Error as error:
+        raise DocumentError([Mistake(name, None, "", f"cannot be read as CSV: {error}")]) from None
     unknown = [column for column in header[1] if column not in COLUMNS]
     missing = [column for column in ("i_a", "t_pulse_s") if column not in header[1]]
     if unknown or missing or len(set(header[1])) != len(header[1]):

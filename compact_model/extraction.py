@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from compact_model import synapse
 from compact_model.card import SHIPPED, DeviceCard, Provenance, load_card
-from compact_model.document import DocumentError, Mistake
+from compact_model.document import MAX_TABLE_BYTES, DocumentError, Mistake, read_text
 from compact_model.fitted_card import equal_ladder
 from compact_model.measurements import DataError, DataSet, Kind
 from compact_model.numeric import Floats, Ints
@@ -127,11 +127,8 @@ def read_state_table(path: str | Path) -> LevelTable:
         When a column is missing, or a number wrong.
     """
     name = str(path)
-    try:
-        lines = [line for line in Path(path).read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except OSError as error:
-        raise DocumentError([Mistake(name, None, "", f"cannot be read: {error.strerror or error}")]) from None
-    lines = [line for line in lines if not line.startswith("#")]
+    text = read_text(path, MAX_TABLE_BYTES)
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     header = [cell.strip() for cell in lines[0].split(",")] if lines else []
     missing = {"mean_ohm", "sigma_ohm"} - set(header)
     if missing:
@@ -139,6 +136,7 @@ def read_state_table(path: str | Path) -> LevelTable:
         raise DocumentError([Mistake(name, None, "", what)])
     try:
         cells = np.array([[float(cell) for cell in line.split(",")] for line in lines[1:]])
+        cells = cells.reshape(-1, len(header))
     except ValueError as error:
         raise DocumentError([Mistake(name, None, "", f"is no table of numbers: {error}")]) from None
     mean, sigma = (cells[:, header.index(column)] for column in ("mean_ohm", "sigma_ohm"))

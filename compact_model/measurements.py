@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.constants import mu_0
 
 from compact_model import stack
-from compact_model.card import SHIPPED, DeviceCard, load_card
-from compact_model.document import load_model
+from compact_model.card import SHIPPED, DeviceCard, Name, load_card
+from compact_model.document import MAX_TABLE_BYTES, load_model, read_content
 from compact_model.numeric import Floats
 from compact_model.quantity import parse_quantity
 
@@ -181,7 +181,7 @@ class FitChoices(_Model):
 class DataFile(_Model):
     """A data set: its tables, the card that supplies geometry and defaults, and how to fit it."""
 
-    name: str
+    name: Name
     description: str = ""
     synthetic: bool = False
     card: str = SHIPPED
@@ -305,10 +305,7 @@ def _usable(records: Sequence[Record], card: DeviceCard) -> tuple[list[Record], 
 
 def _read_rows(path: Path, sheet: str | None) -> list[list[str]]:
     """Cells of a CSV, TSV or Excel file as text; comment and empty lines are passed over."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    raw = read_content(path, MAX_TABLE_BYTES)
     if path.suffix.lower() in (".xlsx", ".xlsm"):
         rows = _excel_rows(path, sheet)
     else:
@@ -317,7 +314,10 @@ def _read_rows(path: Path, sheet: str | None) -> list[list[str]]:
         if not lines:
             raise DataError(f"{path}: holds no lines")
         separator = max(",;\t", key=lines[0].count)
-        rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=separator))
+        try:
+            rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=separator))
+        except csv.Error as error:
+            raise DataError(f"{path}: cannot be read as a table: {error}") from None
         if separator == ";":  # where a semicolon separates, a comma is the decimal point
             rows = [rows[0], *([cell.replace(",", ".") for cell in row] for row in rows[1:])]
     if len(rows) < 2:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _WRITTEN = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.{0,60})?\s*")
 _POWER = re.compile(r"([A-Za-z])\^?(-?\d)")
+_NUMBERS_OF_A_UNIT = re.compile(r"\d{3}|[\d.)]\s*(?:\*\*|\^)")
+"""A number of three digits, and a power of a number or of a bracket: no unit has it, and it may take forever."""
 _OERSTED = re.compile(r"\b([kmM]?)(?:Oe|oersted)\b")
 
 
@@ -70,6 +72,8 @@ def _parse_text(text: str, unit: str) -> float:
     number, written_unit = float(match[1]), match[2]
     if written_unit is None:
         return number
+    if _NUMBERS_OF_A_UNIT.search(written_unit):
+        raise ValueError(f"{_shown(text)} has an unknown unit; expected {_kind(unit)}")
     if unit == "1" and written_unit.strip() != "%":
         raise ValueError(f"expected a plain number, got {_shown(text)}")
     import pint

@@ -22,6 +22,9 @@ from typer.core import TyperGroup
 LINES = 30
 """An error message is cut after this many lines."""
 
+WIDTH = 1000
+"""A line of an error message is cut after this many characters."""
+
 
 class ExitCode(IntEnum):
     """What a command answers to the shell."""
@@ -43,8 +46,8 @@ MEANING = {
     ExitCode.SIMULATOR_FAILED: "a simulator failed or is missing",
     ExitCode.NOT_WRITTEN: "the output can't be written",
     ExitCode.FAULT: "a worker process died, or hallspice has a fault",
-    ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
-    ExitCode.TERMINATED: "terminated (SIGTERM)",
+    ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
+    ExitCode.TERMINATED: "ended by SIGTERM",
 }
 """Exit codes in words."""
 
@@ -180,7 +183,7 @@ def _explained(error: BaseException) -> tuple[ExitCode, str]:
 
     if isinstance(error, TerminatedError):
         code = ExitCode(error.args[0])
-        return code, f"{MEANING[code]}; nothing half-written is left".capitalize()
+        return code, f"{MEANING[code]}; nothing half-written is left"
     if hasattr(error, "format_message"):
         return ExitCode.WRONG_INPUT, error.format_message()
     if isinstance(error, OutputError) or (isinstance(error, OSError) and error.errno in NO_ROOM):
@@ -210,7 +213,8 @@ def _one_screen(error: BaseException) -> str:
     message = str(error)
     if isinstance(error, OSError) and error.filename is not None:
         message = f"{error.filename}: {error.strerror}"
-    parts = message.splitlines() or [f"unknown error ({type(error).__name__})"]
+    parts = [line if len(line) <= WIDTH else f"{line[:WIDTH]}..." for line in message.splitlines()]
+    parts = parts or [f"unknown error ({type(error).__name__})"]
     if len(parts) > LINES:
         parts = [*parts[:LINES], f"... and {len(parts) - LINES} more lines (--debug shows all)"]
     return "\n".join(parts)

@@ -105,10 +105,10 @@ def verify_card(
     """Run every form of a card's cell in every engine found; the certificate as it is written, and in lines."""
     model = _model(card, grains, largest_error)
     when = day or date.today()
-    with tempfile.TemporaryDirectory(prefix="hallspice-") as folder:
-        certificate = certify(model, Path(folder), when, quick=quick, progress=progress)
-    results = certificate_results(certificate, when)
     with staged_folder(out) as stage:
+        with tempfile.TemporaryDirectory(prefix="hallspice-") as folder:
+            certificate = certify(model, Path(folder), when, quick=quick, progress=progress)
+        results = certificate_results(certificate, when)
         results["files"] = ["certificate.html", RESULTS]
         (stage / RESULTS).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
         (stage / "certificate.html").write_text(certificate_html(certificate, when), encoding="utf-8")

@@ -59,6 +59,9 @@ def staged_folder(out: str | Path) -> Iterator[Path]:
 
 def _move(stage: Path, target: Path) -> None:
     new = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
+    for name in new:
+        if not _is_inside(target, name):
+            raise OutputError(f"{target / name}: leads out of {target} through a link")
     old = {name for name in _listed_files(target) if name not in set(new)}
     (target / RESULTS).unlink(missing_ok=True)
     for name in old:
@@ -86,7 +89,12 @@ def _listed_files(folder: Path) -> set[Path]:
         paths = {Path(name) for name in listed}
     except (OSError, ValueError, KeyError, TypeError):
         return set()
-    return {path for path in paths if not path.is_absolute() and ".." not in path.parts}
+    return {path for path in paths if _is_inside(folder, path)}
+
+
+def _is_inside(folder: Path, name: Path) -> bool:
+    """Whether a file of that name lies in the folder itself, links of folders included."""
+    return (folder / name).parent.resolve().is_relative_to(folder.resolve()) and name.name not in ("", "..")
 
 
 def _umask() -> int:

@@ -39,10 +39,11 @@ def fit_data(path: Path, out: Path, report: Path, *, progress: Reporter) -> dict
     progress(0, STAGES, "fit: reading")
     data = load_data(path)
     stage = iter(range(1, STAGES + 1))
-    result = fitting.fit(data, lambda message: progress(next(stage, STAGES), STAGES + 1, f"fit: {message}"))
-    card = cards.fitted_card(result, datetime.now(UTC).strftime("%Y-%m-%d"))
-    write_text(out, cards.card_text(card))
     with staged_folder(report) as folder:
+        result = fitting.fit(
+            data, lambda message: progress(next(stage, STAGES), STAGES + 1, f"fit: {message}")
+        )
+        card = cards.fitted_card(result, datetime.now(UTC).strftime("%Y-%m-%d"))
         drawn = _figures(result)
         results = _results(result, card, path)
         (folder / "figures").mkdir()
@@ -53,6 +54,7 @@ def fit_data(path: Path, out: Path, report: Path, *, progress: Reporter) -> dict
         files = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
         results["files"] = [*files, RESULTS]
         (folder / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        write_text(out, cards.card_text(card))
     progress(STAGES + 1, STAGES + 1, "fit: done")
     _say(progress, result, results, out, report)
     return results

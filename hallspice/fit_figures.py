@@ -52,7 +52,7 @@ def _panel(axes: Axes, result: FitResult, block: Block) -> None:
     if (~used & np.isfinite(value)).any():
         left = ~used & np.isfinite(value)
         axes.plot(x[left], value[left], "o", mfc="none", color=PURPLE, markersize=5, label="left out")
-    axes.set_title(_short(record.name), fontsize=8.5)
+    axes.set_title(plain(record.name), fontsize=8.5)
     axes.set_xlabel(label, fontsize=8.5)
     axes.set_ylabel(
         "R$_{xy}$ (Ω)" if record.kind in (Kind.LOOP, Kind.TRAIN, Kind.FIELD_LOOP) else record.kind.value
@@ -60,8 +60,10 @@ def _panel(axes: Axes, result: FitResult, block: Block) -> None:
     axes.tick_params(labelsize=8)
 
 
-def _short(name: str, length: int = 44) -> str:
-    return name if len(name) <= length else name[: length - 1] + "…"
+def plain(name: str, length: int = 44) -> str:
+    """A name as text of a figure: of bounded length, and with dollars that begin no formula."""
+    short = name if len(name) <= length else name[: length - 1] + "…"
+    return short.replace("$", r"\$")
 
 
 @styled

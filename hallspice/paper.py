@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,6 +20,7 @@ from rich.table import Table as TerminalTable
 from circuits.array_config import Architecture, ArrayConfig
 from circuits.periphery import load_periphery
 from circuits.transfer import transfers
+from circuits.workers import worker_processes
 from compact_model import stack, synapse
 from compact_model.card import load_card
 from hallspice import figures
@@ -181,9 +181,7 @@ def _train_all(
     found: dict[Training, TrainedNetwork] = {}
     progress(0, len(jobs), "training: two at a time; networks of earlier runs are reused")
     # Each training uses one thread, so that a seed gives the same network everywhere; processes use the cores.
-    with ProcessPoolExecutor(
-        min(2, os.cpu_count() or 1), mp_context=multiprocessing.get_context("spawn")
-    ) as pool:
+    with worker_processes(min(2, os.cpu_count() or 1)) as pool:
         futures = {pool.submit(_train_one, job): job.training for job in jobs}
         for future in as_completed(futures):
             found[futures[future]] = future.result()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from compact_model.document import DocumentError, Mistake, Place
+from compact_model.document import MAX_TABLE_BYTES, DocumentError, Mistake, Place, read_text
 from compact_model.quantity import Quantity
 
 Floats = npt.NDArray[np.float64]
@@ -39,11 +39,8 @@ def read_matrix(path: str | Path, allowed: Quantity) -> Floats:
     """
     name = str(path)
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-        lines = list(csv.reader(io.StringIO(text, newline="")))
-    except FileNotFoundError:
-        raise DocumentError([Mistake(name, None, "", "no such file")]) from None
-    except (OSError, ValueError, csv.Error) as error:
+        lines = list(csv.reader(io.StringIO(read_text(path, MAX_TABLE_BYTES), newline="")))
+    except csv.Error as error:
         raise DocumentError([Mistake(name, None, "", f"cannot be read as CSV: {error}")]) from None
     rows: list[list[float]] = []
     mistakes: list[Mistake] = []

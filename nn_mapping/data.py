@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import logging
+import math
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -192,9 +193,11 @@ def parse_idx(raw: bytes, where: str = "idx data") -> Bytes:
     if len(raw) < 4 or raw[:3] != b"\x00\x00\x08":
         raise DataError(f"{where}: not an idx file of unsigned bytes (starts with {raw[:4]!r})")
     start = 4 + 4 * raw[3]
+    if len(raw) < start:
+        raise DataError(f"{where}: ends inside its header, after {len(raw)} bytes")
     shape = tuple(int(length) for length in np.frombuffer(raw[4:start], dtype=">u4"))
-    if len(shape) != raw[3] or len(raw) - start != int(np.prod(shape)):
-        raise DataError(f"{where}: header says {shape} bytes, {max(len(raw) - start, 0)} follow it")
+    if len(raw) - start != math.prod(shape):
+        raise DataError(f"{where}: header says {shape} bytes, {len(raw) - start} follow it")
     return np.frombuffer(raw, dtype=np.uint8, offset=start).reshape(shape)
 
 

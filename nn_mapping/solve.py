@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,9 +12,10 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unus
 
 from circuits.arrays import ArrayConfig, crossbar, ideal_transfer
 from circuits.nodal import factor
+from circuits.workers import worker_processes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from circuits.array_config import Mismatch
     from nn_mapping.levels import Floats
@@ -60,10 +60,11 @@ def solve_tiles(
     spreads = [None] * len(mapped.tiles) if mismatches is None else mismatches
     tasks = [(tile.states, spread) for tile, spread in zip(mapped.tiles, spreads, strict=True)]
     responses = []
-    for number, response in enumerate(_each(partial(_solve_task, config=config), tasks, workers)):
-        responses.append(response)
-        if progress is not None:
-            progress(number + 1, len(tasks), mapped.tiles[number].name)
+    with closing(_each(partial(_solve_task, config=config), tasks, workers)) as solved:
+        for number, response in enumerate(solved):
+            responses.append(response)
+            if progress is not None:
+                progress(number + 1, len(tasks), mapped.tiles[number].name)
     return tuple(responses)
 
 
@@ -97,14 +98,13 @@ def conductance_per_weight(mapped: MappedNetwork, config: ArrayConfig) -> float:
     return float((per_level[-1] - per_level[0]) / (levels[-1] - levels[0]) * mapped.level_set.scale)
 
 
-def _each(solve: Callable[[_Task], TileResponse], tasks: list[_Task], workers: int) -> Iterator[TileResponse]:
+def _each(
+    solve: Callable[[_Task], TileResponse], tasks: list[_Task], workers: int
+) -> Generator[TileResponse]:
     if workers == 1:
         with threadpool_limits(1):
             yield from map(solve, tasks)
         return
-    # Processes that are started afresh: a fork of a process that has run threads can hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=threadpool_limits, initargs=(1,)
-    ) as pool:
-        yield from pool.map(solve, tasks)
+    with worker_processes(workers) as pool:
+        for future in [pool.submit(solve, task) for task in tasks]:
+            yield future.result()

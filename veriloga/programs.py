@@ -134,11 +134,14 @@ def _run(name: str, command: Sequence[str], deck: Path, timeout_s: float) -> tup
             command, cwd=deck.parent, capture_output=True, text=True, timeout=timeout_s, check=False
         )
     except subprocess.TimeoutExpired:
-        raise ProgramError(f"{name} took longer than {timeout_s:.0f} s", deck=text) from None
+        raise ProgramError(f"{name} took longer than {timeout_s:g} s", deck=text) from None
     log = (*run.stdout.splitlines(), *run.stderr.splitlines())
     bad = [line for line in log if _FAILURE.search(line) and not _HARMLESS.search(line)]
     if run.returncode or bad:
-        raise ProgramError(f"{name} failed with exit code {run.returncode}", deck=text, log=bad or log)
+        end = f"failed with exit code {run.returncode}"
+        if run.returncode < 0:
+            end = f"was killed by signal {-run.returncode}"
+        raise ProgramError(f"{name} {end}", deck=text, log=bad or log)
     return log
 
 

@@ -90,7 +90,7 @@ def test_unknown_name() -> None:
         (b"", "not an idx file"),
         (b"\x00\x00\x0d\x01\x00\x00\x00\x00", "not an idx file of unsigned bytes"),
         (b"\x00\x00\x08\x01\x00\x00\x00\x03ab", "header says"),
-        (b"\x00\x00\x08\x03\x00\x00\x00\x03", "header says"),
+        (b"\x00\x00\x08\x03\x00\x00\x00\x03", "ends inside its header"),
     ],
 )
 def test_wrong_idx_data(raw: bytes, what: str) -> None:
