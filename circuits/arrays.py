@@ -31,6 +31,7 @@ __all__ = [
     "Isolation",
     "Mismatch",
     "Returns",
+    "amplifiers",
     "checked_states",
     "crossbar",
     "draw_mismatch",
@@ -103,6 +104,19 @@ def network_of(resistance: Floats, config: ArrayConfig, mismatch: Mismatch | Non
 def slots(config: ArrayConfig, rows: int) -> int:
     """Number of time slots of a read: one, or one per row in `row_multiplexed`."""
     return rows if config.architecture is Architecture.ROW_MULTIPLEXED else 1
+
+
+def amplifiers(config: ArrayConfig, shape: tuple[int, int]) -> int:
+    """Number of amplifiers of an array: one per cell, or one per column whose voltage is read; none for `resistive`.
+
+    Examples
+    --------
+    >>> [amplifiers(ArrayConfig(architecture=a), (4, 3)) for a in ("active_series", "row_multiplexed", "resistive")]
+    [12, 3, 0]
+    """
+    if config.architecture in (Architecture.ACTIVE_PARALLEL, Architecture.ACTIVE_SERIES):
+        return shape[0] * shape[1]
+    return shape[1] if config.architecture.output_unit == "V" else 0
 
 
 def ideal_transfer(states: ArrayLike, config: ArrayConfig) -> Floats:

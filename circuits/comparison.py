@@ -8,7 +8,7 @@ import numpy as np
 from scipy.constants import Boltzmann
 
 from circuits.array_config import Architecture, ArrayConfig, Isolation, Mismatch, draw_mismatch
-from circuits.arrays import crossbar, ideal_transfer, slots
+from circuits.arrays import amplifiers, crossbar, ideal_transfer, slots
 from circuits.calibration import calibrate_transfer, subtract_reference
 from circuits.network import Floats
 from circuits.nodal import Factored, factor
@@ -279,14 +279,10 @@ def _energy(trial: Trial, periphery: PeripheryCard, array: float) -> dict[str, f
     """Energy of a read by part [J]; `array` is what the row drivers deliver."""
     (rows, columns), config = trial.shape, trial.config
     count = slots(config, rows)
-    if config.architecture in (Architecture.ACTIVE_PARALLEL, Architecture.ACTIVE_SERIES):
-        amplifiers = rows * columns
-    else:
-        amplifiers = columns if config.architecture.output_unit == "V" else 0
     supply = periphery.amplifier.i_bias.value * periphery.amplifier.v_supply.value
     return {
         "array": array / periphery.driver.efficiency.value,
-        "amplifiers": amplifiers * supply * count * trial.t_read,
+        "amplifiers": amplifiers(config, trial.shape) * supply * count * trial.t_read,
         "dac": rows * trial.dac_bits * periphery.dac.energy_per_bit.value,
         "adc": columns * count * periphery.adc.conversion_energy(trial.adc_bits),
         "digital": columns * (count - 1) * periphery.digital.add_32bit.value,

@@ -80,7 +80,8 @@ class Factored:
         unknown = np.ones(network.n_nodes, dtype=bool)
         unknown[self._known] = False
         self._unknown = np.flatnonzero(unknown)
-        conductance = nodal_matrix(network)
+        self._branches = _branches(network)
+        conductance = self._branches.matrix()
         self._matrix = conductance[self._unknown][:, self._unknown]
         drive = coo_array(
             (network.drive_coefficient, (network.drive_source, network.drive_input)),
@@ -176,10 +177,6 @@ class Factored:
         return forms
 
     @cached_property
-    def _branches(self) -> _Branches:
-        return _branches(self.network)
-
-    @cached_property
     def _group_branches(self) -> dict[str, _Branches]:
         groups = self.network.group
         return {
@@ -267,6 +264,12 @@ class _Branches:
         """Current that leaves each node, (nodes, k)."""
         return np.asarray(self.across.T @ self.currents(voltages))
 
+    def matrix(self) -> csr_array:
+        """Currents leaving the nodes per node voltage, (nodes, nodes) [S]."""
+        entries: csr_array = (self.across.T * self.conductance @ self.control).tocsr()
+        entries.eliminate_zeros()
+        return entries
+
     def transposed(self) -> _Branches:
         """Those of the network whose matrix is transposed."""
         return _Branches(self.conductance, self.control, self.across)
@@ -288,10 +291,7 @@ def _branches(network: Network, which: NDArray[np.bool_] | None = None) -> _Bran
 
 def nodal_matrix(network: Network) -> csr_array:
     """Currents leaving the nodes per node voltage, (nodes, nodes) [S]."""
-    branches = _branches(network)
-    matrix: csr_array = (branches.across.T * branches.conductance @ branches.control).tocsr()
-    matrix.eliminate_zeros()
-    return matrix
+    return _branches(network).matrix()
 
 
 def coupled_parts(network: Network) -> Ints:
@@ -365,7 +365,7 @@ class _Levels:
             block = rows[:, members]
             self._members.append(_as_slice(members))
             self._parts.append(np.unique(part[members], return_inverse=True)[1])
-            self._factors.append(_lu(block.tocsc()))
+            self._factors.append(lu_factors(block.tocsc()))
             outside = rows.copy()
             outside.data[level[outside.indices] == number] = 0.0
             outside.eliminate_zeros()
@@ -439,7 +439,8 @@ def _lu_solve(lu: SuperLU, right: Floats, trans: str) -> Floats:
     return np.asarray(lu.solve(right, trans))  # type: ignore[call-overload, unused-ignore]
 
 
-def _lu(matrix: csc_array) -> SuperLU:
+def lu_factors(matrix: csc_array) -> SuperLU:
+    """LU factors in the order of minimum degree, without pivoting off the diagonal."""
     try:
         with one_blas_thread():
             return splu(

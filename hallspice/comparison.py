@@ -21,8 +21,6 @@ from circuits.comparison import Outcome, Trial, draw, run_trial
 from circuits.encoding import Encoding, encoding_cost
 from circuits.nodal import factor
 from circuits.noise import effective_bits
-from circuits.periphery import PeripheryCard
-from circuits.settling import settling_estimate
 from compact_model import readout
 from hallspice import comparison_figures
 from hallspice.config import Trial as Changes
@@ -39,6 +37,8 @@ LOUD = 3.0
 """Ratio of signal to noise below which the read time is too short."""
 CLEAR = 10.0
 """Ratio of signal to noise for which the needed read time is given."""
+SMALLEST = 4
+"""Rows and columns of the smallest array that is tried for its read time."""
 ADDED = 0.01
 """Error over the compute signal that the noise of a calibration may add [1]."""
 
@@ -67,10 +67,14 @@ def compare(config: Path, out: Path, *, seed: int | None, progress: Reporter) ->
             outcomes[name] = run_trial(trial, setup.periphery)
             decks[name], difference = _checked_in_ngspice(name, trial)
             row = _row(name, trial, outcomes[name], difference)
-            rows.append({**row, "settling_s": _settling(trial, setup.periphery)})
+            first = draw(trial, 0)
+            settling = setup.settling(first.states, trial.config, first.mismatch)
+            row["latency_s"] += row["slots"] * settling
+            rows.append({**row, "settling_s": settling})
         progress(len(trials), len(trials), "compare: report")
         results = _results(setup, rows)
         chosen = setup.array.architecture.value
+        results["sizes"] = _sizes(trials, outcomes, rows, setup)
         results["encodings"] = _encodings(trials[chosen], outcomes[chosen], setup)
         drawn = {"comparison": comparison_figures.comparison(rows)}
         (folder / "decks").mkdir()
@@ -98,7 +102,7 @@ def compare(config: Path, out: Path, *, seed: int | None, progress: Reporter) ->
         files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
         results["files"] = [*files, RESULTS]
         (folder / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    _say(progress, rows, out)
+    _say(progress, rows, results["sizes"], out)
     return results
 
 
@@ -248,17 +252,6 @@ def _checked_in_ngspice(name: str, trial: Trial) -> tuple[str, float | None]:
     return deck, float(np.abs(found - outputs).max() / np.abs(outputs).max())
 
 
-def _settling(trial: Trial, periphery: PeripheryCard) -> float:
-    """Time in which a read of draw 0 (its first time slot) settles to a thousandth, by its Elmore delays [s]."""
-    wire = periphery.wire
-    loaded = replace(
-        trial.config, c_row=wire.c_row.value, c_col=wire.c_column.value, c_arm=wire.c_column.value
-    )
-    first = draw(trial, 0)
-    factored = factor(crossbar(first.states, loaded, first.mismatch))
-    return float(settling_estimate(factored, trial.usable * np.ones((1, trial.shape[0])))[0])
-
-
 def _results(setup: Setup, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     array = setup.config.array
     return {
@@ -326,6 +319,15 @@ def _page(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> Pa
                     )
                 ],
                 details=[Detail("What the columns mean", table=_MEANINGS)],
+            ),
+            Section(
+                "Size and read time",
+                text=[
+                    f"Length of a read that makes signal over noise {CLEAR:g} (white noise, one draw, inputs as the "
+                    "supply allows; of each row where rows take turns), and the largest of these arrays for which "
+                    f"{engineering(setup.t_read, 's')} will do."
+                ],
+                tables=[_sizes_table(results["sizes"])],
             ),
             Section(
                 "Calibration",
@@ -471,6 +473,44 @@ def _calibration_table(rows: Sequence[dict[str, Any]]) -> Table:
     return Table(head, lines)
 
 
+def _sizes(
+    trials: Mapping[str, Trial], outcomes: Mapping[str, Outcome], rows: Sequence[dict[str, Any]], setup: Setup
+) -> list[dict[str, Any]]:
+    """Read time that each size needs for a clear signal: halves of the configured array, one draw each."""
+    found = []
+    for row in rows:
+        name = row["architecture"]
+        if row["verdict"] == "dead" or name in ("series_hall_ideal", Architecture.RESISTIVE):
+            continue
+        times = {}
+        trial, outcome = trials[name], outcomes[name]
+        while True:
+            ratio = CLEAR * outcome.noise / outcome.signal
+            times[f"{trial.shape[0]} x {trial.shape[1]}"] = trial.t_read * ratio**2
+            rows_of_half, columns_of_half = trial.shape[0] // 2, trial.shape[1] // 2
+            if min(rows_of_half, columns_of_half) < SMALLEST:
+                break
+            trial = replace(trial, shape=(rows_of_half, columns_of_half), draws=1)
+            outcome = run_trial(trial, setup.periphery)
+        useful = next((size for size, time in times.items() if time <= setup.t_read), None)
+        found.append({"architecture": name, "largest_useful": useful, "t_read_for_snr_10_s": times})
+    return found
+
+
+def _sizes_table(sizes: Sequence[dict[str, Any]]) -> Table:
+    names = list(sizes[0]["t_read_for_snr_10_s"]) if sizes else []
+    head = [Column("architecture"), *(Column(name, True) for name in names), Column("largest useful", True)]
+    lines = [
+        [
+            one["architecture"],
+            *(engineering(one["t_read_for_snr_10_s"][name], "s") for name in names),
+            one["largest_useful"] or "none of these",
+        ]
+        for one in sizes
+    ]
+    return Table(head, lines)
+
+
 def _encodings(trial: Trial, outcome: Outcome, setup: Setup) -> list[dict[str, Any]]:
     """Cost of a product by each encoding of its inputs."""
     generator = np.random.default_rng(trial.seed)
@@ -524,7 +564,9 @@ def _encoding_table(encodings: Sequence[dict[str, Any]]) -> Table:
     return Table(head, lines)
 
 
-def _say(progress: Reporter, rows: Sequence[dict[str, Any]], out: Path) -> None:
+def _say(
+    progress: Reporter, rows: Sequence[dict[str, Any]], sizes: Sequence[dict[str, Any]], out: Path
+) -> None:
     table = TerminalTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("architecture", "e raw", "calib.", "SNR dB", "energy", "latency", "verdict"):
         text = name in ("architecture", "verdict")
@@ -543,4 +585,6 @@ def _say(progress: Reporter, rows: Sequence[dict[str, Any]], out: Path) -> None:
     for row in rows:
         if row["verdict"] == "dead":
             progress.say(f"{row['architecture']} is dead: {row['reason']}.")
+    largest = ", ".join(f"{one['architecture']} {one['largest_useful'] or 'none'}" for one in sizes)
+    progress.say(f"Largest array for a signal of {CLEAR:g} times the noise within the read: {largest}.")
     progress.say(f"Report: {out / 'report.html'}")

@@ -68,12 +68,17 @@ class Device(Section):
 
 
 class Wire(Section):
-    """Wire resistance of one cell pitch; empty: as in the periphery card."""
+    """Wires of one cell pitch; empty: as in the periphery card."""
 
     r_row: Annotated[float, Quantity("ohm", "row wire per cell", low=0.0, high=1e6), LongEnough] | None = None
     r_column: (
         Annotated[float, Quantity("ohm", "column wire per cell", low=0.0, high=1e6), LongEnough] | None
     ) = None
+
+    c_row: Annotated[float, Quantity("F", "row wire to ground per cell", low=0.0, high=1e-6)] | None = None
+    c_column: Annotated[float, Quantity("F", "column wire to ground per cell", low=0.0, high=1e-6)] | None = (
+        None
+    )
 
 
 class Driver(Section):
@@ -110,6 +115,7 @@ class Cell(Section):
     """The cell around the device; empty: as in the periphery card."""
 
     r_arm: Annotated[float, Quantity("ohm", "resistance of one Hall arm", above=0.0, high=1e9)] | None = None
+    c_arm: Annotated[float, Quantity("F", "one Hall arm to ground", low=0.0, high=1e-6)] | None = None
     mismatch: Annotated[
         float, Quantity("1", "standard deviation of channel halves and arms, seeded", low=0.0, below=0.2)
     ] = 0.0

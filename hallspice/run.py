@@ -162,12 +162,23 @@ class Chip:
         converters = self.setup.config.array.converters
         costs = cost.part_costs(
             self.setup.periphery,
-            self.setup.array.architecture,
             converters.dac_bits,
             converters.adc_bits,
             self.setup.t_read,
+            self.settling,
         )
         return cost.inference_cost(self.mapped, self.responses, evaluation, self.setup.array, costs)
+
+    @property
+    def settling(self) -> float:
+        """Time that the largest tile takes to settle [s]."""
+        states = self.mapped.tiles[self.largest].states
+        return self.setup.settling(states, mismatch=self.setup.mismatch(states.shape, self.largest))
+
+    @property
+    def largest(self) -> int:
+        """Position of the largest tile."""
+        return int(np.argmax([tile.states.size for tile in self.mapped.tiles]))
 
     def network(self, place: int) -> Network:
         """A tile as a circuit, with the deviations of its cells."""
@@ -176,8 +187,7 @@ class Chip:
 
     def ir_drop(self) -> Floats:
         """Voltage across each cell of the largest tile with every input full, V."""
-        largest = int(np.argmax([tile.states.size for tile in self.mapped.tiles]))
-        network = self.network(largest)
+        network = self.network(self.largest)
         solution = factor(network).solve(np.full((1, network.n_inputs), self.setup.v_full))
         drop: Floats = network.probed("channel", solution.node_voltages)[0]
         return drop
@@ -360,6 +370,7 @@ def _results(
         "area_by_layer_m2": list(_areas(setup, mapped)),
         "area_m2": sum(sum(layer.values()) for layer in _areas(setup, mapped)),
         "latency_s": inference.latency,
+        "settling_s": chip.settling,
         "write": {
             "cells": mapped.cells,
             "energy_j": network_write.energy,

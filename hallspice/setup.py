@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,8 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from circuits.array_config import Architecture, ArrayConfig, Isolation, Mismatch, Returns, draw_mismatch
+from circuits.arrays import crossbar
+from circuits.nodal import factor
 from circuits.periphery import SHIPPED as SHIPPED_PERIPHERY
 from circuits.periphery import PeripheryCard, load_periphery
+from circuits.settling import settling_estimate
 from compact_model import stack, switching, synapse
 from compact_model.card import SHIPPED as SHIPPED_DEVICE
 from compact_model.card import DeviceCard, load_card
@@ -67,6 +70,37 @@ class Setup:
         """Voltage that a row of the configured width needs for a full input, V."""
         in_series = self.array.architecture.input_unit == "A"
         return self.v_cell * (self.config.array.columns if in_series else 1)
+
+    def settling(
+        self, states: Floats, config: ArrayConfig | None = None, mismatch: Mismatch | None = None
+    ) -> float:
+        """Time until the outputs of an array (its first time slot) are within a thousandth, inputs full [s].
+
+        An estimate by Elmore's delays, with the capacitances of wires and arms; an arm has those of the column wire
+        unless given.
+
+        Parameters
+        ----------
+        states
+            (rows, columns) [Ohm].
+        config
+            Another array than the configured one.
+        mismatch
+            Deviations of its cells.
+        """
+        array, wire = self.config.array, self.periphery.wire
+        c_column = _first(array.wire.c_column, wire.c_column.value)
+        loaded = replace(
+            self.array if config is None else config,
+            c_row=_first(array.wire.c_row, wire.c_row.value),
+            c_col=c_column,
+            c_arm=_first(array.cell.c_arm, c_column),
+        )
+        if not (loaded.c_row or loaded.c_col or loaded.c_arm):
+            return 0.0
+        # estimates are relative to the outputs, so that the size of the inputs doesn't matter
+        factored = factor(crossbar(states, loaded, mismatch))
+        return float(settling_estimate(factored, np.ones((1, len(states))))[0])
 
     def mismatch(self, shape: tuple[int, ...], number: int = 0) -> Mismatch | None:
         """Seeded deviations of the Hall cells of array `number`; None when the configuration asks for none."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from circuits.arrays import Architecture
+from circuits.arrays import amplifiers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +31,10 @@ class PartCosts:
 
     t_read: float
     """Time that the row voltages and the amplifiers are on for one read [s]."""
+    t_settle: float
+    """Time from the rise of the row voltages until a read begins [s]."""
     amplifier_power: float
-    """Supply power of the transconductor of one cell [W]; 0 where there is none."""
+    """Supply power of one amplifier [W]."""
     driver_efficiency: float
     """Energy that the row drivers deliver over the energy they take, in (0, 1]."""
     dac_energy: float
@@ -63,21 +65,21 @@ class PartCosts:
 
 
 def part_costs(
-    card: PeripheryCard, architecture: Architecture, dac_bits: int, adc_bits: int, t_read: float | None = None
+    card: PeripheryCard, dac_bits: int, adc_bits: int, t_read: float | None = None, t_settle: float = 0.0
 ) -> PartCosts:
-    """Costs from a periphery card; `t_read` [s] replaces the card's.
+    """Costs from a periphery card; `t_read` [s] replaces the card's, `t_settle` [s] comes before each read.
 
     Examples
     --------
     >>> from circuits.periphery import load_periphery
-    >>> costs = part_costs(load_periphery(), Architecture.ACTIVE_PARALLEL, dac_bits=6, adc_bits=6)
+    >>> costs = part_costs(load_periphery(), dac_bits=6, adc_bits=6)
     >>> f"{costs.amplifier_power:.2e} W, {costs.adc_energy:.2e} J, {costs.dac_energy:.2e} J"
     '1.80e-04 W, 4.20e-13 J, 2.34e-12 J'
     """
-    amplifiers = architecture is not Architecture.RESISTIVE
     return PartCosts(
+        t_settle=t_settle,
         t_read=card.read.t_read.value if t_read is None else t_read,
-        amplifier_power=card.amplifier.v_supply.value * card.amplifier.i_bias.value if amplifiers else 0.0,
+        amplifier_power=card.amplifier.v_supply.value * card.amplifier.i_bias.value,
         driver_efficiency=card.driver.efficiency.value,
         dac_energy=card.dac.energy_per_bit.value * dac_bits,
         adc_energy=card.adc.conversion_energy(adc_bits),
@@ -129,19 +131,18 @@ def inference_cost(
     The mean power of a group of elements is ``trace(Q M)``, with its power form Q and the second moment M of the
     row voltages over the test images. The energy that the row drivers deliver is the sum over the groups, where
     the transconductors' outputs count negative: their supplies deliver that power, and are counted with
-    ``amplifier_power`` per cell. Every row of every tile has its DAC, every output of every tile is converted.
+    ``amplifier_power`` each. Every row of every tile has its DAC, every output of every tile is converted.
     Digital work: one 32-bit addition per output for each further tile on other rows, gain and offset in float32
     per output, one 32-bit comparison per output (ReLU, or the final maximum).
     """
-    amplified = config.architecture is not Architecture.RESISTIVE
     layers = []
-    amplifiers = 0.0
+    supplies_of_all = 0.0
     latency = 0.0
     dac = adc = additions = scalings = 0
     for number, layer in enumerate(mapped.network.layers):
         places = mapped.layer_tiles(number)
         power = dict.fromkeys(("cell", "wire", "driver", "sense"), 0.0)
-        rows = outputs = cells = widest = 0
+        rows = outputs = amplified = widest = 0
         for place in places:
             tile = mapped.tiles[place]
             moment = evaluation.input_moments[number][tile.rows, tile.rows]
@@ -150,12 +151,12 @@ def inference_cost(
             tile_outputs = tile.outputs.stop - tile.outputs.start
             rows += len(tile.states)
             outputs += tile_outputs
-            cells += tile.states.size
+            amplified += amplifiers(config, (tile.states.shape[0], tile.states.shape[1]))
             widest = max(widest, tile_outputs)
         delivered = math.fsum(power.values())
         reads = layer.reads  # patches of a convolution follow each other
         time = reads * costs.t_read
-        supplies = time * costs.amplifier_power * cells if amplified else 0.0
+        supplies = time * costs.amplifier_power * amplified
         sums = outputs  # joins of the tiles on further rows, and one comparison for each joined output
         layers.append(
             {
@@ -169,13 +170,13 @@ def inference_cost(
                 + reads * layer.shape[0] * (costs.multiply_float + costs.add_float),
             }
         )
-        amplifiers += supplies
-        latency += reads * (costs.t_read + costs.adc_time * min(costs.adc_outputs, widest))
+        supplies_of_all += supplies
+        latency += reads * (costs.t_settle + costs.t_read + costs.adc_time * min(costs.adc_outputs, widest))
         dac, adc = dac + reads * rows, adc + reads * outputs
         additions, scalings = additions + reads * sums, scalings + reads * layer.shape[0]
     return InferenceCost(
         layers=tuple(layers),
-        amplifiers=amplifiers,
+        amplifiers=supplies_of_all,
         latency=latency,
         dac_conversions=dac,
         adc_conversions=adc,
