@@ -318,6 +318,105 @@ def paper(
     return Outcome.of_folder(results, out)
 
 
+class SweepDesign(StrEnum):
+    """How the points of a sweep are chosen."""
+
+    GRID = "grid"
+    RANDOM = "random"
+
+
+class Certify(StrEnum):
+    """Which points of a sweep are checked in ngspice."""
+
+    FIRST = "first"
+    NONE = "none"
+    ALL = "all"
+
+
+@command("hallspice sweep examples/sweep_tile_wire_adc.yaml --out results/sweep")
+def sweep(
+    config: ConfigFile,
+    out: ResultFolder,
+    values: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUES",
+            help="Values of a key: 32,64,128 or 0.01..1:log:5 or '10 mohm..1 ohm:lin:4'; KEY,KEY=... sets both. Again "
+            "for each further key. Replaces what the section `sweep` says about the key.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Repeats with seed, seed + 1, ...", min=1, max=1000)
+    ] = None,
+    design: Annotated[
+        SweepDesign | None, typer.Option(help="Every combination, or a Sobol sequence over ranges A..B.")
+    ] = None,
+    points: Annotated[int | None, typer.Option(help="Points of a random design.", min=1, max=65536)] = None,
+    certify: Annotated[
+        Certify | None,
+        typer.Option(
+            help="Check in ngspice: the first point of each architecture and tile size, none, or all."
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str, typer.Option(help="'processes' on this machine, or the address of a dask scheduler.")
+    ] = "processes",
+    workers: Annotated[
+        int | None, typer.Option(help="Processes on this machine; default: one per core.", min=1, max=1024)
+    ] = None,
+    quiet: Quiet = False,
+    seed: Seed = None,
+    data_dir: DataDir = None,
+) -> Outcome:
+    """Run a configuration over the values of some keys: table, accuracy against energy, report.
+
+    The same command goes on where it was stopped, and tries again what failed.
+    """
+    from hallspice.progress import reporter
+    from hallspice.sweep import sweep as sweep_configuration
+
+    given = {"seeds": seeds, "design": design, "points": points, "certify": certify}
+    with reporter(quiet) as progress:
+        results = sweep_configuration(
+            config,
+            out,
+            options=values or [],
+            choices={name: value for name, value in given.items() if value is not None},
+            seed=seed,
+            scheduler=scheduler,
+            workers=workers,
+            data_dir=data_dir,
+            progress=progress,
+        )
+    return Outcome.of_folder(results, out, passed=results["failed"] == 0)
+
+
+class CacheAction(StrEnum):
+    """What to do with the kept networks."""
+
+    LIST = "list"
+    CLEAR = "clear"
+
+
+@command("hallspice cache", "hallspice cache clear --older-than 30d")
+def cache(
+    action: Annotated[
+        CacheAction, typer.Argument(help="Show what there is, or remove it.")
+    ] = CacheAction.LIST,
+    older_than: Annotated[
+        str, typer.Option(help="With clear: only what is at least so old, as in 30d or '12 h'.")
+    ] = "0 s",
+) -> Outcome:
+    """Show or remove the trained networks that are kept so that no training is done twice."""
+    from compact_model.quantity import parse_quantity
+    from hallspice import cache as kept
+
+    age = parse_quantity(older_than, "s")
+    results, text = kept.contents() if action is CacheAction.LIST else kept.clear(age)
+    return Outcome(result=results, text=text)
+
+
 class DeviceForm(StrEnum):
     """Form of the device in a netlist; the same names as in `hallspice.device_netlist`."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -442,6 +442,29 @@ class Compare(Section):
     series_hall: Trial = Trial()
 
 
+class Sweep(Section):
+    """Runs over the values of other keys (`hallspice sweep`)."""
+
+    set: Annotated[
+        dict[str, Any],
+        Field(
+            description="key: [value, ...], A..B:lin:N or A..B:log:N; 'key,key' sets both. Units as everywhere"
+        ),
+    ] = {}
+    design: Annotated[
+        Literal["grid", "random"],
+        Field(description="grid: every combination; random: a Sobol sequence over ranges A..B and lists"),
+    ] = "grid"
+    points: Annotated[Count, Field(ge=1, le=65536, description="Points of a random design")] = 64
+    seeds: Annotated[Count, Field(ge=1, le=1000, description="Repeats with seed, seed + 1, ...")] = 1
+    certify: Annotated[
+        Literal["first", "none", "all"],
+        Field(
+            description="Check in ngspice: the first point of each architecture and tile size, none, or all"
+        ),
+    ] = "first"
+
+
 class Config(Section):
     """A hallspice configuration: from the device to the network."""
 
@@ -453,3 +476,4 @@ class Config(Section):
     certificate: Certificate = Certificate()
     write: Write = Write()
     compare: Compare = Compare()
+    sweep: Sweep = Sweep()

@@ -38,11 +38,11 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 @contextmanager
-def staged_folder(out: str | Path) -> Iterator[Path]:
+def staged_folder(out: str | Path, index: str = RESULTS) -> Iterator[Path]:
     """A temporary folder whose files move into `out` when the block ends without an error.
 
-    Files of an earlier result in `out` (those its ``results.json`` lists) are replaced or removed; everything
-    else there is left alone. ``results.json`` moves last: where it stands, the result is whole.
+    Files of an earlier result in `out` (those that its `index`, a JSON file, lists) are replaced or removed;
+    everything else there is left alone. The index moves last: where it stands, the result is whole.
     """
     target = Path(out)
     with _writing(target):
@@ -52,21 +52,21 @@ def staged_folder(out: str | Path) -> Iterator[Path]:
         with _writing(target, NO_ROOM):
             yield stage
         with _writing(target):
-            _move(stage, target)
+            _move(stage, target, index)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _move(stage: Path, target: Path) -> None:
+def _move(stage: Path, target: Path, index: str) -> None:
     new = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
     for name in new:
         if not _is_inside(target, name):
             raise OutputError(f"{target / name}: leads out of {target} through a link")
-    old = {name for name in _listed_files(target) if name not in set(new)}
-    (target / RESULTS).unlink(missing_ok=True)
+    old = {name for name in _listed_files(target / index) if name not in set(new)}
+    (target / index).unlink(missing_ok=True)
     for name in old:
         (target / name).unlink(missing_ok=True)
-    for name in sorted(new, key=lambda path: path == Path(RESULTS)):
+    for name in sorted(new, key=lambda path: path == Path(index)):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         (stage / name).replace(target / name)
 
@@ -82,14 +82,14 @@ def _writing(target: Path, errors: Container[int] | None = None) -> Iterator[Non
         raise
 
 
-def _listed_files(folder: Path) -> set[Path]:
-    """Files of the earlier result in `folder`, as far as they lie inside it."""
+def _listed_files(index: Path) -> set[Path]:
+    """Files of the earlier result that `index` lists, as far as they lie inside its folder."""
     try:
-        listed = json.loads((folder / RESULTS).read_text(encoding="utf-8"))["files"]
+        listed = json.loads(index.read_text(encoding="utf-8"))["files"]
         paths = {Path(name) for name in listed}
     except (OSError, ValueError, KeyError, TypeError):
         return set()
-    return {path for path in paths if _is_inside(folder, path)}
+    return {path for path in paths if _is_inside(index.parent, path)}
 
 
 def _is_inside(folder: Path, name: Path) -> bool:

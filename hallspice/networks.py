@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pooch
+from filelock import FileLock, Timeout
 
 from circuits.array_config import Architecture, ArrayConfig
 from hallspice.progress import Reporter
@@ -114,18 +116,40 @@ def make_networks(setup: Setup, dataset: Dataset, progress: Reporter, *, with_fl
     kept = []
 
     def make(
-        name: str, weights: npt.NDArray[np.float64] | None, how: Recipe, through: Circuit | None = None
+        name: str,
+        weights: npt.NDArray[np.float64] | None,
+        how: Recipe,
+        through: Circuit | None = None,
+        *,
+        wait: bool = True,
     ) -> TrainedNetwork:
         device = training_device("auto" if through else network.device, through_circuit=through is not None)
         one, reused = trained(
-            dataset, layers, weights, how, setup.config.seed, progress, name, through, device=device
+            dataset,
+            layers,
+            weights,
+            how,
+            setup.config.seed,
+            progress,
+            name,
+            through,
+            device=device,
+            wait=wait,
         )
         if reused:
             progress.say(f"The {name} network is reused: nothing that it depends on has changed.")
         kept.append(reused)
         return one
 
-    ideal = make("levels", levels.weights, recipe)
+    def make_float() -> TrainedNetwork:
+        return make("float", None, dataclasses.replace(recipe, weight_noise=0.0))
+
+    floating = None
+    try:
+        ideal = make("levels", levels.weights, recipe, wait=not with_float)
+    except Timeout:  # another process trains it now: the network with float weights meanwhile
+        floating = make_float()
+        ideal = make("levels", levels.weights, recipe)
     used = ideal
     if network.circuit_epochs:
         further = dataclasses.replace(
@@ -137,7 +161,8 @@ def make_networks(setup: Setup, dataset: Dataset, progress: Reporter, *, with_fl
         )
         circuit = Circuit(mapped=on_tiles(setup, ideal, levels), array=setup.array, readout=readout_of(setup))
         used = make("circuit", levels.weights, further, circuit)
-    floating = make("float", None, dataclasses.replace(recipe, weight_noise=0.0)) if with_float else ideal
+    if floating is None:
+        floating = make_float() if with_float else ideal
     return Networks(
         levels=levels,
         float_network=floating,
@@ -164,42 +189,75 @@ def trained(
     through: Circuit | None = None,
     *,
     device: str = "cpu",
+    wait: bool = True,
 ) -> tuple[TrainedNetwork, bool]:
     """The network that this training gives, and whether it was reused from an earlier run.
 
     A kept network is reused when data, layers, levels, recipe, seed, device, torch, the training code and the circuit
     that it is trained through are the same. An interrupted training goes on after its last whole epoch, and gives the
-    same network as one without a stop.
+    same network as one without a stop. Of several processes that need the same training, one does it and the others
+    wait for it; without `wait`, `filelock.Timeout` is raised while another process is at it.
     """
     path = cache_folder() / f"{_fingerprint(dataset, layers, levels, recipe, seed, through, device)}.npz"
+    if (kept := _kept(path)) is not None:
+        return kept, True
+    with _locked(path, wait=wait):
+        if (kept := _kept(path)) is not None:
+            return kept, True
+        checkpoint = _checkpoint(path)
+        if checkpoint is not None and checkpoint.exists():
+            progress.say(f"The training of the {name} network goes on where it was interrupted.")
+        network = train(
+            dataset,
+            layers,
+            levels,
+            recipe,
+            seed,
+            lambda done, total, message: progress(done, total, f"training {name}: {message}"),
+            start=None if through is None else through.mapped.network,
+            products=None
+            if through is None
+            else circuit_products(through.mapped, through.array, through.readout),
+            checkpoint=checkpoint,
+            device=device,
+        )
+        try:
+            network.save(path)
+        except OSError as error:
+            log.warning("the trained network could not be kept in %s: %s", path.parent, error)
+    return network, False
+
+
+def _kept(path: Path) -> TrainedNetwork | None:
     try:
-        return load_network(path), True
+        return load_network(path)
     except OSError:
-        pass
+        return None
     except ValueError as error:
         log.warning("%s is damaged and not used: %s", path, error)
-    checkpoint = _checkpoint(path)
-    if checkpoint is not None and checkpoint.exists():
-        progress.say(f"The training of the {name} network goes on where it was interrupted.")
-    network = train(
-        dataset,
-        layers,
-        levels,
-        recipe,
-        seed,
-        lambda done, total, message: progress(done, total, f"training {name}: {message}"),
-        start=None if through is None else through.mapped.network,
-        products=None
-        if through is None
-        else circuit_products(through.mapped, through.array, through.readout),
-        checkpoint=checkpoint,
-        device=device,
-    )
+        return None
+
+
+def lock_of(path: Path) -> FileLock:
+    """Held by the process that makes `path`; the system releases it when that process ends, however it ends."""
+    return FileLock(path.with_suffix(".lock"))
+
+
+@contextlib.contextmanager
+def _locked(path: Path, *, wait: bool) -> Iterator[None]:
+    """Alone with `path`; where the folder can't be written, nothing is shared and nothing is locked."""
+    lock = lock_of(path)
     try:
-        network.save(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=wait)
+    except Timeout:
+        raise
     except OSError as error:
-        log.warning("the trained network could not be kept in %s: %s", path.parent, error)
-    return network, False
+        log.warning("%s cannot be written, so that the training is not shared: %s", path.parent, error)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _checkpoint(path: Path) -> Path | None:

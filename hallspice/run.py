@@ -80,49 +80,86 @@ def run(
     The content of ``results.json``.
     """
     setup = load_setup(config, seed)
-    if setup.array.architecture not in EVALUATED:
-        allowed = ", ".join(EVALUATED)
-        raise ValueError(
-            f"{config} array.architecture: {setup.array.architecture} has no evaluation of networks, allowed: "
-            f"{allowed}. `hallspice read` and `hallspice compare` take every architecture."
-        )
+    if what := unevaluated(setup):
+        raise ValueError(f"{config} array.architecture: {what}")
     if uncertainty:
         propagation.check(setup)
-    plan = None
-    if setup.config.write.states == "programmed":
-        plan = writing(setup, hall_bar(setup.card))
+    plan = write_plan(setup)
     with staged_folder(out) as folder:
         dataset = load(setup.config.network.dataset, data_dir)
-        networks = make_networks(setup, dataset, progress)
-        mapped = on_tiles(setup, networks.level_network, networks.levels)
-        mismatches = [setup.mismatch(tile.states.shape, number) for number, tile in enumerate(mapped.tiles)]
-        responses = solve_tiles(
-            mapped,
-            setup.array,
-            workers=_workers(),
-            progress=_named(progress, "solving tiles"),
-            mismatches=mismatches,
+        chip, networks = build(setup, dataset, progress, workers=cores())
+        results, evaluation, drop = examine(
+            chip, networks, plan, folder / "netlists", progress, workers=cores()
         )
-        chip = Chip(setup=setup, dataset=dataset, mapped=mapped, responses=responses)
-        progress(0, 3, "evaluating: test images through the circuit")
-        evaluation = chip.evaluation()
-        progress(1, 3, "evaluating: one cause at a time")
-        causes = chip.causes()
-        progress(2, 3, "evaluating: IR drop")
-        drop = chip.ir_drop()
-        progress(3, 3, "evaluating: done")
-        certificate = chip.certificate(folder / "netlists", progress)
-        results = _results(config, chip, networks, evaluation, causes, certificate, drop)
-        if plan is not None:
-            _add_programmed(results, chip, plan, progress)
+        results["config_file"] = config.name
         if uncertainty:
-            found = propagation.propagate(chip, networks.levels, uncertainty, _workers(), progress)
+            found = propagation.propagate(chip, networks.levels, uncertainty, cores(), progress)
             results["uncertainty"] = found
             results["findings"].append(propagation.sentence(found))
         drawn = _figures(results, chip, networks, evaluation, drop)
         _write(folder, results, networks, evaluation, drop, drawn)
     _say(progress, results, out)
     return results
+
+
+def unevaluated(setup: Setup) -> str:
+    """Why networks are not evaluated on the configured architecture; empty when they are."""
+    if setup.array.architecture in EVALUATED:
+        return ""
+    return (
+        f"{setup.array.architecture} has no evaluation of networks, allowed: {', '.join(EVALUATED)}. "
+        "`hallspice read` and `hallspice compare` take every architecture."
+    )
+
+
+def write_plan(setup: Setup) -> Writing | None:
+    """How the tiles are programmed; None when the configuration takes ideal states."""
+    return writing(setup, hall_bar(setup.card)) if setup.config.write.states == "programmed" else None
+
+
+def build(setup: Setup, dataset: Dataset, progress: Reporter, *, workers: int) -> tuple[Chip, Networks]:
+    """Train the networks (or take them from the cache), map them to tiles, and solve the tiles."""
+    networks = make_networks(setup, dataset, progress)
+    mapped = on_tiles(setup, networks.level_network, networks.levels)
+    mismatches = [setup.mismatch(tile.states.shape, number) for number, tile in enumerate(mapped.tiles)]
+    responses = solve_tiles(
+        mapped,
+        setup.array,
+        workers=workers,
+        progress=_named(progress, "solving tiles"),
+        mismatches=mismatches,
+    )
+    return Chip(setup=setup, dataset=dataset, mapped=mapped, responses=responses), networks
+
+
+def examine(
+    chip: Chip,
+    networks: Networks,
+    plan: Writing | None,
+    netlists: Path,
+    progress: Reporter,
+    *,
+    workers: int,
+) -> tuple[dict[str, Any], Evaluation, Floats]:
+    """Evaluate a chip, check it in ngspice, and program it when there is a `plan`.
+
+    Returns
+    -------
+    tuple
+        The results, the test images through the circuit, and the voltage across each cell of the largest tile [V].
+    """
+    progress(0, 3, "evaluating: test images through the circuit")
+    evaluation = chip.evaluation()
+    progress(1, 3, "evaluating: one cause at a time")
+    causes = chip.causes()
+    progress(2, 3, "evaluating: IR drop")
+    drop = chip.ir_drop()
+    progress(3, 3, "evaluating: done")
+    certificate = chip.certificate(netlists, progress)
+    results = _results(chip, networks, evaluation, causes, certificate, drop)
+    if plan is not None:
+        _add_programmed(results, chip, plan, progress, workers)
+    return results, evaluation, drop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +292,9 @@ class Chip:
         }
 
 
-def _add_programmed(results: dict[str, Any], chip: Chip, plan: Writing, progress: Reporter) -> None:
+def _add_programmed(
+    results: dict[str, Any], chip: Chip, plan: Writing, progress: Reporter, workers: int
+) -> None:
     """Write every tile, evaluate what was reached, and put both into the results."""
     written = programmed_network(chip.mapped, chip.setup, plan, progress)
     tiles = written.mapped.tiles
@@ -263,7 +302,7 @@ def _add_programmed(results: dict[str, Any], chip: Chip, plan: Writing, progress
     responses = solve_tiles(
         written.mapped,
         chip.setup.array,
-        workers=_workers(),
+        workers=workers,
         progress=_named(progress, "solving written tiles"),
         mismatches=mismatches,
     )
@@ -290,7 +329,8 @@ def _add_programmed(results: dict[str, Any], chip: Chip, plan: Writing, progress
     )
 
 
-def _workers() -> int:
+def cores() -> int:
+    """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -299,7 +339,6 @@ def _named(progress: Reporter, name: str) -> Any:
 
 
 def _results(
-    config: Path,
     chip: Chip,
     networks: Networks,
     evaluation: Evaluation,
@@ -327,7 +366,6 @@ def _results(
     energy = {"total": inference.total, **inference.parts}
     return {
         "config": setup.config.model_dump(mode="json"),
-        "config_file": config.name,
         "seed": chip.seed,
         "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "versions": {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -121,13 +122,16 @@ def load_setup(path: str | Path, seed: int | None = None, *, network: bool = Tru
     DocumentError
         With every mistake in the configuration and in the cards it names, each with its line.
     """
-    document = read_document(path)
+    return setup_of(read_document(path), Path(path).parent, seed, network=network)
+
+
+def setup_of(document: Document, folder: Path, seed: int | None = None, *, network: bool = True) -> Setup:
+    """As `load_setup`, for a document that is read already; cards are looked for in `folder`."""
     config, mistakes, wrong = validate_leniently(document, Config)
     if config is None:
         raise DocumentError(mistakes)
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
-    folder = Path(path).parent
     card = _load(
         load_card, config.device.card, SHIPPED_DEVICE, folder, document, ("device", "card"), mistakes
     )
@@ -161,7 +165,10 @@ def _load(
     mistakes: list[Mistake],
 ) -> Card | None:
     try:
-        return loader(None if name == shipped else folder / name)
+        path = None if name == shipped else folder / name
+        if path is None or path.is_file():
+            return cast("Card", _read_once(loader, path, path.stat().st_mtime_ns if path else 0))
+        return loader(path)
     except DocumentError as error:
         if str(error).endswith("no such file"):
             what = f"{error}. Allowed: {shipped!r} (shipped), or the path of a card, relative to this file"
@@ -169,6 +176,12 @@ def _load(
         else:
             mistakes.extend(error.mistakes)
         return None
+
+
+@lru_cache(maxsize=8)
+def _read_once(loader: Callable[[Path | None], object], path: Path | None, _changed: int) -> object:
+    """The card of a file, which is read again only when it has changed: a sweep has thousands of points."""
+    return loader(path)
 
 
 def _concrete(config: Config, card: DeviceCard, periphery: PeripheryCard) -> Setup:
