@@ -217,7 +217,8 @@ def _point(
         config = config.model_copy(update={"certificate": config.certificate.model_copy(update={"tiles": 0})})
     certified.add(shape)
     inputs = {column_name(path): _plain(reduce(getattr, map(str, path), config)) for path in assignment}
-    task = Task(setup=dataclasses.replace(setup, config=config), data_dir=data_dir, code=code_version())
+    folder = None if data_dir is None else data_dir.resolve()
+    task = Task(setup=dataclasses.replace(setup, config=config), data_dir=folder, code=code_version())
     return Point(inputs=inputs, task=task)
 
 

@@ -89,6 +89,7 @@ def compute(task: Task) -> Outcome:
     try:
         with threadpool_limits(1):
             values = _values(task)
+        json.dumps(values, allow_nan=False)  # what is no number is an error of this point, not of the sweep
     except Exception as error:
         return failed(f"{type(error).__name__}: {error}", time.perf_counter() - start)
     return {"values": values, "seconds": time.perf_counter() - start}

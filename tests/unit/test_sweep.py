@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from compact_model.document import DocumentError
 from hallspice import sweep as module
+from hallspice import sweep_point
 from hallspice.cli import app
 from hallspice.progress import reporter
 from hallspice.sweep import Point, carried_out, plan, sweep
@@ -190,6 +191,21 @@ def test_the_name_of_a_point_is_that_of_its_content(config: Path, tmp_path: Path
         ),
     ]
     assert len({task.name, *(one.name for one in changed)}) == 5
+
+
+@pytest.mark.parametrize("energy", [float("nan"), float("inf")])
+def test_a_result_that_is_no_number_is_an_error(
+    config: Path, energy: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep_point, "_values", lambda _: {"accuracy": 0.5, "energy_j": energy})
+    outcome = sweep_point.compute(_points(config)[0].task)
+    assert outcome["error"].startswith("ValueError: Out of range float")
+    assert "values" not in outcome
+
+
+def test_a_worker_with_other_sources_refuses(config: Path) -> None:
+    task = dataclasses.replace(_points(config)[0].task, code="other")
+    assert "other versions" in sweep_point.compute(task)["error"]
 
 
 def test_only_the_outputs_differ_where_tiles_are_shared(config: Path) -> None:
