@@ -89,10 +89,10 @@ def write_array(
     rows, columns = target.shape
     solver = WriteSolver(rows, columns, plan.config)
     plant: Plant
-    with staged_folder(out) as folder:
+    with staged_folder(out) as folder, tempfile.TemporaryDirectory(prefix="hallspice-") as scratch:
         (folder / "netlists").mkdir()
         if use_ngspice:
-            plan, plant = _spice_plant(setup, plan, solver, folder / "netlists", config.parent)
+            plan, plant = _spice_plant(setup, plan, solver, folder / "netlists", Path(scratch), config.parent)
         else:
             if setup.config.write.select != "switch":
                 raise ValueError(
@@ -130,7 +130,7 @@ def write_array(
 
 
 def _spice_plant(
-    setup: Setup, plan: Writing, solver: WriteSolver, folder: Path, cards: Path
+    setup: Setup, plan: Writing, solver: WriteSolver, folder: Path, scratch: Path, cards: Path
 ) -> tuple[Writing, SpicePlant]:
     faults = setup.config.write.faults
     if any(faults.model_dump().values()):
@@ -145,7 +145,7 @@ def _spice_plant(
     today = datetime.now(UTC).date()
     model, module, text = cell_model(setup.card), None, ""
     if simulator.osdi and find_program(COMPILER) is not None:
-        source = Path(tempfile.mkdtemp(prefix="hallspice-")) / "sot_hallbar.va"
+        source = scratch / "sot_hallbar.va"
         source.write_text(verilog_a(model, today), encoding="utf-8")
         module = compiled(source, source.with_suffix(".osdi"))
         (folder / source.name).write_text(source.read_text(encoding="utf-8"), encoding="utf-8")

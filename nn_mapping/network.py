@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from nn_mapping.data import Bytes
@@ -203,10 +206,19 @@ class TrainedNetwork:
             "info": self.info,
             "windows": [None if layer.window is None else asdict(layer.window) for layer in self.layers],
         }
-        partial = path.with_name(f".{path.name}.partial")
-        with partial.open("wb") as file:
+        with whole_file(path) as partial, partial.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A name to write to; what stands there replaces `path` when the block ends without an error."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
         partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def load_network(path: Path) -> TrainedNetwork:

@@ -22,7 +22,7 @@ import torch.nn.functional as F  # noqa: N812 (the name everyone uses)
 from torch import Tensor
 
 from nn_mapping.adam import Adam
-from nn_mapping.network import TrainedNetwork, pixel_codes
+from nn_mapping.network import TrainedNetwork, pixel_codes, whole_file
 from nn_mapping.parameters import Parameters, shapes
 from nn_mapping.quantiser import Quantiser
 from nn_mapping.recipes import GOOD, Recipe
@@ -277,17 +277,14 @@ class _Checkpoint:
 
     def save(self, history: dict[str, list[float]]) -> None:
         """Replace the file at once."""
-        partial = self.path.with_name(f".{self.path.name}.partial")
-        torch.save(
-            {
-                "identity": self.identity,
-                "tensors": self._tensors(),
-                "generator": self.generator.get_state(),
-                "history": history,
-            },
-            partial,
-        )
-        partial.replace(self.path)
+        state = {
+            "identity": self.identity,
+            "tensors": self._tensors(),
+            "generator": self.generator.get_state(),
+            "history": history,
+        }
+        with whole_file(self.path) as partial, partial.open("wb") as file:
+            torch.save(state, file)
 
     def _tensors(self) -> list[Tensor]:
         parameters = self.parameters

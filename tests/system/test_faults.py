@@ -39,6 +39,8 @@ COMMANDS = {  # long ones; `fit` writes a folder beside its card
     "fit": ["fit", str(PAPER), "--out", "out/card.yaml", "--report", "out"],
     "verify": ["verify", "--quick", "--out", "out"],
 }
+if find_simulator().library:
+    COMMANDS["write in ngspice"] = [*COMMANDS["write"], "--engine", "ngspice"]
 QUICK = {
     "pulse": ["pulse", "default", "pulses.csv", "--out", "out/results.json"],
     "measure": ["measure", "default", "--protocol", "loops", "--out", "out"],
@@ -86,6 +88,7 @@ def desk(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     yield folder
     assert _content(folder) == before
     assert list((tmp_path / "tmp").glob("hallspice*")) == []
+    assert list(cache.rglob("*.partial")) == []
 
 
 def _content(folder: Path) -> dict[str, bytes]:
@@ -114,8 +117,10 @@ def test_an_interrupted_command_leaves_the_earlier_result(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(_Terminal, "__call__", stop)
-    seed = ["--seed", "6"] if name == "train" else []  # a network that is not kept yet
-    result = hallspice([*COMMANDS[name], *seed, "--quiet", "--json"])
+    arguments = [*COMMANDS[name], "--quiet", "--json"]
+    if name == "train":
+        arguments += ["--seed", "6"]  # a network that is not kept yet
+    result = hallspice(arguments)
     assert result.exit_code == 130, result.output
     assert result.stderr.splitlines()[-1] == "interrupted with Ctrl-C; nothing half-written is left"
     assert json.loads(result.stdout)["exit_code"] == 130
