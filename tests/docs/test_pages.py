@@ -258,13 +258,13 @@ def test_commands_in_the_text_exist() -> None:
     for page in PAGES:
         outside = _FENCE.sub("", page.read_text(encoding="utf-8"))
         for line in re.findall(r"`hallspice ([^`]*)`", outside):
-            for name, *words in (line.replace("\\|", " ").split(),):
-                if name.startswith("-") or name.isupper():
-                    continue
-                assert name in commands, f"{page.name}: hallspice {line}"
-                known = {option for parameter in commands[name].params for option in parameter.opts}
-                used = {word.split("=")[0] for word in words if word.startswith("--")}
-                assert used <= known, f"{page.name}: hallspice {line}: {used - known}"
+            name, *words = line.replace("\\|", " ").split()
+            if name.startswith("-") or name.isupper():
+                continue
+            assert name in commands, f"{page.name}: hallspice {line}"
+            known = {option for parameter in commands[name].params for option in parameter.opts}
+            used = {word.split("=")[0] for word in words if word.startswith("--")}
+            assert used <= known, f"{page.name}: hallspice {line}: {used - known}"
 
 
 @pytest.mark.parametrize(
