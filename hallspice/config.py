@@ -163,10 +163,17 @@ class Read(Section):
 
 
 class Converters(Section):
-    """Resolution of the converters."""
+    """Resolution of the converters, and the mismatch of those behind the columns."""
 
     dac_bits: Annotated[Count, Field(ge=1, le=16, description="Bits of an input")] = 6
     adc_bits: Annotated[Count, Field(ge=1, le=16, description="Bits of a column output")] = 6
+    adc_mismatch: Annotated[
+        float, Quantity("1", "standard deviation of a unit element of an ADC, seeded", low=0.0, below=0.2)
+    ] = 0.0
+    adc_ladder: Annotated[
+        Literal["unary", "binary"],
+        Field(description="unary: a string of equal elements; binary: capacitors of 1, 2, 4, ... units"),
+    ] = "binary"
 
 
 class Array(Section):
@@ -200,6 +207,13 @@ class Array(Section):
     calibration: Annotated[
         Literal["column", "none"], Field(description="column: gain and offset fitted per column")
     ] = "column"
+    exact: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="Solve every tile in full; false: to first order in the Hall resistances where that serves",
+        ),
+    ] = False
 
 
 class ConvolutionLayer(Section):

@@ -19,6 +19,7 @@ import pooch
 from filelock import FileLock, Timeout
 
 from circuits.array_config import Architecture, ArrayConfig
+from circuits.converter import Ladder
 from hallspice.progress import Reporter
 from hallspice.setup import Setup, layers_of
 from nn_mapping.circuit_layer import circuit_products
@@ -92,6 +93,9 @@ def readout_of(setup: Setup) -> Readout:
         dac_bits=array.converters.dac_bits,
         adc_bits=array.converters.adc_bits,
         trim=array.calibration == "column",
+        adc_mismatch=array.converters.adc_mismatch,
+        adc_ladder=Ladder(array.converters.adc_ladder),
+        adc_outputs=round(setup.periphery.adc.columns.value),
     )
 
 

@@ -22,6 +22,7 @@ from circuits import ngspice, spice
 from circuits.arrays import Architecture, crossbar
 from circuits.network import Network
 from circuits.nodal import factor
+from circuits.transfer import Method
 from compact_model import synapse
 from compact_model.hallbar import hall_bar
 from hallspice import figures
@@ -37,9 +38,9 @@ from hallspice.setup import Setup, load_setup
 from hallspice.tables import csv_text
 from nn_mapping import cost
 from nn_mapping.data import Dataset, load
-from nn_mapping.evaluate import Evaluation, Readout, ablation, evaluate, sample_reads
+from nn_mapping.evaluate import Evaluation, Readout, ablation, evaluate, sample_reads, tile_maps
 from nn_mapping.mapping import MappedNetwork
-from nn_mapping.solve import TileResponse, solve_tiles
+from nn_mapping.solve import SolvedTiles, solve_network
 
 Floats = npt.NDArray[np.float64]
 
@@ -122,14 +123,15 @@ def build(setup: Setup, dataset: Dataset, progress: Reporter, *, workers: int) -
     networks = make_networks(setup, dataset, progress)
     mapped = on_tiles(setup, networks.level_network, networks.levels)
     mismatches = [setup.mismatch(tile.states.shape, number) for number, tile in enumerate(mapped.tiles)]
-    responses = solve_tiles(
+    solved = solve_network(
         mapped,
         setup.array,
+        mismatches,
+        exact=setup.config.array.exact,
         workers=workers,
         progress=_named(progress, "solving tiles"),
-        mismatches=mismatches,
     )
-    return Chip(setup=setup, dataset=dataset, mapped=mapped, responses=responses), networks
+    return Chip(setup=setup, dataset=dataset, mapped=mapped, solved=solved), networks
 
 
 def examine(
@@ -169,7 +171,7 @@ class Chip:
     setup: Setup
     dataset: Dataset
     mapped: MappedNetwork
-    responses: Sequence[TileResponse]
+    solved: SolvedTiles
 
     @property
     def readout(self) -> Readout:
@@ -179,7 +181,7 @@ class Chip:
     @property
     def transfers(self) -> list[Floats]:
         """Transfer matrix of each tile, A/V."""
-        return [response.transfer for response in self.responses]
+        return [response.transfer for response in self.solved.responses]
 
     @property
     def seed(self) -> int:
@@ -194,6 +196,20 @@ class Chip:
         """Accuracy with one cause at a time."""
         return ablation(self.mapped, self.transfers, self.setup.array, self.readout, self.dataset, self.seed)
 
+    def nonlinearity(self) -> dict[str, float]:
+        """Largest integral and differential nonlinearity of all ADCs, in steps; 0 for ideal ones."""
+        maps = tile_maps(self.mapped, self.transfers, self.setup.array, self.readout, self.seed)
+        drawn = {id(converter): converter for tile in maps for converter in tile.converter_of}.values()
+        return {
+            "adc_largest_inl_steps": max(
+                (float(np.abs(one.integral_nonlinearity()).max()) for one in drawn), default=0.0
+            ),
+            "adc_largest_dnl_steps": max(
+                (float(np.abs(one.differential_nonlinearity()).max(initial=0.0)) for one in drawn),
+                default=0.0,
+            ),
+        }
+
     def cost(self, evaluation: Evaluation) -> cost.InferenceCost:
         """Energy and latency of an inference."""
         converters = self.setup.config.array.converters
@@ -204,7 +220,7 @@ class Chip:
             self.setup.t_read,
             self.settling,
         )
-        return cost.inference_cost(self.mapped, self.responses, evaluation, self.setup.array, costs)
+        return cost.inference_cost(self.mapped, self.solved.responses, evaluation, self.setup.array, costs)
 
     @property
     def settling(self) -> float:
@@ -265,7 +281,7 @@ class Chip:
             progress(number, len(samples), f"checking in ngspice: {tile.name}")
             network = self.network(place)
             simulated = ngspice.simulate(network, voltages)
-            solved = voltages @ self.transfers[place].T
+            solved = factor(network).solve(voltages).outputs
             largest = float(max(np.abs(simulated).max(), np.abs(solved).max()))
             # A tile at the edge of the images may see no input at all: nothing differs from nothing.
             difference = float(np.abs(simulated - solved).max()) / largest if largest > 0.0 else 0.0
@@ -299,14 +315,15 @@ def _add_programmed(
     written = programmed_network(chip.mapped, chip.setup, plan, progress)
     tiles = written.mapped.tiles
     mismatches = [chip.setup.mismatch(tile.states.shape, number) for number, tile in enumerate(tiles)]
-    responses = solve_tiles(
+    solved = solve_network(
         written.mapped,
         chip.setup.array,
+        mismatches,
+        exact=chip.setup.config.array.exact,
         workers=workers,
         progress=_named(progress, "solving written tiles"),
-        mismatches=mismatches,
     )
-    reached = dataclasses.replace(chip, mapped=written.mapped, responses=responses).evaluation()
+    reached = dataclasses.replace(chip, mapped=written.mapped, solved=solved).evaluation()
     accuracy = results["accuracy"]
     accuracy["programmed"] = reached.accuracy
     accuracy["causes"].append(
@@ -346,7 +363,7 @@ def _results(
     certificate: Mapping[str, Any],
     drop: Floats,
 ) -> dict[str, Any]:
-    setup, mapped = chip.setup, chip.mapped
+    setup, mapped, solved = chip.setup, chip.mapped, chip.solved
     images = len(chip.dataset.test_labels)
     inference = chip.cost(evaluation)
     written = synapse.write_cost(setup.card)
@@ -386,7 +403,14 @@ def _results(
             "write_energy_paper_j": PAPER_WRITE_ENERGY,
             "reset_note": _reset_note(setup),
         },
-        "array": _array(setup, mapped),
+        "array": _array(setup, mapped, solved, chip.nonlinearity()),
+        "solver": {
+            "method": solved.method.value,
+            "reason": solved.reason,
+            "checked_tile": solved.checked or None,
+            "transfer_difference": solved.transfer_difference,
+            "power_difference": solved.power_difference,
+        },
         "network": {
             "dataset": setup.config.network.dataset,
             "layers": list(mapped.network.sizes),
@@ -429,7 +453,9 @@ def _results(
     }
 
 
-def _array(setup: Setup, mapped: MappedNetwork) -> dict[str, Any]:
+def _array(
+    setup: Setup, mapped: MappedNetwork, solved: SolvedTiles, nonlinearity: Mapping[str, float]
+) -> dict[str, Any]:
     layers = []
     for number, layer in enumerate(mapped.network.layers):
         places = mapped.layer_tiles(number)
@@ -457,16 +483,29 @@ def _array(setup: Setup, mapped: MappedNetwork) -> dict[str, Any]:
         "rows": setup.config.array.rows,
         "columns": setup.config.array.columns,
         "layers": layers,
-        "note": f"{scheme} Layers are cut into the fewest tiles, shared out evenly; tiles are as large as needed.",
+        "note": f"{scheme} Layers are cut into the fewest tiles, shared out evenly; tiles are as large as needed. "
+        + _solver_note(solved),
         "parameters": {
             **{name: getattr(setup.array, name) for name in setup.array.__slots__},
             "v_full": setup.v_full,
             "t_read": setup.t_read,
             "dac_bits": setup.config.array.converters.dac_bits,
             "adc_bits": setup.config.array.converters.adc_bits,
+            "adc_mismatch": setup.config.array.converters.adc_mismatch,
+            **nonlinearity,
             "calibration": setup.config.array.calibration,
         },
     }
+
+
+def _solver_note(solved: SolvedTiles) -> str:
+    if solved.method is Method.NODAL:
+        return f"Every tile is solved in full: {solved.reason}."
+    return (
+        f"Tiles are solved by the transfer tensor: {solved.reason}. On tile {solved.checked}, the full solution (which "
+        f"array.exact gives for all tiles) differs by {solved.transfer_difference:.1e} of the largest output and "
+        f"{solved.power_difference:.1e} of the power."
+    )
 
 
 def _reset_note(setup: Setup) -> str:

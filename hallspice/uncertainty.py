@@ -17,7 +17,7 @@ from hallspice.progress import Reporter
 from hallspice.setup import Setup
 from nn_mapping.levels import LevelSet
 from nn_mapping.mapping import map_network
-from nn_mapping.solve import solve_tiles
+from nn_mapping.solve import solve_network
 
 if TYPE_CHECKING:
     from hallspice.run import Chip
@@ -72,7 +72,7 @@ def propagate(chip: Chip, levels: LevelSet, count: int, workers: int, progress: 
             chip,
             setup=dataclasses.replace(setup, array=array, card=card),
             mapped=mapped,
-            responses=solve_tiles(mapped, array, workers=workers, mismatches=mismatches),
+            solved=solve_network(mapped, array, mismatches, exact=setup.config.array.exact, workers=workers),
         )
         evaluation = sample.evaluation()
         accuracy.append(evaluation.accuracy)

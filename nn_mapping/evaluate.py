@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits.calibration import calibrate_transfer
+from circuits.converter import Ladder, draw_converter
 from nn_mapping.mapping import combination
 from nn_mapping.solve import conductance_per_weight, ideal_transfers
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from circuits.arrays import ArrayConfig
+    from circuits.converter import Converter
     from nn_mapping.data import Bytes, Dataset
     from nn_mapping.levels import Floats
     from nn_mapping.mapping import MappedNetwork
@@ -48,6 +50,12 @@ class Readout:
     """Share of the training activations that full scale covers; the rest is clipped."""
     trim: bool = True
     """Whether gain and offset of every column are calibrated."""
+    adc_mismatch: float = 0.0
+    """Relative standard deviation of a unit element of an ADC."""
+    adc_ladder: Ladder = Ladder.BINARY
+    """What the levels of an ADC are made of."""
+    adc_outputs: int = 8
+    """Outputs of a tile that share an ADC."""
 
     def __post_init__(self) -> None:
         if not 0 < self.v_full < np.inf:
@@ -70,6 +78,8 @@ class TileMap:
     """Output currents [A] that the trim adds, shape (outputs,)."""
     columns: Floats
     """Output currents per column current [1], shape (outputs, columns): gains and reference."""
+    converter_of: tuple[Converter, ...] = ()
+    """ADC of each output; none: they are ideal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +216,8 @@ def tile_maps(
     """Trim the columns of every tile and subtract its reference.
 
     The trim of a column is the gain and offset that bring its current, over random input vectors of densities
-    from 5 to 100 %, nearest to that of an ideal array (least squares).
+    from 5 to 100 %, nearest to that of an ideal array (least squares). ADCs with mismatch are drawn for each tile;
+    their errors depend on the code, so that no trim removes them.
     """
     maps = []
     for number, (transfer, ideal) in enumerate(zip(transfers, ideal_transfers(mapped, config), strict=True)):
@@ -217,8 +228,25 @@ def tile_maps(
             vectors = readout.v_full * random_vectors(rows, np.random.default_rng([seed, number]))
             trim = calibrate_transfer(transfer, ideal, vectors)
             offset, combine = combine @ trim.offset, combine * trim.gain
-        maps.append(TileMap(matrix=combine @ transfer, offset=offset, columns=combine))
+        maps.append(
+            TileMap(
+                matrix=combine @ transfer,
+                offset=offset,
+                columns=combine,
+                converter_of=_converters(len(combine), readout, np.random.default_rng([seed, number, 1])),
+            )
+        )
     return tuple(maps)
+
+
+def _converters(outputs: int, readout: Readout, random: np.random.Generator) -> tuple[Converter, ...]:
+    if readout.adc_bits is None or readout.adc_mismatch == 0.0:
+        return ()
+    drawn = [
+        draw_converter(readout.adc_bits, readout.adc_mismatch, random, readout.adc_ladder)
+        for _ in range(-(-outputs // readout.adc_outputs))
+    ]
+    return tuple(drawn[output // readout.adc_outputs] for output in range(outputs))
 
 
 def propagate(
@@ -257,7 +285,7 @@ def propagate(
         heard = noise if noise is not None and noise.layer in (None, number) else None
         parts = [
             (
-                mapped.tiles[place].outputs,
+                place,
                 _currents(voltage[:, mapped.tiles[place].rows], maps[place], heard),
             )
             for place in mapped.layer_tiles(number)
@@ -269,8 +297,10 @@ def propagate(
         )
         current_scales.append(full)
         total = np.zeros((len(voltage), layer.shape[0]))
-        for outputs, current in parts:
-            total[:, outputs] += convert_output(current, full, readout.adc_bits)
+        for place, current in parts:
+            total[:, mapped.tiles[place].outputs] += convert_output(
+                current, full, readout.adc_bits, maps[place].converter_of
+            )
         activations = layer.gain * (total * (input_scale / (unit * readout.v_full))) + layer.offset
         if number < last:
             activations = np.maximum(activations, 0)
@@ -303,8 +333,21 @@ def convert_input(values: Floats, bits: int | None) -> Floats:
     return np.asarray(np.round(np.clip(values, 0, 1) * steps) / steps, dtype=np.float64)
 
 
-def convert_output(current: Floats, full: float, bits: int | None) -> Floats:
+def convert_output(
+    current: Floats, full: float, bits: int | None, converter_of: Sequence[Converter] = ()
+) -> Floats:
     """Round currents to the codes ``-2**(bits-1) .. 2**(bits-1) - 1`` of a signed ADC; None leaves them.
+
+    Parameters
+    ----------
+    current
+        (..., outputs) [A].
+    full
+        Full scale [A].
+    bits
+        Resolution.
+    converter_of
+        The ADC of each output, whose range is from ``-full`` to ``full``; none: ideal ones.
 
     Examples
     --------
@@ -315,6 +358,10 @@ def convert_output(current: Floats, full: float, bits: int | None) -> Floats:
         return current
     half = 2 ** (bits - 1)
     step = full / half
+    if converter_of:
+        shares = (current / full + 1) / 2
+        codes = [converter.convert(shares[..., k]) for k, converter in enumerate(converter_of)]
+        return np.asarray((np.stack(codes, axis=-1) - half) * step)
     return np.asarray(np.clip(np.round(current / step), -half, half - 1) * step, dtype=np.float64)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
-from circuits.arrays import ArrayConfig, crossbar, ideal_transfer
+from circuits.arrays import Architecture, ArrayConfig, crossbar, ideal_transfer
 from circuits.nodal import factor
+from circuits.tensor import TransferTensor, transfer_tensor
+from circuits.transfer import Method
 from circuits.workers import worker_processes
 
 if TYPE_CHECKING:
@@ -34,6 +36,109 @@ class TileResponse:
     imbalance: float
     """Power of the sources minus the sum of the groups, over the former, for a full input (Tellegen's theorem)."""
 
+    @property
+    def delivered(self) -> float:
+        """Power that the sources deliver when all inputs are 1 [W/V^2]."""
+        return sum(float(form.sum()) for form in self.power_forms.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolvedTiles:
+    """All tiles of a network, and how they were solved."""
+
+    responses: tuple[TileResponse, ...]
+    method: Method
+    """`Method.NODAL` or `Method.TENSOR`."""
+    reason: str
+    checked: str = ""
+    """Tile that was also solved in full, when all of them are."""
+    transfer_difference: float = 0.0
+    """Of its transfer matrix, relative to the largest entry."""
+    power_difference: float = 0.0
+    """Of the power that its sources deliver to full inputs, relative."""
+
+
+def choose_solver(
+    config: ArrayConfig, mismatches: Sequence[Mismatch | None], *, exact: bool = False
+) -> tuple[Method, str]:
+    """How tiles are solved, and why.
+
+    Examples
+    --------
+    >>> choose_solver(ArrayConfig(architecture="active_parallel"), [None])[0]
+    <Method.TENSOR: 'tensor'>
+    """
+    if config.architecture is Architecture.RESISTIVE:
+        return Method.NODAL, "the power of two-terminal cells depends on all states"
+    if exact:
+        return Method.NODAL, "array.exact asks for it"
+    if any(mismatch is not None for mismatch in mismatches):
+        return Method.NODAL, "every tile has a mismatch, and so equations, of its own"
+    return (
+        Method.TENSOR,
+        "the read is linear in the Hall resistances to 1e-6, and tiles of a shape share a solution",
+    )
+
+
+def solve_network(
+    mapped: MappedNetwork,
+    config: ArrayConfig,
+    mismatches: Sequence[Mismatch | None],
+    *,
+    exact: bool = False,
+    workers: int = 1,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> SolvedTiles:
+    """Solve every tile, by the transfer tensor where it serves.
+
+    With the tensor, the first tile of each shape is solved in full as well, for the power of all of its shape: it
+    depends on the states by (R_xy / R_channel)^2 = 1e-6 only. The last tile of the most frequent shape is solved in
+    full to see how far both are off.
+
+    Parameters
+    ----------
+    mapped
+        Network on tiles.
+    config
+        Electrical description of the array.
+    mismatches
+        Deviations of the Hall cells of each tile; None: there are none.
+    exact
+        Solve each tile in full.
+    workers
+        Processes for the full solutions; each works with one thread.
+    progress
+        Called after each tile with tiles done, tiles in all, and the tile's name.
+    """
+    method, reason = choose_solver(config, mismatches, exact=exact)
+    if method is Method.NODAL:
+        responses = solve_tiles(mapped, config, workers, progress, mismatches)
+        return SolvedTiles(responses=responses, method=method, reason=reason)
+    known: dict[tuple[int, ...], tuple[TransferTensor, TileResponse]] = {}
+    found = []
+    with threadpool_limits(1):
+        for number, tile in enumerate(mapped.tiles):
+            rows, columns = tile.states.shape
+            if (rows, columns) not in known:
+                shared = transfer_tensor((rows, columns), config), solve_tile(tile.states, None, config)
+                known[rows, columns] = shared
+            tensor, first = known[rows, columns]
+            found.append(replace(first, transfer=tensor.transfer(tile.states)))
+            if progress is not None:
+                progress(number + 1, len(mapped.tiles), tile.name)
+        shapes = [tile.states.shape for tile in mapped.tiles]
+        last = len(shapes) - 1 - shapes[::-1].index(max(shapes, key=shapes.count))
+        full = solve_tile(mapped.tiles[last].states, None, config)
+    largest = np.abs(full.transfer).max()
+    return SolvedTiles(
+        responses=tuple(found),
+        method=method,
+        reason=reason,
+        checked=mapped.tiles[last].name,
+        transfer_difference=float(np.abs(found[last].transfer - full.transfer).max() / largest),
+        power_difference=abs(found[last].delivered / full.delivered - 1),
+    )
+
 
 def solve_tiles(
     mapped: MappedNetwork,
@@ -42,7 +147,7 @@ def solve_tiles(
     progress: Callable[[int, int, str], None] | None = None,
     mismatches: Sequence[Mismatch | None] | None = None,
 ) -> tuple[TileResponse, ...]:
-    """Solve every tile with its wires, drivers and sense resistors.
+    """Solve every tile in full, with its wires, drivers and sense resistors.
 
     Parameters
     ----------

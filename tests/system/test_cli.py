@@ -76,6 +76,39 @@ def test_energy_parts_sum_to_the_total(small_run: tuple[Path, Result]) -> None:
     assert 2e-5 < results["latency_s"] < 3e-5  # two layers of 10 us each, and conversions
 
 
+def test_the_solver_is_named_and_its_difference_from_the_full_solution_stated(
+    small_run: tuple[Path, Result],
+) -> None:
+    folder, _ = small_run
+    solver = _results(folder / "out")["solver"]
+    assert solver["method"] == "tensor"
+    assert solver["transfer_difference"] < 5e-6
+    assert solver["power_difference"] < 5e-6
+    assert (
+        f"On tile {solver['checked_tile']}, the full solution" in (folder / "out" / "report.html").read_text()
+    )
+
+
+def test_every_tile_in_full_and_converters_with_mismatch(small_run: tuple[Path, Result]) -> None:
+    folder, _ = small_run
+    text = SMALL.replace("columns: 30}", "columns: 30, exact: true, converters: {adc_mismatch: 0.02}}")
+    (folder / "exact.yaml").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HALLSPICE_CACHE", str(folder / "cache"))  # the same networks
+        result = hallspice("run", folder / "exact.yaml", "--out", folder / "exact", "--quiet")
+    assert result.exit_code == 0, result.output
+    found, before = _results(folder / "exact"), _results(folder / "out")
+    assert found["solver"]["method"] == "nodal"
+    assert found["energy_per_inference_j"]["cells"] == pytest.approx(
+        before["energy_per_inference_j"]["cells"], rel=1e-3
+    )  # other codes of the first layer change the inputs of the second
+    assert before["array"]["parameters"]["adc_largest_inl_steps"] == 0
+    assert (
+        0.05 < found["array"]["parameters"]["adc_largest_inl_steps"] < 1
+    )  # 6 bits of units that differ by 2 %
+    assert abs(found["accuracy"]["circuit"] - before["accuracy"]["circuit"]) < 0.02
+
+
 def test_device_numbers_are_those_of_the_paper(small_run: tuple[Path, Result]) -> None:
     device = _results(small_run[0] / "out")["device"]
     np.testing.assert_allclose(device["levels_model_ohm"], [0.33, 0.46, 0.49, 0.52, 0.54, 0.57], atol=6e-3)

@@ -3,9 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from circuits.array_config import draw_mismatch
 from circuits.arrays import Architecture, ArrayConfig, crossbar
+from circuits.converter import Ladder, draw_converter
 from circuits.nodal import factor
 from circuits.periphery import load_periphery
+from circuits.transfer import Method
+from nn_mapping import solve
 from nn_mapping.cost import (
     PARTS,
     PartCosts,
@@ -16,11 +20,11 @@ from nn_mapping.cost import (
     write_cost,
 )
 from nn_mapping.data import Dataset
-from nn_mapping.evaluate import Readout, ablation, evaluate, sample_reads
+from nn_mapping.evaluate import Readout, ablation, convert_output, evaluate, sample_reads, tile_maps
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.mapping import MappedNetwork, map_network
 from nn_mapping.network import Layer, TrainedNetwork
-from nn_mapping.solve import TileResponse, ideal_transfers, solve_tiles
+from nn_mapping.solve import TileResponse, ideal_transfers, solve_network, solve_tiles
 
 CONFIG = ArrayConfig(architecture=Architecture.ACTIVE_PARALLEL, r_row=0.05, r_col=0.05)
 READOUT = Readout(v_full=0.5)
@@ -131,6 +135,71 @@ def test_moments_are_those_of_the_row_voltages(
 
 def test_tiles_balance_their_power(responses: tuple[TileResponse, ...]) -> None:
     assert max(response.imbalance for response in responses) < 1e-10
+
+
+@pytest.mark.parametrize("architecture", [Architecture.ACTIVE_PARALLEL, Architecture.ACTIVE_SERIES])
+def test_the_tensor_serves_all_tiles_of_a_shape(
+    mapped: MappedNetwork, architecture: Architecture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(CONFIG, architecture=architecture)
+    exact = solve_tiles(mapped, config)
+    in_full, calls = solve.solve_tile, []
+    monkeypatch.setattr(solve, "solve_tile", lambda *tile: (calls.append(1), in_full(*tile))[1])
+    found = solve_network(mapped, config, [None] * len(mapped.tiles))
+    assert found.method is Method.TENSOR
+    assert len(calls) == 1 + len({tile.states.shape for tile in mapped.tiles})
+    for ours, theirs in zip(found.responses, exact, strict=True):
+        # (R_xy / R_channel)^2 is 1e-6
+        assert np.abs(ours.transfer - theirs.transfer).max() < 5e-6 * np.abs(theirs.transfer).max()
+        assert ours.delivered == pytest.approx(theirs.delivered, rel=5e-6)
+    place = [tile.name for tile in mapped.tiles].index(found.checked)
+    off = np.abs(found.responses[place].transfer - exact[place].transfer).max()
+    assert found.transfer_difference == pytest.approx(off / np.abs(exact[place].transfer).max())
+    assert found.power_difference < 5e-6
+
+
+def test_tiles_are_solved_in_full_where_the_tensor_does_not_serve(mapped: MappedNetwork) -> None:
+    alike = [None] * len(mapped.tiles)
+    spread = [
+        draw_mismatch(tile.states.shape, np.random.default_rng(0), relative=0.01) for tile in mapped.tiles
+    ]
+    for config, mismatches, exact in (
+        (CONFIG, alike, True),
+        (CONFIG, spread, False),
+        (replace(CONFIG, architecture=Architecture.RESISTIVE), alike, False),
+    ):
+        method, reason = solve.choose_solver(config, mismatches, exact=exact)
+        assert method is Method.NODAL
+        assert reason
+    found = solve_network(mapped, CONFIG, spread)
+    assert (
+        found.responses[0].transfer.tolist()
+        == solve_tiles(mapped, CONFIG, 1, None, spread)[0].transfer.tolist()
+    )
+
+
+def test_converters_with_mismatch_are_drawn_per_tile_and_shared_by_outputs(
+    mapped: MappedNetwork, data: Dataset, responses: tuple[TileResponse, ...]
+) -> None:
+    transfers = [response.transfer for response in responses]
+    rough = replace(READOUT, adc_mismatch=0.15, adc_outputs=4)
+    first, again = (tile_maps(mapped, transfers, CONFIG, rough, seed=3) for _ in range(2))
+    for tile, same in zip(first, again, strict=True):
+        assert len(tile.converter_of) == len(tile.matrix)
+        assert len({id(converter) for converter in tile.converter_of}) == -(-len(tile.matrix) // 4)
+        np.testing.assert_array_equal(tile.converter_of[0].thresholds, same.converter_of[0].thresholds)
+    assert max(np.abs(tile.converter_of[0].integral_nonlinearity()).max() for tile in first) > 0.5
+    assert not tile_maps(mapped, transfers, CONFIG, READOUT)[0].converter_of
+    worse = evaluate(mapped, transfers, CONFIG, rough, data).accuracy
+    assert worse < evaluate(mapped, transfers, CONFIG, READOUT, data).accuracy
+
+
+def test_converters_without_mismatch_round() -> None:
+    current = np.random.default_rng(0).uniform(-1.2, 1.2, (50, 2))
+    ideal = draw_converter(5, 0.0, np.random.default_rng(0), Ladder.BINARY)
+    np.testing.assert_allclose(
+        convert_output(current, 1.0, 5, (ideal, ideal)), convert_output(current, 1.0, 5), atol=1e-12
+    )
 
 
 def test_processes_give_the_same_tiles(mapped: MappedNetwork, responses: tuple[TileResponse, ...]) -> None:
