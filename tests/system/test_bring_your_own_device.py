@@ -49,7 +49,7 @@ def test_measured_fitted_and_used(tmp_path: Path) -> None:
     [
         (("unit: mA", "unit: A"), "is the unit of the current right"),
         (("kind: train", "kind: trian"), "paper.yaml:7:11"),
-        (("file: energy.csv", "file: nothing.csv"), "cannot be read"),
+        (("file: energy.csv", "file: nothing.csv"), "no such file"),
     ],
 )
 def test_wrong_data_end_with_a_message_and_no_card(
