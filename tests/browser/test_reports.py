@@ -89,7 +89,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         # The paper's networks, smaller and in this process.
         patch.setattr(paper, "load", few_images)
         patch.setattr(paper, "LAYERS", (784, 12, 10))
-        patch.setattr(paper, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))
+        patch.setattr(paper, "worker_processes", lambda _count: ThreadPoolExecutor(1))
         yield folder
 
 
