@@ -74,6 +74,7 @@ def desk(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     folder = tmp_path / "desk"
     (folder / "out").mkdir(parents=True)
     (folder / "small.yaml").write_text(SMALL)
+    (folder / "exact.yaml").write_text(SMALL.replace("rows: 40", "exact: true, rows: 40"))
     (folder / "levels.csv").write_text("0.33,0.5\n0.46,0.49\n")
     (folder / "inputs.csv").write_text("0.5,0.25\n")
     (folder / "pulses.csv").write_text("i_a,t_pulse_s\n" + "13.2 mA,200 us\n" * 30)
@@ -182,53 +183,46 @@ def signalled(desk: Path, action: str, dead: bool, arguments: list[str]) -> subp
     [
         ("os.kill(os.getpid(), signal.SIGTERM)", 143, "ended by SIGTERM; nothing half-written is left"),
         ("os.kill(os.getpid(), signal.SIGINT)", 130, "interrupted with Ctrl-C; nothing half-written is left"),
-        (
-            "pass",
-            5,
-            "a worker process was killed (is there enough memory?)",
-        ),
     ],
 )
-def test_signals_and_dead_workers_while_tiles_are_solved(
-    desk: Path, action: str, code: int, message: str
-) -> None:
-    if code == 5 and len(os.sched_getaffinity(0)) == 1:
-        pytest.skip("one core: there are no worker processes")
-    run = signalled(desk, action, code == 5, [*COMMANDS["run"], "--quiet"])
+def test_signals_while_tiles_are_solved(desk: Path, action: str, code: int, message: str) -> None:
+    run = signalled(desk, action, False, [*COMMANDS["run"], "--quiet"])
     assert run.returncode == code, run.stderr
     assert run.stderr.splitlines()[-1] == message
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="one core: there are no worker processes")
+def test_dead_workers_while_tiles_are_solved(desk: Path) -> None:
+    run = signalled(desk, "pass", True, ["run", "exact.yaml", "--out", "out", "--quiet"])
+    assert run.returncode == 5, run.stderr
+    assert run.stderr.splitlines()[-1] == "a worker process was killed (is there enough memory?)"
     assert "Traceback" not in run.stderr
 
 
 @pytest.mark.skipif(find_simulator().library is None, reason="missing program: libngspice")
 def test_a_signal_inside_ngspice_is_not_lost(desk: Path) -> None:
     """Python code that ngspice calls back swallows exceptions; the signal waits until ngspice returns."""
-    (desk / "states.csv").write_text("0.33,0.57\n0.46,0.49\n")
     program = desk.parent / "program.py"
     program.write_text(
         "import os, signal\n"
-        "from circuits import ngspice\n"
-        "answer = ngspice._Shared.run\n"
-        "def run(self, *given):\n"
-        "    self._engine._send_char = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n"
-        "    return answer(self, *given)\n"
+        "from circuits.ngspice import SharedNgspice\n"
         "from hallspice.cli import main\n"
-        "real = signal.raise_signal\n"
-        "ngspice._Shared._do_plain = ngspice._Shared._do\n"
+        "plain = SharedNgspice._do\n"
         "def do(self, deck, action):\n"
         "    def signalled():\n"
         "        os.kill(os.getpid(), signal.SIGTERM)\n"
         "        action()\n"
         "        print('ngspice returned', flush=True)\n"
-        "    ngspice._Shared._do_plain(self, deck, signalled)\n"
-        "ngspice._Shared._do = do\n"
+        "    plain(self, deck, signalled)\n"
+        "SharedNgspice._do = do\n"
         "main()\n"
     )
     arguments = [
         "read",
         "small.yaml",
         "--states",
-        "states.csv",
+        "levels.csv",
         "--inputs",
         "inputs.csv",
         "--out",
@@ -240,7 +234,6 @@ def test_a_signal_inside_ngspice_is_not_lost(desk: Path) -> None:
     assert run.returncode == 143, run.stderr
     assert run.stdout == "ngspice returned\n"
     assert run.stderr == "ended by SIGTERM; nothing half-written is left\n"
-    (desk / "states.csv").unlink()
 
 
 def fake_ngspice(folder: Path, last: str, monkeypatch: pytest.MonkeyPatch) -> None:
