@@ -27,7 +27,7 @@ browser: ## install chromium for the tests of the reports, where that can be don
 	@tools/setup.sh --browser
 
 test: check docs browser ## everything that must hold: check, docs, then all tests
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 fuzz: $(READY) ## read 500,000 broken files (tests/property/test_fuzz.py reads 10,000), new ones each time
 	HALLSPICE_FUZZ=50 $(BIN)/pytest -x tests/property/test_fuzz.py

@@ -168,7 +168,7 @@ def test_no_drift_in_ten_years(name: str, train: list[float]) -> None:
 @given(
     st.floats(50.0, 5e3),
     st.floats(50.0, 5e3),
-    st.floats(0.0, 50.0),
+    st.floats(0.0, 49.0),  # at r_offset^2 = r_channel r_arm the port has no admittance
     st.floats(-50.0, 50.0),
     st.tuples(*[st.floats(-1.0, 1.0)] * 4),
 )
@@ -178,9 +178,10 @@ def test_the_port_is_passive_for_any_state(
     assert port.passivity_margin(r_channel, r_arm, r_offset) >= 0.0
     admittance = port.admittance(r_channel, r_arm, r_offset, r_hall)
     voltages = np.array(v)
-    assert voltages @ admittance @ voltages >= -1e-18
-    np.testing.assert_allclose(admittance.sum(axis=0), 0.0, atol=1e-15)
-    np.testing.assert_allclose(admittance.sum(axis=1), 0.0, atol=1e-15)
+    rounding = 16 * np.finfo(float).eps * np.abs(admittance).max()  # 16 terms of at most this size
+    assert voltages @ admittance @ voltages >= -rounding
+    np.testing.assert_allclose(admittance.sum(axis=0), 0.0, atol=rounding)
+    np.testing.assert_allclose(admittance.sum(axis=1), 0.0, atol=rounding)
 
 
 @given(st.floats(0.0, 1.0))
