@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg.blas import dsymm, dtrsm
+from scipy.linalg.blas import dsymm, dsyrk, dtrsm
 from scipy.linalg.lapack import dpotrf, dpotri
 
 from circuits.array_config import Architecture, ArrayConfig
 from circuits.network import Floats
 from circuits.threads import one_blas_thread
 
-_CELLS_AT_ONCE = 1 << 15  # keeps the blocks of the first merges in the cache
-_CHOLESKY_FROM = 16  # nodes; below, one call for all blocks is quicker than half the arithmetic
+_SIDES = ("left", "top", "right", "bottom")
+_LEAF = 16  # cells along the side of the squares from which LAPACK is quicker than many blocks at once
+_LEAVES_AT_ONCE = 128  # keeps their blocks in the cache
+_STRIPES = 4  # of the rows of a block: what lies below the diagonal is left out stripe by stripe
 _STEEPEST = 300.0  # largest logarithm of the decay along a word line that is split into two factors
 
 
@@ -120,10 +121,10 @@ def _word_lines(conductance: Floats, config: _Wires) -> tuple[Floats, Floats, Fl
 
 
 @dataclass(frozen=True, slots=True)
-class _Ports:
-    """Blocks of cells as admittances between their ports: left, top, right, bottom (any may be gone)."""
+class _Block:
+    """Cells as admittances between their ports: left, top, right, bottom (any may be gone)."""
 
-    y: Floats  # (tiles, block rows, block columns, ports, ports)
+    y: Floats  # (ports, ports, ...), on and above the diagonal
     sizes: dict[str, int]
 
     def slices(self) -> dict[str, slice]:
@@ -131,16 +132,17 @@ class _Ports:
         ends = np.cumsum([0, *self.sizes.values()]).tolist()
         return {name: slice(a, b) for name, a, b in zip(self.sizes, ends, ends[1:], strict=False)}
 
-    def part(self, rows: slice, columns: slice) -> _Ports:
-        """Some of the blocks."""
-        return _Ports(self.y[:, rows, columns], self.sizes)
+    def between(self, a: slice, b: slice) -> Floats:
+        """Admittances between two sides."""
+        return self.y[a, b] if a.start <= b.start else self.y[b, a].swapaxes(0, 1)
 
 
 def hierarchical_merge(states: Floats, config: ArrayConfig) -> Floats:
     """Transfer matrices by joining blocks of cells two by two, from single cells up to the tile.
 
     A block is the admittance matrix between the ends of its lines. Joining two blocks eliminates the nodes they
-    share; all blocks of a level, of all tiles, are joined at once. Open ends are padded with absent cells.
+    share. Up to squares of 16 cells, many blocks are joined at once; above, one pair after the other, by LAPACK.
+    Tiles are padded with absent cells at their open ends.
 
     Parameters
     ----------
@@ -155,153 +157,134 @@ def hierarchical_merge(states: Floats, config: ArrayConfig) -> Floats:
     """
     _check(config)
     tiles, rows, columns = states.shape
-    at_once = max(1, _CELLS_AT_ONCE // (rows * columns))
+    high, wide = -(-rows // _LEAF), -(-columns // _LEAF)  # in leaves
+    above, behind = high * _LEAF - rows, wide * _LEAF - columns
+    result = np.empty((tiles, columns, rows))
+    at_once = max(1, _LEAVES_AT_ONCE // (high * wide))
     with one_blas_thread():
-        parts = [_merged(states[k : k + at_once], config) for k in range(0, tiles, at_once)]
-    return np.concatenate(parts) if parts else np.empty((0, columns, rows))
+        for first in range(0, tiles, at_once):
+            part = slice(first, first + at_once)
+            padded = np.pad(1 / states[part], ((0, 0), (above, 0), (0, behind)))
+            for of_tile, leaves in zip(result[part], _leaves(padded, config), strict=True):
+                whole = _merged(leaves, slice(0, high), slice(0, wide))
+                sides = whole.slices()
+                of_tile[...] = -whole.between(sides["bottom"], sides["left"])[:columns, above:]
+    if not np.isfinite(result).all():
+        raise ValueError("a tile can't be solved: its resistances span too many decades")
+    return result
 
 
-def _merged(states: Floats, config: ArrayConfig) -> Floats:
-    tiles, rows, columns = states.shape
-    tall, wide = (1 << (count - 1).bit_length() for count in states.shape[1:])
-    conductance = np.zeros((tiles, tall, wide))  # open ends: above the first row, right of the last column
-    conductance[:, tall - rows :, :columns] = 1 / states
-    blocks = _cells(conductance, config)
-    everything = slice(None)
-    while blocks.y.shape[1] > 2 or blocks.y.shape[2] > 2:
-        if blocks.y.shape[2] > 2:
-            even, odd = slice(0, None, 2), slice(1, None, 2)
-            blocks = _side_by_side(blocks.part(everything, even), blocks.part(everything, odd))
-        if blocks.y.shape[1] > 2:
-            even, odd = slice(0, None, 2), slice(1, None, 2)
-            blocks = _stacked(blocks.part(even, everything), blocks.part(odd, everything))
-    first, last = slice(0, 1), slice(-1, None)
-    row = _without(_whole_row(blocks.part(last, everything)), "right")
-    if blocks.y.shape[1] == 1:
-        row = _without(row, "top")
-        where = row.slices()
-        result = -row.y[:, 0, 0, where["bottom"], where["left"]]
-    else:
-        upper = _without(_whole_row(_without(blocks.part(first, everything), "top")), "right")
-        result = _down_from(upper, row)
-    return result[:, :columns, tall - rows :]
-
-
-def _whole_row(blocks: _Ports) -> _Ports:
-    """Join the one or two blocks of a row; nothing follows on the right."""
-    if blocks.y.shape[2] == 1:
-        return blocks
-    everything = slice(None)
-    return _side_by_side(
-        blocks.part(everything, slice(0, 1)), _without(blocks.part(everything, slice(1, 2)), "right")
-    )
-
-
-def _down_from(upper: _Ports, lower: _Ports) -> Floats:
-    """Current out of the bottom of `lower` per voltage at the left ends of both, (tiles, columns, rows)."""
-    a, b = upper.slices(), lower.slices()
-    y_upper, y_lower = upper.y[:, 0, 0], lower.y[:, 0, 0]
-    between = y_upper[:, a["bottom"], a["bottom"]] + y_lower[:, b["top"], b["top"]]
-    through = np.linalg.solve(between, y_lower[:, b["top"], b["bottom"]]).transpose(0, 2, 1)
-    from_upper = through @ y_upper[:, a["bottom"], a["left"]]
-    from_lower = through @ y_lower[:, b["top"], b["left"]] - y_lower[:, b["bottom"], b["left"]]
-    return np.concatenate([from_upper, from_lower], axis=2)
-
-
-def _cells(conductance: Floats, config: ArrayConfig) -> _Ports:
-    """Single cells: a wire segment from the left end to the word line (which is the right end) and one down."""
-    y = _empty_last(conductance.shape, 4)
-    y[...] = 0.0
+def _leaves(conductance: Floats, config: ArrayConfig) -> Floats:
+    """Squares of 16 x 16 cells, (tiles, rows of leaves, columns of leaves, ports, ports) between their ends."""
+    tiles, rows, columns = conductance.shape
     along = np.full(conductance.shape, 1 / config.r_row)
     along[:, :, 0] = 1 / (config.r_row + config.r_driver)
     down = np.full(conductance.shape, 1 / config.r_col)
     down[:, -1] = 1 / (config.r_col + config.r_sense)
+    shape = tiles, rows // _LEAF, columns // _LEAF
+    cells = np.stack([along, conductance, down]).reshape(3, *shape[:2], _LEAF, shape[2], _LEAF)
+    cells = cells.transpose(0, 3, 5, 1, 2, 4).reshape(3, _LEAF, _LEAF, -1)  # the leaves innermost
+    count = cells.shape[-1]
+    leaves = np.empty((count, 4 * _LEAF, 4 * _LEAF))
+    for first in range(0, count, _LEAVES_AT_ONCE):
+        part = slice(first, first + _LEAVES_AT_ONCE)
+        block = _cells(*cells[..., part])
+        while block.y.shape[3] > 1:
+            y = block.y
+            block = _side_by_side(
+                _Block(y[:, :, :, 0::2], block.sizes), _Block(y[:, :, :, 1::2], block.sizes)
+            )
+            y = block.y
+            block = _stacked(_Block(y[:, :, 0::2], block.sizes), _Block(y[:, :, 1::2], block.sizes))
+        leaves[part] = block.y[:, :, 0, 0].transpose(2, 0, 1)
+    return leaves.reshape(*shape, 4 * _LEAF, 4 * _LEAF)
+
+
+def _cells(along: Floats, conductance: Floats, down: Floats) -> _Block:
+    """Single cells: a wire segment from the left end to the word line (which is the right end) and one down."""
     left, top, right, bottom = range(4)
-    for a, b, value in ((left, right, along), (right, top, conductance), (top, bottom, down)):
-        for i, j, sign in ((a, a, 1), (b, b, 1), (a, b, -1), (b, a, -1)):
-            y[..., i, j] += sign * value
-    return _Ports(y, dict.fromkeys(("left", "top", "right", "bottom"), 1))
+    y = np.zeros((4, 4, *conductance.shape))
+    y[left, left], y[left, right], y[bottom, bottom], y[top, bottom] = along, -along, down, -down
+    y[right, right], y[top, top], y[top, right] = along + conductance, conductance + down, -conductance
+    return _Block(y, dict.fromkeys(_SIDES, 1))
 
 
-def _empty_last(batch: tuple[int, ...], ports: int) -> Floats:
-    """(*batch, ports, ports) with the batch innermost in memory, which suits small matrices."""
-    return np.moveaxis(np.empty((ports, ports, *batch)), (0, 1), (-2, -1))
+def _merged(leaves: Floats, rows: slice, columns: slice) -> _Block:
+    """Some leaves of a tile as one block, its open ends at the top and on the right eliminated."""
+    high, wide = rows.stop - rows.start, columns.stop - columns.start
+    if high == wide == 1:
+        block = _Block(leaves[rows.start, columns.start], dict.fromkeys(_SIDES, _LEAF))
+        if rows.start == 0:
+            block = _joined((block, "top"))
+        return _joined((block, "right")) if columns.stop == leaves.shape[1] else block
+    if wide >= high:
+        middle = columns.start + wide // 2
+        return _side_by_side(
+            _merged(leaves, rows, slice(columns.start, middle)),
+            _merged(leaves, rows, slice(middle, columns.stop)),
+        )
+    middle = rows.start + high // 2
+    return _stacked(
+        _merged(leaves, slice(rows.start, middle), columns),
+        _merged(leaves, slice(middle, rows.stop), columns),
+    )
 
 
-def _side_by_side(a: _Ports, b: _Ports) -> _Ports:
-    order = [("left", a, None), ("top", a, b), ("right", None, b), ("bottom", a, b)]
-    return _joined(a, b, ("right", "left"), order)
+def _side_by_side(a: _Block, b: _Block) -> _Block:
+    return _joined((a, "right"), (b, "left"))
 
 
-def _stacked(a: _Ports, b: _Ports) -> _Ports:
-    order = [("left", a, b), ("top", a, None), ("right", a, b), ("bottom", None, b)]
-    return _joined(a, b, ("bottom", "top"), order)
+def _stacked(a: _Block, b: _Block) -> _Block:
+    return _joined((a, "bottom"), (b, "top"))
 
 
-def _joined(
-    a: _Ports, b: _Ports, shared: tuple[str, str], order: Sequence[tuple[str, _Ports | None, _Ports | None]]
-) -> _Ports:
-    """Connect side `shared[0]` of `a` to side `shared[1]` of `b` and eliminate the nodes between."""
+def _joined(*parts: tuple[_Block, str]) -> _Block:
+    """Connect the named sides of two blocks with each other (that of one: leave it open) and eliminate its nodes."""
+    places: list[list[tuple[slice, str]]] = [[] for _ in parts]
     sizes: dict[str, int] = {}
-    places: tuple[dict[str, slice], dict[str, slice]] = ({}, {})
-    position = 0
-    for name, first, second in order:
-        start = position
-        for block, places_of in ((first, places[0]), (second, places[1])):
-            if block is not None and name in block.sizes:
-                places_of[name] = slice(position, position + block.sizes[name])
-                position += block.sizes[name]
-        if position > start:
-            sizes[name] = position - start
-    inner = a.sizes[shared[0]]
-    for places_of, side in zip(places, shared, strict=True):
-        places_of[side] = slice(position, position + inner)
-    total = position + inner
-    batch = a.y.shape[:3]
-    joint = _empty_last(batch, total) if inner <= 4 else np.empty((*batch, total, total))
-    joint[...] = 0.0
-    for block, places_of in ((a, places[0]), (b, places[1])):
+    end = 0
+    for side in _SIDES:
+        for (block, shared), of_part in zip(parts, places, strict=True):
+            if side != shared and side in block.sizes:
+                start, end = end, end + block.sizes[side]
+                of_part.append((slice(start, end), side))
+                sizes[side] = sizes.get(side, 0) + block.sizes[side]
+    first, shared = parts[0]
+    inner, many = first.sizes[shared], first.y.shape[2:]
+    outer = np.zeros((end, end, *many))
+    across = np.empty((inner, end, *many))
+    between = np.zeros((inner, inner, *many))
+    for (block, shared), of_part in zip(parts, places, strict=True):
         where = block.slices()
-        for i, to_row in places_of.items():
-            for j, to_column in places_of.items():
-                joint[..., to_row, to_column] += block.y[..., where[i], where[j]]
-    return _Ports(_eliminated(joint, inner), sizes)
+        gone = where[shared]
+        between += block.y[gone, gone]
+        for number, (place, side) in enumerate(of_part):
+            across[:, place] = block.between(gone, where[side])
+            for other_place, other in of_part[number:]:
+                outer[place, other_place] = block.between(where[side], where[other])
+    (_eliminate_of_many if many else _eliminate)(between, across, outer)
+    return _Block(outer, sizes)
 
 
-def _without(blocks: _Ports, side: str) -> _Ports:
-    """Eliminate an open side."""
-    if side not in blocks.sizes:
-        return blocks
-    where = blocks.slices()
-    kept = [name for name in blocks.sizes if name != side]
-    order = np.concatenate([np.arange(where[name].start, where[name].stop) for name in [*kept, side]])
-    y = _eliminated(blocks.y[..., order[:, None], order], blocks.sizes[side])
-    return _Ports(y, {name: blocks.sizes[name] for name in kept})
+def _eliminate(between: Floats, across: Floats, outer: Floats) -> None:
+    """Schur complement ``outer -= across^T between^-1 across``, in place, on and above the diagonal."""
+    factor, failed = dpotrf(between.T, lower=1, overwrite_a=1, clean=0)
+    if failed:
+        raise ValueError("a tile can't be solved: its resistances span too many decades")
+    half = dtrsm(1.0, factor, across.T, side=1, lower=1, trans_a=1, overwrite_b=1)
+    dsyrk(-1.0, half, beta=1.0, c=outer.T, lower=1, overwrite_c=1)
 
 
-def _eliminated(y: Floats, inner: int) -> Floats:
-    """Schur complement: the last `inner` nodes eliminated."""
-    outer = y.shape[-1] - inner
-    if inner <= 4:
-        for k in range(y.shape[-1] - 1, outer - 1, -1):
-            row = y[..., k, :k] / y[..., k, k][..., None]
-            y[..., :k, :k] -= y[..., :k, k][..., :, None] * row[..., None, :]
-        return y[..., :outer, :outer]
-    if inner < _CHOLESKY_FROM:
-        across = np.linalg.solve(y[..., outer:, outer:], y[..., outer:, :outer])
-        result: Floats = y[..., :outer, :outer] - y[..., :outer, outer:] @ across
-        return result
-    result = np.empty((*y.shape[:3], outer, outer))
-    for place in np.ndindex(y.shape[:3]):
-        block = y[place]
-        factor, failed = dpotrf(block[outer:, outer:].T, lower=1)
-        if failed:
-            raise ValueError("a tile can't be solved: its resistances span too many decades")
-        across = dtrsm(1.0, factor, block[outer:, :outer], lower=1)
-        np.subtract(
-            block[:outer, :outer], across.T @ across, out=result[place]
-        )  # BLAS does half of that product
-    return result
+def _eliminate_of_many(between: Floats, across: Floats, outer: Floats) -> None:
+    """As `_eliminate`, node by node for many blocks at once."""
+    stripe = -(-len(outer) // _STRIPES)
+    for k in range(len(between)):
+        to_inner, to_outer = between[k, k + 1 :, None], across[k, :, None]
+        inner_row, outer_row = between[k, k + 1 :] / between[k, k], across[k] / between[k, k]
+        between[k + 1 :, k + 1 :] -= to_inner * inner_row
+        across[k + 1 :] -= to_inner * outer_row
+        for start in range(0, len(outer), stripe):
+            outer[start : start + stripe, start:] -= to_outer[start : start + stripe] * outer_row[start:]
 
 
 def _check(config: ArrayConfig) -> None:
