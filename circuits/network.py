@@ -112,6 +112,15 @@ class Network:
         """Node names in node order."""
         return _names(self.node_blocks, self.node_kept)
 
+    @property
+    def places(self) -> Ints:
+        """Row and column of each node in the array, (2, nodes); -1 for nodes of lines, which have one index."""
+        every = [
+            np.indices(block.shape).reshape(2, -1) if len(block.shape) == 2 else np.full((2, block.size), -1)
+            for block in self.node_blocks
+        ]
+        return np.concatenate(every, axis=1)[:, self.node_kept]
+
     @cached_property
     def branch_names(self) -> tuple[str, ...]:
         """Branch names in branch order; the first letter is the SPICE element letter."""

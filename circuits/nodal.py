@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,10 +13,11 @@ from scipy.sparse import coo_array, csc_array, csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import SuperLU, splu
 
+from circuits.dissection import elimination_rank
 from circuits.network import GROUND, Floats, Ints, Kind, Network
 from circuits.threads import one_blas_thread
 
-_CHUNK = 64  # right-hand sides solved at once: bounds the memory of a transfer matrix
+_CHUNK = 32  # right-hand sides solved at once: bounds the memory of a transfer matrix
 _RESIDUAL = 1e-8  # relative to the largest term of an equation; a sound network stays below 1e-12
 _VISIBLE = 1e-10  # error of the outputs from which a solution is refined
 
@@ -79,10 +81,11 @@ class Factored:
         self._known = network.plus[voltage]
         unknown = np.ones(network.n_nodes, dtype=bool)
         unknown[self._known] = False
-        self._unknown = np.flatnonzero(unknown)
         self._branches = _branches(network)
         conductance = self._branches.matrix()
-        self._matrix = conductance[self._unknown][:, self._unknown]
+        nodes = np.flatnonzero(unknown)
+        self._levels = _Levels(conductance[nodes][:, nodes], network.places[:, nodes])
+        self._unknown = nodes[self._levels.order]
         drive = coo_array(
             (network.drive_coefficient, (network.drive_source, network.drive_input)),
             shape=(len(network.kind), network.n_inputs),
@@ -92,7 +95,6 @@ class Factored:
         self._right = -(
             conductance[self._unknown][:, self._known] @ self._known_drive + self._drawn[self._unknown]
         ).tocsc()
-        self._levels = _Levels(self._matrix)
         self._read = _output_matrix(network)
 
     @cached_property
@@ -228,9 +230,8 @@ class Factored:
             weights = np.cos(np.arange(right.shape[1]))[:, None]
             combined = voltages @ weights
             residual = missing(combined, fed @ weights)
-            largest = np.abs(right @ weights).max(initial=0.0) + self._norm * np.abs(combined).max(
-                initial=0.0
-            )
+            largest = np.abs(right @ weights).max(initial=0.0)
+            largest += self._levels.norm * np.abs(combined).max(initial=0.0)
             if not np.abs(residual).max(initial=0.0) <= _RESIDUAL * largest:
                 raise SingularNetworkError(
                     "the equations of this network have no accurate solution: its resistances span too many decades,"
@@ -241,10 +242,6 @@ class Factored:
             if error > _VISIBLE * np.abs(seen @ combined[self._unknown]).max(initial=0.0):
                 voltages[self._unknown] += self._levels.solve(missing(voltages, fed), transposed=transposed)
         return voltages
-
-    @cached_property
-    def _norm(self) -> float:
-        return float(np.abs(self._matrix.data).max(initial=0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,57 +343,57 @@ class _Levels:
     """LU factors of a matrix in block triangular form.
 
     The strongly connected parts of the matrix are sorted into levels, so that a part depends on parts of earlier
-    levels only. Each level is factored as one block diagonal matrix. Right-hand sides that touch different parts
-    of a level share a solve: the rows of an array that don't act on each other cost one solve, not one each.
+    levels only. Each level is factored as one block diagonal matrix, its nodes in the order of a nested
+    dissection. Right-hand sides that touch different parts of a level share a solve: the rows of an array that
+    don't act on each other cost one solve, not one each.
+
+    Attributes
+    ----------
+    order
+        (size,): number, in the given matrix, of each node in the order of the solutions.
+    norm
+        Largest entry of the matrix.
     """
 
-    def __init__(self, matrix: csr_array) -> None:
+    def __init__(self, matrix: csr_array, places: Ints) -> None:
         count, labels = connected_components(matrix, directed=True, connection="strong")
-        part = labels.astype(np.int64)
-        level = _depths(matrix, part, count)[part]
-        self._size = len(part)
-        self._members: list[Ints | slice] = []
-        self._parts: list[Ints] = []
-        self._factors: list[SuperLU] = []
-        self._before: list[csr_array] = []  # (members of the level, all): dependence on the other levels
-        for number in range(int(level.max(initial=-1)) + 1):
-            members = np.flatnonzero(level == number)
-            rows = matrix[members]
-            block = rows[:, members]
-            self._members.append(_as_slice(members))
-            self._parts.append(np.unique(part[members], return_inverse=True)[1])
-            self._factors.append(lu_factors(block.tocsc()))
-            outside = rows.copy()
-            outside.data[level[outside.indices] == number] = 0.0
-            outside.eliminate_zeros()
-            self._before.append(outside)
+        level = _depths(matrix, labels.astype(np.int64), count)[labels]
+        self.order = np.lexsort((elimination_rank(matrix, places), level))
+        self.norm = float(np.abs(matrix.data).max(initial=0.0))
+        matrix = matrix[self.order][:, self.order]
+        part, level = labels[self.order], level[self.order]
+        bounds = np.searchsorted(level, np.arange(level.max(initial=-1) + 2)).tolist()
+        self._members = [slice(start, end) for start, end in itertools.pairwise(bounds)]
+        self._parts = [np.unique(part[members], return_inverse=True)[1] for members in self._members]
+        rows = [matrix[members] for members in self._members]
+        in_grid = bool((places >= 0).any())
+        self._factors = [
+            lu_factors(of_level[:, members].tocsc(), ordered=in_grid)
+            for of_level, members in zip(rows, self._members, strict=True)
+        ]
+        self._before = [  # dependence on earlier levels
+            of_level[:, : members.start] for of_level, members in zip(rows, self._members, strict=True)
+        ]
 
     def solve(self, right: Floats, *, transposed: bool) -> Floats:
-        """Solve ``A x = right`` or ``A^T x = right``; (size, k)."""
-        found = np.zeros((self._size, right.shape[1]))
+        """Solve ``A x = right`` or ``A^T x = right``; (size, k), in `order`."""
+        found = np.empty(right.shape)
         if not transposed:
             for members, part, lu, before in self._each():
                 rest = right[members]
                 if before.nnz:
-                    rest = rest - before @ found
+                    rest = rest - before @ found[: members.start]
                 found[members] = _solve_parts(lu, part, rest, "N")
             return found
         rest = right.astype(float)
         for members, part, lu, before in reversed(list(self._each())):
             found[members] = _solve_parts(lu, part, rest[members], "T")
             if before.nnz:
-                rest -= before.T @ found[members]
+                rest[: members.start] -= before.T @ found[members]
         return found
 
-    def _each(self) -> Iterator[tuple[Ints | slice, Ints, SuperLU, csr_array]]:
+    def _each(self) -> Iterator[tuple[slice, Ints, SuperLU, csr_array]]:
         return zip(self._members, self._parts, self._factors, self._before, strict=True)
-
-
-def _as_slice(members: Ints) -> Ints | slice:
-    """Neighbouring numbers as a slice, which copies nothing when it picks."""
-    if len(members) and members[-1] - members[0] + 1 == len(members):
-        return slice(int(members[0]), int(members[-1]) + 1)
-    return members
 
 
 def _depths(matrix: csr_array, part: Ints, count: int) -> Ints:
@@ -404,7 +401,7 @@ def _depths(matrix: csr_array, part: Ints, count: int) -> Ints:
     entries = matrix.tocoo()
     into, out_of = part[entries.row], part[entries.col]
     crossing = into != out_of
-    edges = np.unique(np.stack([into[crossing], out_of[crossing]]), axis=1)
+    edges = divmod(np.unique(into[crossing] * count + out_of[crossing]), count)
     depth = np.zeros(count, dtype=np.int64)
     while True:
         deeper = depth.copy()
@@ -417,6 +414,8 @@ def _depths(matrix: csr_array, part: Ints, count: int) -> Ints:
 def _solve_parts(lu: SuperLU, part: Ints, right: Floats, trans: str) -> Floats:
     """Solve a block diagonal system; right-hand sides that are zero in a block don't cost a solve there."""
     width = right.shape[1]
+    if part.max(initial=0) == 0:
+        return _lu_solve(lu, right, trans)
     touched = np.zeros((int(part.max(initial=0)) + 1, width), dtype=bool)
     rows, columns = np.nonzero(right)
     touched[part[rows], columns] = True
@@ -439,13 +438,12 @@ def _lu_solve(lu: SuperLU, right: Floats, trans: str) -> Floats:
     return np.asarray(lu.solve(right, trans))  # type: ignore[call-overload, unused-ignore]
 
 
-def lu_factors(matrix: csc_array) -> SuperLU:
-    """LU factors in the order of minimum degree, without pivoting off the diagonal."""
+def lu_factors(matrix: csc_array, *, ordered: bool) -> SuperLU:
+    """LU factors without pivoting off the diagonal; by minimum degree unless the matrix is `ordered`."""
+    order = "NATURAL" if ordered else "MMD_AT_PLUS_A"
     try:
         with one_blas_thread():
-            return splu(
-                matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-            )
+            return splu(matrix, permc_spec=order, diag_pivot_thresh=0.0, options={"SymmetricMode": True})
     except RuntimeError as error:  # SuperLU: "Factor is exactly singular"
         raise SingularNetworkError(
             f"the equations of this network have no unique solution ({error})"

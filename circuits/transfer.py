@@ -18,9 +18,7 @@ from circuits.tensor import transfer_tensor
 
 logger = logging.getLogger(__name__)
 
-_MERGE_FROM = (
-    96  # shorter side of a resistive tile from which merging blocks is quicker (measured at 64 and 128)
-)
+_MERGE_FROM = 80  # shorter side of a resistive tile from which merging is quicker (measured at 64 and 96)
 
 
 class Method(StrEnum):
