@@ -27,7 +27,7 @@ def test_a_line_of_wire_separates_the_halves() -> None:
     matrix, places, names = free_matrix(array("passive_parallel", 8))
     rank = elimination_rank(matrix, places)
     first = [names[k] for k in np.flatnonzero(rank == rank.max())]
-    # the first cut is across the rows: the column lines at row 4 (named by the arms that join them), no centre, no row wire
+    # the cut across the rows takes the column lines of row 4, named by the arms that join them; no row wire
     assert sorted(first) == sorted(f"{line}4_{column}" for line in ("hp", "hn") for column in range(8))
     rest = np.flatnonzero(rank < rank.max())
     _, part = connected_components(matrix[rest][:, rest], directed=False)
