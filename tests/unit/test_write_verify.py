@@ -257,7 +257,7 @@ def test_disturb_accumulates_over_repeated_writes() -> None:
         expected = moved(DEVICE, np.array([6.6e-3]), T_PULSE, count)[0]
         assert found.from_reset[0, 1] == pytest.approx(expected, rel=1e-5)
         assert found.from_reset[1, 1] == 0.0
-        assert found.from_set.max() == 0.0
+        assert found.from_set.max() < 1e-15  # what the weights of 32 grains, summed, miss of 1
 
 
 def test_cells_that_later_writes_disturb_do_not_count_as_written() -> None:
