@@ -19,7 +19,10 @@ from circuits.threads import one_blas_thread
 
 _CHUNK = 32  # right-hand sides solved at once: bounds the memory of a transfer matrix
 _RESIDUAL = 1e-8  # relative to the largest term of an equation; a sound network stays below 1e-12
-_VISIBLE = 1e-10  # error of the outputs from which a solution is refined
+_VISIBLE = 1e-10  # error of the outputs, relative to the largest, from which a solution is corrected,
+_LEFT = 1e-12  # and that which the corrections may leave
+_ROUNDING = 8 * float(np.finfo(float).eps)  # of a sum of currents, relative to the sum of their magnitudes
+_CORRECTIONS = 30  # each one takes away at least a good half where the equations are sound
 
 
 class SingularNetworkError(ValueError):
@@ -86,12 +89,12 @@ class Factored:
         nodes = np.flatnonzero(unknown)
         self._levels = _Levels(conductance[nodes][:, nodes], network.places[:, nodes])
         self._unknown = nodes[self._levels.order]
-        drive = coo_array(
+        self._drive = coo_array(
             (network.drive_coefficient, (network.drive_source, network.drive_input)),
             shape=(len(network.kind), network.n_inputs),
         ).tocsr()
-        self._known_drive = drive[np.flatnonzero(voltage)]
-        self._drawn = _incidence(network, Kind.CURRENT).T @ drive  # current drawn from each node
+        self._known_drive = self._drive[np.flatnonzero(voltage)]
+        self._drawn = _incidence(network, Kind.CURRENT).T @ self._drive  # current drawn from each node
         self._right = -(
             conductance[self._unknown][:, self._known] @ self._known_drive + self._drawn[self._unknown]
         ).tocsc()
@@ -143,21 +146,53 @@ class Factored:
         network = self.network
         batch = network.checked_inputs(inputs)
         if len(batch) < network.n_inputs:
-            voltages = self._voltages(
-                np.asarray(self._right @ batch.T),
-                -(self._drawn @ batch.T),
-                np.asarray(self._known_drive @ batch.T),
-            )
+            voltages, _ = self._driven(batch)
         else:
             voltages = np.asarray(self.response @ batch.T)
         power = {
             name: np.asarray(np.einsum("kb,kb->b", branches.across @ voltages, branches.currents(voltages)))
             for name, branches in self._group_branches.items()
         }
-        source_power = np.einsum(
-            "kb,kb->b", voltages[self._known], self._branches.leaving(voltages)[self._known]
-        ) - np.einsum("kb,kb->b", voltages, np.asarray(self._drawn @ batch.T))
+        leaving = self._branches.sums(self._branches.currents(voltages))
+        source_power = np.einsum("kb,kb->b", voltages[self._known], leaving[self._known]) - np.einsum(
+            "kb,kb->b", voltages, np.asarray(self._drawn @ batch.T)
+        )
         return NodalSolution(voltages.T, (self._read @ voltages).T, power, source_power)
+
+    def currents(self, inputs: ArrayLike) -> Floats:
+        """Current of each branch, from its plus node through the branch to its minus node.
+
+        They sum to zero at every node to the rounding of the currents there, also where the voltage drop of a wire
+        is lost in the voltages of its ends. A voltage source carries what the other branches at its node leave over.
+
+        Parameters
+        ----------
+        inputs
+            (batch, inputs), in the unit of the sources.
+
+        Returns
+        -------
+        (batch, branches) [A].
+
+        Examples
+        --------
+        >>> from circuits.arrays import ArrayConfig, crossbar
+        >>> network = crossbar([[999.0]], ArrayConfig(architecture="resistive", r_row=0, r_col=0, r_driver=0))
+        >>> currents = factor(network).currents([[1.0]])
+        >>> dict(zip(network.branch_names, currents[0].round(9).tolist()))
+        {'Vin0': -0.001, 'Rsns0': 0.001, 'Rcell0_0': 0.001}
+        """
+        network = self.network
+        batch = network.checked_inputs(inputs)
+        driven = np.asarray(self._drive @ batch.T)
+        currents = np.where((network.kind == Kind.CURRENT)[:, None], driven, 0.0)
+        currents[_conducting(network)] = self._driven(batch, at_least=2)[1]
+        leaving = np.zeros((network.n_nodes + 1, len(batch)))  # ground, -1, is the last
+        np.add.at(leaving, network.plus, currents)
+        np.add.at(leaving, network.minus, -currents)
+        sources = network.kind == Kind.VOLTAGE
+        currents[sources] = -leaving[network.plus[sources]]
+        return currents.T
 
     def power_forms(self) -> dict[str, Floats]:
         """Power of each group as a quadratic form of the inputs.
@@ -190,20 +225,36 @@ class Factored:
             self._right[:, inputs].toarray(),
             -self._drawn[:, inputs].toarray(),
             self._known_drive[:, inputs].toarray(),
+        )[0]
+
+    def _driven(self, batch: Floats, at_least: int = 0) -> tuple[Floats, Floats | None]:
+        return self._voltages(
+            np.asarray(self._right @ batch.T),
+            -np.asarray(self._drawn @ batch.T),
+            np.asarray(self._known_drive @ batch.T),
+            at_least=at_least,
         )
 
     def _adjoint_response(self, outputs: slice) -> Floats:
         read = self._read[outputs].toarray().T
-        return self._voltages(read[self._unknown], read, 0.0, transposed=True)
+        return self._voltages(read[self._unknown], read, 0.0, transposed=True)[0]
 
     def _voltages(
-        self, right: Floats, fed: Floats, known: Floats | float, *, transposed: bool = False
-    ) -> Floats:
-        """Node voltages (nodes, k), refined where their rounding shows in an output.
+        self,
+        right: Floats,
+        fed: Floats,
+        known: Floats | float,
+        *,
+        transposed: bool = False,
+        at_least: int = 0,
+    ) -> tuple[Floats, Floats | None]:
+        """Node voltages (nodes, k), refined until their rounding does not show in an output; then branch currents too.
 
         In the nodal matrix a wire of 0.01 Ohm rounds the conductances beside it by 1e-14 S, which under volts of
-        common mode leaks more than microvolts of signal allow. Summed branch by branch, currents are exact: the
-        difference of neighbouring voltages has no rounding. What is missing at the nodes is solved for again.
+        common mode leaks more than microvolts of signal allow. So currents are summed branch by branch: the
+        difference of neighbouring voltages has no rounding. What is missing at the nodes is solved for, and the
+        currents of that correction are added to those of the branches: a wire whose voltage drop is lost in the
+        voltages of its ends keeps its current.
 
         Parameters
         ----------
@@ -215,33 +266,64 @@ class Factored:
             (nodes with a voltage source, k).
         transposed
             Whether it is the transposed network.
+        at_least
+            Corrections also made where none shows.
         """
         branches = self._branches.transposed() if transposed else self._branches
         voltages = np.zeros(fed.shape)
         voltages[self._known] = known
-
-        def missing(of: Floats, fed_by: Floats) -> Floats:
-            left: Floats = fed_by - branches.leaving(of)
-            return left[self._unknown]
-
         with one_blas_thread():
             voltages[self._unknown] = self._levels.solve(right, transposed=transposed)
             # One combination of the columns stands for all of them: checking each would cost as much as solving.
             weights = np.cos(np.arange(right.shape[1]))[:, None]
-            combined = voltages @ weights
-            residual = missing(combined, fed @ weights)
-            largest = np.abs(right @ weights).max(initial=0.0)
-            largest += self._levels.norm * np.abs(combined).max(initial=0.0)
-            if not np.abs(residual).max(initial=0.0) <= _RESIDUAL * largest:
-                raise SingularNetworkError(
-                    "the equations of this network have no accurate solution: its resistances span too many decades,"
-                    " or it is singular"
-                )
-            seen = self._right.T if transposed else self._read[:, self._unknown]
-            error = np.abs(seen @ self._levels.solve(residual, transposed=transposed)).max(initial=0.0)
-            if error > _VISIBLE * np.abs(seen @ combined[self._unknown]).max(initial=0.0):
-                voltages[self._unknown] += self._levels.solve(missing(voltages, fed), transposed=transposed)
-        return voltages
+            needed = self._corrections(
+                voltages @ weights, right @ weights, fed @ weights, branches, transposed
+            )
+            steps = max(needed, at_least)
+            if steps == 0:
+                return voltages, None
+            currents = branches.currents(voltages)
+            for _ in range(steps):
+                correction = self._missing(fed - branches.sums(currents), transposed)
+                voltages += correction
+                currents += branches.currents(correction)
+        return voltages, currents
+
+    def _corrections(
+        self, voltages: Floats, right: Floats, fed: Floats, branches: _Branches, transposed: bool
+    ) -> int:
+        """How many corrections it takes until the next one does not show in an output; for one column."""
+        seen = self._right.T if transposed else self._read[:, self._unknown]
+        currents = branches.currents(voltages)
+        residual = fed - branches.sums(currents)
+        largest = np.abs(right).max(initial=0.0) + self._levels.norm * np.abs(voltages).max(initial=0.0)
+        if np.abs(residual[self._unknown]).max(initial=0.0) <= _RESIDUAL * largest:
+            outputs = seen @ voltages[self._unknown]
+            least = np.inf
+            for step in range(_CORRECTIONS):
+                correction = self._missing(residual, transposed)
+                change = seen @ correction[self._unknown]
+                size = np.abs(change).max(initial=0.0)
+                if size <= (_LEFT if step else _VISIBLE) * np.abs(outputs).max(initial=0.0):
+                    return step
+                flow = (np.abs(fed) + branches.flows(currents)).max(initial=0.0)
+                summed = np.abs(residual[self._unknown]).max(initial=0.0) <= _ROUNDING * flow
+                if summed and size > 0.99 * least:  # the sums have no more digits
+                    return step
+                least = min(least, size)
+                outputs = outputs + change
+                currents += branches.currents(correction)
+                residual = fed - branches.sums(currents)
+        raise SingularNetworkError(
+            "the equations of this network have no accurate solution: its resistances span too many decades, or it is"
+            " singular"
+        )
+
+    def _missing(self, residual: Floats, transposed: bool) -> Floats:
+        """Voltages (nodes, k) that currents into the nodes lack."""
+        correction = np.zeros(residual.shape)
+        correction[self._unknown] = self._levels.solve(residual[self._unknown], transposed=transposed)
+        return correction
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,9 +339,13 @@ class _Branches:
         flowing: Floats = self.conductance[:, None] * np.asarray(self.control @ voltages)
         return flowing
 
-    def leaving(self, voltages: Floats) -> Floats:
-        """Current that leaves each node, (nodes, k)."""
-        return np.asarray(self.across.T @ self.currents(voltages))
+    def sums(self, currents: Floats) -> Floats:
+        """Currents that leave each node, (nodes, k), of branch currents (branches, k)."""
+        return np.asarray(self.across.T @ currents)
+
+    def flows(self, currents: Floats) -> Floats:
+        """As `sums`, of the magnitudes."""
+        return np.asarray(abs(self.across).T @ np.abs(currents))
 
     def matrix(self) -> csr_array:
         """Currents leaving the nodes per node voltage, (nodes, nodes) [S]."""
@@ -273,7 +359,7 @@ class _Branches:
 
 
 def _branches(network: Network, which: NDArray[np.bool_] | None = None) -> _Branches:
-    chosen = np.isin(network.kind, (Kind.RESISTOR, Kind.VCCS))
+    chosen = _conducting(network)
     if which is not None:
         chosen &= which
     resistor = network.kind[chosen] == Kind.RESISTOR
@@ -284,6 +370,10 @@ def _branches(network: Network, which: NDArray[np.bool_] | None = None) -> _Bran
     control_plus = np.where(resistor, plus, network.control_plus[chosen])
     control_minus = np.where(resistor, minus, network.control_minus[chosen])
     return _Branches(value, across, _differences(number, control_plus, control_minus, 1.0, shape))
+
+
+def _conducting(network: Network) -> NDArray[np.bool_]:
+    return np.isin(network.kind, (Kind.RESISTOR, Kind.VCCS))
 
 
 def nodal_matrix(network: Network) -> csr_array:

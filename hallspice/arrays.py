@@ -12,7 +12,6 @@ import numpy.typing as npt
 from circuits import ngspice, spice
 from circuits.array_config import Architecture, Mismatch
 from circuits.arrays import crossbar, slots
-from circuits.branches import branch_currents
 from circuits.nodal import factor
 from circuits.transfer import Method, transfers
 from compact_model import synapse
@@ -115,8 +114,8 @@ def _everything(
     nodes, branches = [], []
     for slot in range(slots(setup.array, len(states))):
         network = crossbar(states, setup.array, mismatch, slot=slot)
-        voltages = factor(network).solve(vectors).node_voltages
-        currents = branch_currents(network, voltages, vectors)
+        factored = factor(network)
+        voltages, currents = factored.solve(vectors).node_voltages, factored.currents(vectors)
         nodes += [[vector, slot, *row] for vector, row in enumerate(voltages.tolist())]
         branches += [[vector, slot, *row] for vector, row in enumerate(currents.tolist())]
     where = ["vector", "slot"]
