@@ -163,10 +163,17 @@ class Read(Section):
 
 
 class Converters(Section):
-    """Resolution of the converters, and the mismatch of those behind the columns."""
+    """Resolution of the converters, and their mismatch."""
 
     dac_bits: Annotated[Count, Field(ge=1, le=16, description="Bits of an input")] = 6
     adc_bits: Annotated[Count, Field(ge=1, le=16, description="Bits of a column output")] = 6
+    dac_mismatch: Annotated[
+        float, Quantity("1", "standard deviation of a unit element of a DAC, seeded", low=0.0, below=0.2)
+    ] = 0.0
+    dac_ladder: Annotated[
+        Literal["unary", "binary"],
+        Field(description="unary: equal elements; binary: elements of 1, 2, 4, ... units"),
+    ] = "binary"
     adc_mismatch: Annotated[
         float, Quantity("1", "standard deviation of a unit element of an ADC, seeded", low=0.0, below=0.2)
     ] = 0.0

@@ -93,6 +93,8 @@ def readout_of(setup: Setup) -> Readout:
         dac_bits=array.converters.dac_bits,
         adc_bits=array.converters.adc_bits,
         trim=array.calibration == "column",
+        dac_mismatch=array.converters.dac_mismatch,
+        dac_ladder=Ladder(array.converters.dac_ladder),
         adc_mismatch=array.converters.adc_mismatch,
         adc_ladder=Ladder(array.converters.adc_ladder),
         adc_outputs=round(setup.periphery.adc.columns.value),

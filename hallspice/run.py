@@ -197,18 +197,17 @@ class Chip:
         return ablation(self.mapped, self.transfers, self.setup.array, self.readout, self.dataset, self.seed)
 
     def nonlinearity(self) -> dict[str, float]:
-        """Largest integral and differential nonlinearity of all ADCs, in steps; 0 for ideal ones."""
+        """Largest integral and differential nonlinearity of all DACs and all ADCs, in steps; 0 for ideal ones."""
         maps = tile_maps(self.mapped, self.transfers, self.setup.array, self.readout, self.seed)
-        drawn = {id(converter): converter for tile in maps for converter in tile.converter_of}.values()
-        return {
-            "adc_largest_inl_steps": max(
-                (float(np.abs(one.integral_nonlinearity()).max()) for one in drawn), default=0.0
-            ),
-            "adc_largest_dnl_steps": max(
-                (float(np.abs(one.differential_nonlinearity()).max(initial=0.0)) for one in drawn),
-                default=0.0,
-            ),
-        }
+        adcs = {id(converter): converter for tile in maps for converter in tile.converter_of}.values()
+        dacs = [tile.row_dacs for tile in maps if tile.row_dacs is not None]
+        found = {}
+        for name, drawn in (("dac", dacs), ("adc", adcs)):
+            inl = [np.abs(one.integral_nonlinearity()).max() for one in drawn]
+            dnl = [np.abs(one.differential_nonlinearity()).max(initial=0.0) for one in drawn]
+            found[f"{name}_largest_inl_steps"] = float(max(inl, default=0.0))
+            found[f"{name}_largest_dnl_steps"] = float(max(dnl, default=0.0))
+        return found
 
     def cost(self, evaluation: Evaluation) -> cost.InferenceCost:
         """Energy and latency of an inference."""
@@ -491,6 +490,7 @@ def _array(
             "t_read": setup.t_read,
             "dac_bits": setup.config.array.converters.dac_bits,
             "adc_bits": setup.config.array.converters.adc_bits,
+            "dac_mismatch": setup.config.array.converters.dac_mismatch,
             "adc_mismatch": setup.config.array.converters.adc_mismatch,
             **nonlinearity,
             "calibration": setup.config.array.calibration,

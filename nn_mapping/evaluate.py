@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits.calibration import calibrate_transfer
-from circuits.converter import Ladder, draw_converter
+from circuits.converter import Ladder, draw_converter, draw_row_dacs
 from nn_mapping.mapping import combination
 from nn_mapping.solve import conductance_per_weight, ideal_transfers
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from circuits.arrays import ArrayConfig
-    from circuits.converter import Converter
+    from circuits.converter import Converter, RowDacs
     from nn_mapping.data import Bytes, Dataset
     from nn_mapping.levels import Floats
     from nn_mapping.mapping import MappedNetwork
@@ -50,6 +50,10 @@ class Readout:
     """Share of the training activations that full scale covers; the rest is clipped."""
     trim: bool = True
     """Whether gain and offset of every column are calibrated."""
+    dac_mismatch: float = 0.0
+    """Relative standard deviation of a unit element of a DAC."""
+    dac_ladder: Ladder = Ladder.BINARY
+    """What the levels of a DAC are made of."""
     adc_mismatch: float = 0.0
     """Relative standard deviation of a unit element of an ADC."""
     adc_ladder: Ladder = Ladder.BINARY
@@ -80,6 +84,8 @@ class TileMap:
     """Output currents per column current [1], shape (outputs, columns): gains and reference."""
     converter_of: tuple[Converter, ...] = ()
     """ADC of each output; none: they are ideal."""
+    row_dacs: RowDacs | None = None
+    """DACs of the rows; None: they are ideal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,8 +222,8 @@ def tile_maps(
     """Trim the columns of every tile and subtract its reference.
 
     The trim of a column is the gain and offset that bring its current, over random input vectors of densities
-    from 5 to 100 %, nearest to that of an ideal array (least squares). ADCs with mismatch are drawn for each tile;
-    their errors depend on the code, so that no trim removes them.
+    from 5 to 100 %, nearest to that of an ideal array (least squares). Converters with mismatch are drawn for each
+    tile; their errors depend on the code, so that no trim removes them.
     """
     maps = []
     for number, (transfer, ideal) in enumerate(zip(transfers, ideal_transfers(mapped, config), strict=True)):
@@ -234,6 +240,7 @@ def tile_maps(
                 offset=offset,
                 columns=combine,
                 converter_of=_converters(len(combine), readout, np.random.default_rng([seed, number, 1])),
+                row_dacs=_row_dacs(rows, readout, np.random.default_rng([seed, number, 2])),
             )
         )
     return tuple(maps)
@@ -247,6 +254,12 @@ def _converters(outputs: int, readout: Readout, random: np.random.Generator) -> 
         for _ in range(-(-outputs // readout.adc_outputs))
     ]
     return tuple(drawn[output // readout.adc_outputs] for output in range(outputs))
+
+
+def _row_dacs(rows: int, readout: Readout, random: np.random.Generator) -> RowDacs | None:
+    if readout.dac_bits is None or readout.dac_mismatch == 0.0:
+        return None
+    return draw_row_dacs(rows, readout.dac_bits, readout.dac_mismatch, random, readout.dac_ladder)
 
 
 def propagate(
@@ -272,7 +285,8 @@ def propagate(
     Returns
     -------
     tuple
-        Outputs (images, classes), the full scales, and the row voltages (images * reads, inputs) of each layer [V].
+        Outputs (images, classes), the full scales, and the row voltages (images * reads, inputs) of each layer [V],
+        as they would be without mismatch of the DACs.
     """
     input_scales, current_scales, voltages = [1.0], [], []
     activations = inputs.astype(np.float64)
@@ -280,16 +294,15 @@ def propagate(
     for number, layer in enumerate(mapped.network.layers):
         input_scale = scales.inputs[number] if scales else input_scales[number]
         spread = layer.spread(activations)
-        voltage = readout.v_full * convert_input(spread / input_scale, readout.dac_bits)
+        shares = spread / input_scale
+        voltage = readout.v_full * convert_input(shares, readout.dac_bits)
         voltages.append(voltage)
         heard = noise if noise is not None and noise.layer in (None, number) else None
-        parts = [
-            (
-                place,
-                _currents(voltage[:, mapped.tiles[place].rows], maps[place], heard),
-            )
-            for place in mapped.layer_tiles(number)
-        ]
+        parts = []
+        for place in mapped.layer_tiles(number):
+            rows, dacs = mapped.tiles[place].rows, maps[place].row_dacs
+            driven = voltage[:, rows] if dacs is None else readout.v_full * dacs.convert(shares[:, rows])
+            parts.append((place, _currents(driven, maps[place], heard)))
         full = (
             scales.currents[number]
             if scales

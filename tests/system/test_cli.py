@@ -91,7 +91,9 @@ def test_the_solver_is_named_and_its_difference_from_the_full_solution_stated(
 
 def test_every_tile_in_full_and_converters_with_mismatch(small_run: tuple[Path, Result]) -> None:
     folder, _ = small_run
-    text = SMALL.replace("columns: 30}", "columns: 30, exact: true, converters: {adc_mismatch: 0.02}}")
+    text = SMALL.replace(
+        "columns: 30}", "columns: 30, exact: true, converters: {adc_mismatch: 0.02, dac_mismatch: 0.01}}"
+    )
     (folder / "exact.yaml").write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HALLSPICE_CACHE", str(folder / "cache"))  # the same networks
@@ -106,6 +108,8 @@ def test_every_tile_in_full_and_converters_with_mismatch(small_run: tuple[Path, 
     assert (
         0.05 < found["array"]["parameters"]["adc_largest_inl_steps"] < 1
     )  # 6 bits of units that differ by 2 %
+    assert before["array"]["parameters"]["dac_largest_inl_steps"] == 0
+    assert 0.02 < found["array"]["parameters"]["dac_largest_inl_steps"] < 0.5
     assert abs(found["accuracy"]["circuit"] - before["accuracy"]["circuit"]) < 0.02
 
 

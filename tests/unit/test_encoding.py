@@ -3,7 +3,7 @@ import pytest
 
 from circuits.arrays import Architecture, ArrayConfig, crossbar, ideal_transfer
 from circuits.calibration import calibration_cost, subtract_reference
-from circuits.converter import Ladder, draw_converter
+from circuits.converter import Ladder, draw_converter, draw_row_dacs
 from circuits.encoding import Encoding, encode, encoding_cost
 from circuits.nodal import factor
 from circuits.periphery import load_periphery
@@ -99,3 +99,27 @@ def test_a_reference_in_the_array_removes_what_all_columns_share() -> None:
     assert referred.raw < raw.raw / 2
     with pytest.raises(ValueError, match="references = 18"):
         subtract_reference(transfer, 18)
+
+
+def test_dacs_without_mismatch_round_and_with_it_keep_their_ends() -> None:
+    random = np.random.default_rng(0)
+    shares = random.uniform(-0.2, 1.2, (50, 3))
+    for ladder in Ladder:
+        ideal = draw_row_dacs(3, 5, 0.0, random, ladder)
+        np.testing.assert_allclose(
+            ideal.convert(shares), np.round(np.clip(shares, 0, 1) * 31) / 31, atol=1e-15
+        )
+        drawn = draw_row_dacs(2000, 5, 0.05, random, ladder)
+        assert (drawn.levels[:, 0] == 0).all()
+        assert (drawn.levels[:, -1] == 1).all()
+        assert np.ptp(drawn.levels[:, 16]) > 0.01
+
+
+def test_nonlinearity_of_dacs_from_mismatch() -> None:
+    """A string of 31 fixed at its ends is a bridge; the binary major step exchanges 16 units for 15."""
+    random = np.random.default_rng(0)
+    unary, binary = (draw_row_dacs(4000, 5, 0.02, random, ladder) for ladder in Ladder)
+    middle = unary.integral_nonlinearity()[:, 15]
+    assert middle.std() == pytest.approx(0.02 * np.sqrt(15 * 16 / 31), rel=0.05)
+    major = binary.differential_nonlinearity()[:, 15]
+    assert major.std() == pytest.approx(0.02 * np.sqrt(31), rel=0.05)

@@ -20,11 +20,25 @@ from nn_mapping.cost import (
     write_cost,
 )
 from nn_mapping.data import Dataset
-from nn_mapping.evaluate import Readout, ablation, convert_output, evaluate, sample_reads, tile_maps
+from nn_mapping.evaluate import (
+    Readout,
+    ablation,
+    convert_output,
+    evaluate,
+    propagate,
+    sample_reads,
+    tile_maps,
+)
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.mapping import MappedNetwork, map_network
 from nn_mapping.network import Layer, TrainedNetwork
-from nn_mapping.solve import TileResponse, ideal_transfers, solve_network, solve_tiles
+from nn_mapping.solve import (
+    TileResponse,
+    conductance_per_weight,
+    ideal_transfers,
+    solve_network,
+    solve_tiles,
+)
 
 CONFIG = ArrayConfig(architecture=Architecture.ACTIVE_PARALLEL, r_row=0.05, r_col=0.05)
 READOUT = Readout(v_full=0.5)
@@ -192,6 +206,34 @@ def test_converters_with_mismatch_are_drawn_per_tile_and_shared_by_outputs(
     assert not tile_maps(mapped, transfers, CONFIG, READOUT)[0].converter_of
     worse = evaluate(mapped, transfers, CONFIG, rough, data).accuracy
     assert worse < evaluate(mapped, transfers, CONFIG, READOUT, data).accuracy
+
+
+def test_dacs_with_mismatch_are_drawn_for_each_row_of_each_tile(
+    mapped: MappedNetwork, data: Dataset, responses: tuple[TileResponse, ...]
+) -> None:
+    transfers = [response.transfer for response in responses]
+    rough = replace(READOUT, dac_mismatch=0.15)
+    maps, again = (tile_maps(mapped, transfers, CONFIG, rough, seed=3) for _ in range(2))
+    for tile, same in zip(maps, again, strict=True):
+        assert tile.row_dacs is not None
+        assert same.row_dacs is not None
+        assert tile.row_dacs.levels.shape == (tile.matrix.shape[1], 2**6)
+        np.testing.assert_array_equal(tile.row_dacs.levels, same.row_dacs.levels)
+    unit = conductance_per_weight(mapped, CONFIG)
+    inputs = mapped.network.inputs(data.test_images[:20])
+    outputs, scales, voltages = propagate(mapped, maps, unit, rough, inputs)
+    # full scale of the first layer by hand: each tile's own DACs, its matrix, its trim
+    currents = []
+    for place in mapped.layer_tiles(0):
+        tile, dacs = maps[place], maps[place].row_dacs
+        assert dacs is not None
+        driven = rough.v_full * dacs.convert(inputs[:, mapped.tiles[place].rows])
+        currents.append(driven @ tile.matrix.T + tile.offset)
+    assert scales.currents[0] == pytest.approx(np.quantile(np.abs(np.hstack(currents)), rough.quantile))
+    ideal = propagate(mapped, tile_maps(mapped, transfers, CONFIG, READOUT, seed=3), unit, READOUT, inputs)
+    np.testing.assert_array_equal(voltages[0], ideal[2][0])
+    assert np.abs(outputs - ideal[0]).max() > 1e-3 * np.abs(outputs).max()
+    assert tile_maps(mapped, transfers, CONFIG, READOUT)[0].row_dacs is None
 
 
 def test_converters_without_mismatch_round() -> None:
