@@ -284,7 +284,7 @@ class _Load:
     @property
     def memory(self) -> float:
         """Rough memory of one run, as measured with `seconds` [byte]."""
-        found = self.nodes * (3700 if self.klu else 5000) + 1500 * self.sources * self.batch
+        found = self.nodes * (3700 if self.klu else 5000) + 300 * (self.sources + self.columns) * self.batch
         return found + (self.nodes * (3000 + 250 * self.batch) if self.every_node else 0)
 
     def resized(self, share: float) -> _Load:
@@ -461,7 +461,8 @@ class SharedNgspice:
                 what = f"ngspice gave no voltage of node {missing[0]}"
                 raise SpiceError(what, deck=deck, log=self._log())
             time = np.array(plot["time"]._data, dtype=float)
-            nearest = np.abs(time[:, None] - at).argmin(axis=0)
+            after = np.searchsorted(time, at).clip(1, len(time) - 1)
+            nearest = after - (at - time[after - 1] < time[after] - at)
             if np.abs(time[nearest] - at).max() > within:
                 raise SpiceError("ngspice left out an input vector", deck=deck, log=self._log())
             return {name: np.array(plot[name]._data, dtype=float)[nearest] for name in nodes}
