@@ -54,7 +54,7 @@ class Transfers:
 
 
 def choose_method(shape: tuple[int, int], config: ArrayConfig, *, exact: bool = False) -> tuple[Method, str]:
-    """The quickest method for tiles of a shape, and the reason.
+    """The quickest method for many tiles of a shape, and the reason.
 
     Examples
     --------
