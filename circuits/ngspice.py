@@ -72,6 +72,10 @@ class SimulatorMissing(SpiceError):  # noqa: N818 - says what it is
     """There is no ngspice where one is needed."""
 
 
+class TooLargeError(SpiceError):
+    """A run that was refused: it would take longer than allowed, or more memory than there is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Simulator:
     """What is known about the ngspice of this machine.
@@ -204,8 +208,10 @@ def simulate(
     ------
     SimulatorMissing
         When there is no ngspice.
+    TooLargeError
+        When ngspice would take longer than `limit_s`, or more memory than there is.
     SpiceError
-        When ngspice fails, or would take longer than `limit_s` or more memory than there is.
+        When ngspice fails.
     """
     needed = np.unique(np.concatenate([network.output_plus, network.output_minus]))
     needed = needed[needed != GROUND]
@@ -341,7 +347,7 @@ def _refuse_too_large(load: _Load, limit_s: float) -> None:
         "an ngspice with the KLU solver (version 42 or later)" if slow and not load.klu else "",
         "another engine",
     ]
-    raise SpiceError(
+    raise TooLargeError(
         f"ngspice would {' and '.join(filter(None, wanted))} for {slots}this {load.rows} x {load.columns} array"
         f" and {load.batch} input vector{'s' if load.batch > 1 else ''}",
         hint=" or ".join(filter(None, hints)),

@@ -280,7 +280,10 @@ class Chip:
             tile = self.mapped.tiles[place]
             progress(number, len(samples), f"checking in ngspice: {tile.name}")
             network = self.network(place)
-            simulated = ngspice.simulate(network, voltages, limit_s=wanted.longest)
+            try:
+                simulated = ngspice.simulate(network, voltages, limit_s=wanted.longest)
+            except ngspice.TooLargeError as error:  # the rest of the run is sound without the check
+                return result | {"reason": " ".join(str(error).splitlines())}
             solved = factor(network).solve(voltages).outputs
             largest = float(max(np.abs(simulated).max(), np.abs(solved).max()))
             # A tile at the edge of the images may see no input at all: nothing differs from nothing.

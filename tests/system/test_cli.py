@@ -117,6 +117,8 @@ def test_device_numbers_are_those_of_the_paper(small_run: tuple[Path, Result]) -
 
 @needs_ngspice
 def test_the_certificate_compares_with_ngspice(small_run: tuple[Path, Result]) -> None:
+    decks = [path.read_text() for path in (small_run[0] / "out" / "netlists").iterdir()]
+    assert all((".options klu" in deck.splitlines()) is bool(deck_options()) for deck in decks)
     certificate = _results(small_run[0] / "out")["certificate"]
     assert certificate["tiles"] == 4
     assert certificate["simulator"].startswith("ngspice")
@@ -141,6 +143,21 @@ def test_a_second_run_reuses_the_networks_and_says_so(small_run: tuple[Path, Res
     assert second["network"]["reused"]
     assert second["accuracy"] == first["accuracy"]
     assert second["energy_per_inference_j"] == first["energy_per_inference_j"]
+
+
+@needs_ngspice
+def test_a_check_that_would_take_too_long_is_left_out_and_said(small_run: tuple[Path, Result]) -> None:
+    folder, _ = small_run
+    (folder / "short.yaml").write_text(SMALL.replace("vectors: 2", "vectors: 2, longest: 1 ns"))
+    result = hallspice("run", folder / "short.yaml", "--out", folder / "short", "--quiet")
+    assert result.exit_code == 0, result.output
+    certificate = _results(folder / "short")["certificate"]
+    assert certificate["passed"] is None
+    assert certificate["tiles"] == 0
+    assert re.search(
+        r"allowed: 1e-09 s\).* a longer limit \(.*`certificate.longest`\)", certificate["reason"]
+    )
+    assert "no tile was checked in ngspice: ngspice would take" in result.stderr
 
 
 @needs_ngspice
