@@ -143,8 +143,25 @@ class Network:
             raise ValueError(f"inputs have shape {batch.shape}, expected (batch, {self.n_inputs})")
         if not np.isfinite(batch).all():
             row, column = np.argwhere(~np.isfinite(batch))[0]
-            raise ValueError(f"inputs[{row}, {column}] = {batch[row, column]} V, allowed: any finite number")
+            value = f"{batch[row, column]} {'A' if self.common_mode else 'V'}"
+            raise ValueError(f"inputs[{row}, {column}] = {value}, allowed: any finite number")
         return batch
+
+    def read_out(self, node_voltages: Floats) -> Floats:
+        """Outputs at given node voltages.
+
+        Parameters
+        ----------
+        node_voltages
+            (batch, nodes) [V], as in `NodalSolution.node_voltages`.
+
+        Returns
+        -------
+        (batch, outputs), in the unit of the outputs.
+        """
+        with_ground = np.concatenate([node_voltages, np.zeros((len(node_voltages), 1))], axis=1)
+        across: Floats = with_ground[:, self.output_plus] - with_ground[:, self.output_minus]
+        return across * self.output_scale
 
     def probed(self, name: str, node_voltages: Floats) -> Floats:
         """Voltage across a probe of every cell.

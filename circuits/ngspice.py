@@ -15,7 +15,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from circuits.network import GROUND, Floats, Network
+from circuits.network import GROUND, Floats, Ints, Network
 from circuits.nodal import coupled_parts
-from circuits.spice import HOLD, batch_deck, saved_nodes
+from circuits.spice import HOLD, batch_deck
 
 logger = logging.getLogger(__name__)
 
 LIBRARY_VARIABLE = "NGSPICE_LIBRARY_PATH"
+
+LONGEST = 300.0
+"""Longest time that runs may be expected to take, where nothing else is asked for [s]."""
 
 _HOW_TO_INSTALL = (
     "install it (Debian, Ubuntu: apt install libngspice0 ngspice; macOS: brew install libngspice ngspice),"
@@ -67,6 +70,10 @@ class SpiceError(RuntimeError):
 
 class SimulatorMissing(SpiceError):  # noqa: N818 - says what it is
     """There is no ngspice where one is needed."""
+
+
+class TooLargeError(SpiceError):
+    """A run that was refused: it would take longer than allowed, or more memory than there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,18 +158,32 @@ def find_simulator() -> Simulator:
 
 
 def _executable_version(executable: str) -> int | None:
-    try:
-        run = subprocess.run(
-            [executable, "--version"], capture_output=True, text=True, timeout=30, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    match = re.search(r"ngspice-(\d+)", run.stdout)
+    match = re.search(r"ngspice-(\d+)", _about_executable(executable))
     return int(match[1]) if match else None
 
 
+@cache
+def _about_executable(executable: str) -> str:
+    """What the program says about itself; nothing when it can't be run."""
+    try:
+        return subprocess.run(
+            [executable, "--version"], capture_output=True, text=True, timeout=30, check=False
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+def deck_options() -> tuple[str, ...]:
+    """Words for the ``.options`` line of a deck that ``ngspice -b`` runs: its KLU solver, where it has one.
+
+    An ngspice without KLU calls the option an error and goes on, so it is left out there.
+    """
+    executable = shutil.which("ngspice")
+    return ("klu",) if executable and "KLU" in _about_executable(executable) else ()
+
+
 def simulate(
-    network: Network, inputs: ArrayLike, *, klu: bool | None = None, limit_s: float = 300.0
+    network: Network, inputs: ArrayLike, *, klu: bool | None = None, limit_s: float = LONGEST, runs: int = 1
 ) -> Floats:
     """Solve a batch of inputs in ngspice.
 
@@ -175,7 +196,9 @@ def simulate(
     klu
         Which solver to use; None: KLU when this ngspice has it.
     limit_s
-        Refuse when the run is expected to take longer [s].
+        Refuse when all runs together are expected to take longer [s].
+    runs
+        How many runs like this one there are in all: the time slots of a read.
 
     Returns
     -------
@@ -185,56 +208,159 @@ def simulate(
     ------
     SimulatorMissing
         When there is no ngspice.
+    TooLargeError
+        When ngspice would take longer than `limit_s`, or more memory than there is.
     SpiceError
-        When ngspice fails, or would take longer than `limit_s`.
+        When ngspice fails.
     """
+    needed = np.unique(np.concatenate([network.output_plus, network.output_minus]))
+    needed = needed[needed != GROUND]
+    found = _voltages(network, inputs, needed, klu=klu, limit_s=limit_s, runs=runs)
+    place = np.full(network.n_nodes + 1, len(needed))  # ground, -1, is the last
+    place[needed] = np.arange(len(needed))
+    found = np.hstack([found, np.zeros((len(found), 1))])
+    across = found[:, place[network.output_plus]] - found[:, place[network.output_minus]]
+    return np.asarray(across * network.output_scale)
+
+
+def node_voltages(
+    network: Network, inputs: ArrayLike, *, klu: bool | None = None, limit_s: float = LONGEST, runs: int = 1
+) -> Floats:
+    """As `simulate`, but the voltages of all nodes, (batch, nodes) [V]."""
+    return _voltages(network, inputs, np.arange(network.n_nodes), klu=klu, limit_s=limit_s, runs=runs)
+
+
+def _voltages(
+    network: Network, inputs: ArrayLike, nodes: Ints, *, klu: bool | None, limit_s: float, runs: int
+) -> Floats:
+    """Voltages of some nodes, (batch, nodes) [V]."""
     batch = network.checked_inputs(inputs)
     if len(batch) == 0:
-        return np.zeros((0, network.n_outputs))
+        return np.zeros((0, len(nodes)))
     shared = shared_ngspice()
     use_klu = find_simulator().klu if klu is None else klu
-    _guard(network, len(batch), use_klu, limit_s)
-    deck = batch_deck(network, batch, options=("klu",) if use_klu else ())
-    vectors = shared.run(deck, saved_nodes(network), np.arange(len(batch), dtype=float) + HOLD / 2, HOLD / 2)
-    names = (*network.node_names, "0")
-    vectors["0"] = np.zeros(len(batch))
-    plus = np.stack([vectors[names[k]] for k in network.output_plus.tolist()], axis=1)
-    if (network.output_minus != GROUND).any():
-        plus -= np.stack([vectors[names[k]] for k in network.output_minus.tolist()], axis=1)
-    outputs: Floats = plus * network.output_scale
-    if not np.isfinite(outputs).all():
+    every_node = len(nodes) == network.n_nodes
+    _refuse_too_large(_load(network, len(batch), klu=use_klu, runs=runs, every_node=every_node), limit_s)
+    deck = batch_deck(network, batch, options=("klu",) if use_klu else (), every_node=every_node)
+    names = [network.node_names[k] for k in nodes.tolist()]
+    found = shared.run(deck, names, np.arange(len(batch), dtype=float) + HOLD / 2, HOLD / 2)
+    voltages = np.stack([found[name] for name in names], axis=1)
+    if not np.isfinite(voltages).all():
         raise SpiceError("ngspice returned values that are not numbers", deck=deck)
-    return outputs
+    return voltages
 
 
-def expected_seconds(network: Network, batch: int, klu: bool) -> float:
-    """Rough time of `simulate` [s], fitted to runs of 32x32 to 128x128 arrays in version 46 on a busy machine.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Load:
+    """What runs are made of, as far as it costs time and memory."""
 
-    Without KLU ngspice orders the equations of each coupled part anew with a method whose cost grows with the
-    2.5th power of their number. Wires written as currents (`batch_deck`) add two equations each.
-    """
-    parts, nodes = coupled_parts(network) / 8400, network.n_nodes
-    if network.common_mode:
-        parts = parts * (
-            1 + 2 * np.mean(network.group == network.groups.index("wire")) * len(network.kind) / nodes
+    rows: int
+    columns: int
+    batch: int
+    runs: int
+    klu: bool
+    every_node: bool
+    nodes: float
+    parts: Floats
+    """Sizes of the sets of nodes that act on each other."""
+    wires: float
+    """Wires whose currents are unknowns of their own (`circuits.spice`)."""
+    sources: float
+
+    @property
+    def seconds(self) -> float:
+        """Rough time, fitted to arrays of 32 x 32 to 128 x 128 in version 46 on a busy machine [s].
+
+        Without KLU ngspice orders the equations of each coupled part anew with a method whose cost grows with the
+        2.5th power of their number. It looks through all sources for that of each wire with a current of its own.
+        """
+        parts = self.parts / 8400
+        found = 2.6e-8 * self.wires**2
+        if self.klu:
+            found += self.nodes * (2.5e-5 + 3e-6 * self.batch)
+            found += (0.3 + 0.25 * self.batch) * float(np.sum(parts**1.5))
+        else:
+            parts = parts * (1 + 2 * self.wires / self.nodes)
+            found += self.nodes * (7e-5 + 2.2e-5 * self.batch)
+            found += (9.4 + 2.3 * self.batch) * float(np.sum(parts**2.5))
+        if self.every_node:
+            found += self.nodes * (1e-4 + 5e-6 * self.batch)
+        return self.runs * found
+
+    @property
+    def memory(self) -> float:
+        """Rough memory of one run, as measured with `seconds` [byte]."""
+        found = self.nodes * (3700 if self.klu else 5000) + 300 * (self.sources + self.columns) * self.batch
+        return found + (self.nodes * (3000 + 250 * self.batch) if self.every_node else 0)
+
+    def resized(self, share: float) -> _Load:
+        """Those of an array whose sides are a share of these, at least one cell."""
+        rows, columns = max(1, int(self.rows * share)), max(1, int(self.columns * share))
+        cells = (rows + 1) * (columns + 1) / ((self.rows + 1) * (self.columns + 1))  # with drivers and senses
+        longer = max(rows / self.rows, columns / self.columns)
+        return replace(
+            self,
+            rows=rows,
+            columns=columns,
+            runs=1 if self.runs == 1 else rows,
+            nodes=self.nodes * cells,
+            parts=self.parts * (cells if len(self.parts) == 1 else longer),
+            wires=self.wires * cells,
+            sources=self.sources * rows / self.rows,
         )
-    if klu:
-        return float(nodes * (2.5e-5 + 3e-6 * batch) + (0.3 + 0.25 * batch) * np.sum(parts**1.5))
-    return float(nodes * (7e-5 + 2.2e-5 * batch) + (9.4 + 2.3 * batch) * np.sum(parts**2.5))
 
 
-def _guard(network: Network, batch: int, klu: bool, limit_s: float) -> None:
-    seconds = expected_seconds(network, batch, klu)
-    if seconds <= limit_s:
-        return
-    fraction = (limit_s / seconds) ** (1 / 5)
-    rows, columns = network.n_inputs, network.n_outputs
-    raise SpiceError(
-        f"ngspice would take about {seconds:.0f} s for this {rows} x {columns} array and {batch} input vectors,"
-        f" allowed: {limit_s:.0f} s",
-        hint=f"an array of {int(rows * fraction)} x {int(columns * fraction)}, fewer input vectors, a longer limit"
-        + (" or an ngspice with the KLU solver (version 42 or later)" if not klu else ""),
+def _load(network: Network, batch: int, *, klu: bool, runs: int, every_node: bool) -> _Load:
+    wires = network.group == network.groups.index("wire")
+    return _Load(
+        rows=network.n_inputs,
+        columns=network.n_outputs,
+        batch=batch,
+        runs=runs,
+        klu=klu,
+        every_node=every_node,
+        nodes=network.n_nodes,
+        parts=coupled_parts(network).astype(float),
+        wires=float(np.sum(wires)) if network.common_mode else 0.0,
+        sources=len(network.drive_source),
     )
+
+
+def _refuse_too_large(load: _Load, limit_s: float) -> None:
+    memory = _available_memory()
+    slow, large = load.seconds > limit_s, load.memory > memory
+    if not (slow or large):
+        return
+    smaller = (load.resized(0.95**step) for step in range(1, 140))
+    fits = next((size for size in smaller if size.seconds <= limit_s and size.memory <= memory), None)
+    wanted = [
+        f"take about {load.seconds:.3g} s (allowed: {limit_s:g} s)" if slow else "",
+        f"need about {load.memory / 1e9:.3g} GB of memory (available: {memory / 1e9:.3g} GB)"
+        if large
+        else "",
+    ]
+    slots = f"{load.runs} time slots of " if load.runs > 1 else ""
+    hints = [
+        f"an array of {fits.rows} x {fits.columns}" if fits else "",
+        "fewer input vectors" if load.batch > 1 else "",
+        "a longer limit (`read --longest`, `certificate.longest`)" if slow and not large else "",
+        "an ngspice with the KLU solver (version 42 or later)" if slow and not load.klu else "",
+        "another engine",
+    ]
+    raise TooLargeError(
+        f"ngspice would {' and '.join(filter(None, wanted))} for {slots}this {load.rows} x {load.columns} array"
+        f" and {load.batch} input vector{'s' if load.batch > 1 else ''}",
+        hint=" or ".join(filter(None, hints)),
+    )
+
+
+def _available_memory() -> float:
+    """Memory that is free, or would be freed on demand [byte]; all there is where the system doesn't say."""
+    with suppress(OSError):
+        found = re.search(r"^MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+        if found:
+            return 1024.0 * int(found[1])
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
 def transient(deck: str, vectors: Sequence[str], *, module: str | Path | None = None) -> dict[str, Floats]:
@@ -341,7 +467,8 @@ class SharedNgspice:
                 what = f"ngspice gave no voltage of node {missing[0]}"
                 raise SpiceError(what, deck=deck, log=self._log())
             time = np.array(plot["time"]._data, dtype=float)
-            nearest = np.abs(time[:, None] - at).argmin(axis=0)
+            after = np.searchsorted(time, at).clip(1, len(time) - 1)
+            nearest = after - (at - time[after - 1] < time[after] - at)
             if np.abs(time[nearest] - at).max() > within:
                 raise SpiceError("ngspice left out an input vector", deck=deck, log=self._log())
             return {name: np.array(plot[name]._data, dtype=float)[nearest] for name in nodes}

@@ -89,10 +89,7 @@ class Factored:
         nodes = np.flatnonzero(unknown)
         self._levels = _Levels(conductance[nodes][:, nodes], network.places[:, nodes])
         self._unknown = nodes[self._levels.order]
-        self._drive = coo_array(
-            (network.drive_coefficient, (network.drive_source, network.drive_input)),
-            shape=(len(network.kind), network.n_inputs),
-        ).tocsr()
+        self._drive = _drive(network)
         self._known_drive = self._drive[np.flatnonzero(voltage)]
         self._drawn = _incidence(network, Kind.CURRENT).T @ self._drive  # current drawn from each node
         self._right = -(
@@ -182,17 +179,9 @@ class Factored:
         >>> dict(zip(network.branch_names, currents[0].round(9).tolist()))
         {'Vin0': -0.001, 'Rsns0': 0.001, 'Rcell0_0': 0.001}
         """
-        network = self.network
-        batch = network.checked_inputs(inputs)
-        driven = np.asarray(self._drive @ batch.T)
-        currents = np.where((network.kind == Kind.CURRENT)[:, None], driven, 0.0)
-        currents[_conducting(network)] = self._driven(batch, at_least=2)[1]
-        leaving = np.zeros((network.n_nodes + 1, len(batch)))  # ground, -1, is the last
-        np.add.at(leaving, network.plus, currents)
-        np.add.at(leaving, network.minus, -currents)
-        sources = network.kind == Kind.VOLTAGE
-        currents[sources] = -leaving[network.plus[sources]]
-        return currents.T
+        batch = self.network.checked_inputs(inputs)
+        conducted = self._driven(batch, at_least=2)[1]
+        return _with_sources(self.network, np.asarray(conducted), np.asarray(self._drive @ batch.T)).T
 
     def power_forms(self) -> dict[str, Floats]:
         """Power of each group as a quadratic form of the inputs.
@@ -370,6 +359,33 @@ def _branches(network: Network, which: NDArray[np.bool_] | None = None) -> _Bran
     control_plus = np.where(resistor, plus, network.control_plus[chosen])
     control_minus = np.where(resistor, minus, network.control_minus[chosen])
     return _Branches(value, across, _differences(number, control_plus, control_minus, 1.0, shape))
+
+
+def branch_currents(network: Network, node_voltages: Floats, inputs: Floats) -> Floats:
+    """As `Factored.currents`, by the law of each branch from node voltages (batch, nodes) of any solver.
+
+    The current of a wire is then as uncertain as the difference of two voltages; `Factored.currents` is not.
+    """
+    conducted = _branches(network).currents(node_voltages.T)
+    return _with_sources(network, conducted, np.asarray(_drive(network) @ inputs.T)).T
+
+
+def _with_sources(network: Network, conducted: Floats, driven: Floats) -> Floats:
+    """Currents of all branches, (branches, k), from those of resistors and controlled sources."""
+    currents = np.where((network.kind == Kind.CURRENT)[:, None], driven, 0.0)
+    currents[_conducting(network)] = conducted
+    leaving = np.zeros((network.n_nodes + 1, currents.shape[1]))  # ground, -1, is the last
+    np.add.at(leaving, network.plus, currents)
+    np.add.at(leaving, network.minus, -currents)
+    sources = network.kind == Kind.VOLTAGE
+    currents[sources] = -leaving[network.plus[sources]]
+    return currents
+
+
+def _drive(network: Network) -> csr_array:
+    """Values of the sources per unit input, (branches, inputs)."""
+    entries = network.drive_coefficient, (network.drive_source, network.drive_input)
+    return coo_array(entries, shape=(len(network.kind), network.n_inputs)).tocsr()
 
 
 def _conducting(network: Network) -> NDArray[np.bool_]:

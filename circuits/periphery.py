@@ -35,9 +35,6 @@ class Cell(_Model):
     """The cell around the device."""
 
     r_arm: Annotated[Entry, Spec("ohm", "resistance of one Hall arm", above=0.0, high=1e9)]
-    mismatch: Annotated[
-        Entry, Spec("1", "relative standard deviation of channel halves and arms", low=0.0, below=0.2)
-    ]
 
 
 class Driver(_Model):
@@ -125,7 +122,6 @@ class Dac(_Model):
 class Digital(_Model):
     """Energies of digital operations."""
 
-    add_8bit: Annotated[Entry, Spec("J", "8-bit addition", low=0.0, high=1.0)]
     add_32bit: Annotated[Entry, Spec("J", "32-bit addition", low=0.0, high=1.0)]
     multiply_8bit: Annotated[Entry, Spec("J", "8-bit multiplication", low=0.0, high=1.0)]
     add_fp32: Annotated[Entry, Spec("J", "32-bit floating-point addition", low=0.0, high=1.0)]

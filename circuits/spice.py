@@ -12,7 +12,7 @@ from circuits.network import GROUND, Floats, Ints, Kind, Network
 _PER_LINE = 8
 
 
-def netlist(network: Network, inputs: ArrayLike, title: str) -> str:
+def netlist(network: Network, inputs: ArrayLike, title: str, options: Sequence[str] = ()) -> str:
     """A deck for one input vector: ``ngspice -b FILE`` runs it as it is and prints the named outputs.
 
     Parameters
@@ -23,6 +23,8 @@ def netlist(network: Network, inputs: ArrayLike, title: str) -> str:
         (inputs,), in the unit of the sources.
     title
         First line of the deck.
+    options
+        Words for an ``.options`` line (`circuits.ngspice.deck_options`).
 
     Examples
     --------
@@ -43,6 +45,7 @@ def netlist(network: Network, inputs: ArrayLike, title: str) -> str:
         *_header(network, title),
         *_elements(network, sources, capacitors=True),
         "",
+        *_options(options),
         "* outputs",
         ".control",
         "set numdgt=15",
@@ -60,12 +63,14 @@ HOLD = 0.75
 """Share of each second of a batch deck for which its input vector is held."""
 
 
-def batch_deck(network: Network, inputs: Floats, options: Sequence[str] = ()) -> str:
+def batch_deck(
+    network: Network, inputs: Floats, options: Sequence[str] = (), *, every_node: bool = False
+) -> str:
     """A deck that solves a whole batch of inputs in one run, so that the equations are ordered once.
 
     Input vector k is held from k to k + `HOLD` seconds of a transient without capacitors. (A ``.dc`` sweep over
     behavioural sources would do with fewer points, but with KLU, version 46 gives currents that are wrong by up
-    to 2e-7 in the last column of a resistive array.) Only the nodes that outputs need are saved.
+    to 2e-7 in the last column of a resistive array.)
 
     Parameters
     ----------
@@ -75,7 +80,10 @@ def batch_deck(network: Network, inputs: Floats, options: Sequence[str] = ()) ->
         (batch, inputs), in the unit of the sources.
     options
         Words for an ``.options`` line, e.g. ``klu``.
+    every_node
+        Save all nodes instead of those that the outputs need.
     """
+    saved = [] if every_node else [f"v({name})" for name in _output_nodes(network)]  # none named: all
     held = np.zeros((len(network.kind), len(inputs)))
     np.add.at(held, network.drive_source, network.drive_coefficient[:, None] * inputs.T[network.drive_input])
     sources = {k: _held(held[k].tolist()) for k in _sources(network).tolist()}
@@ -84,8 +92,8 @@ def batch_deck(network: Network, inputs: Floats, options: Sequence[str] = ()) ->
         *_elements(network, sources, capacitors=False),
         "",
         f".tran 1 {len(inputs) - 1 + HOLD:.15g} 0 1",
-        *(f".save {' '.join(f'v({name})' for name in group)}" for group in _rows(saved_nodes(network))),
-        *([f".options {' '.join(options)}"] if options else []),
+        *(f".save {' '.join(group)}" for group in _rows(saved)),
+        *_options(options),
         ".end",
         "",
     ]
@@ -126,10 +134,18 @@ def step_deck(network: Network, inputs: Floats, t_rise: float, t_stop: float, sa
     return "\n".join(lines)
 
 
-def saved_nodes(network: Network) -> list[str]:
+def _output_nodes(network: Network) -> list[str]:
     """Names of the nodes that the outputs need."""
     needed = np.unique(np.concatenate([network.output_plus, network.output_minus]))
     return [network.node_names[k] for k in needed.tolist() if k != GROUND]
+
+
+def _options(words: Sequence[str]) -> Iterator[str]:
+    if "klu" in words:
+        yield "* klu: the quicker solver for large arrays. An ngspice that was built without it lacks the option:"
+        yield "* take the word out."
+    if words:
+        yield f".options {' '.join(words)}"
 
 
 def _header(network: Network, title: str) -> Iterator[str]:

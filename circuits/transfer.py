@@ -54,7 +54,7 @@ class Transfers:
 
 
 def choose_method(shape: tuple[int, int], config: ArrayConfig, *, exact: bool = False) -> tuple[Method, str]:
-    """The quickest method for tiles of a shape, and the reason.
+    """The quickest method for many tiles of a shape, and the reason.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def choose_method(shape: tuple[int, int], config: ArrayConfig, *, exact: bool = 
     if config.architecture is not Architecture.RESISTIVE:
         if exact:
             return Method.NODAL, "the full solution was asked for"
-        return Method.TENSOR, "Hall cells: the read is linear in the states to 1e-6"
+        return Method.TENSOR, "Hall cells: to first order in R_xy"
     if config.r_row == 0 or config.r_col == 0:
         return Method.NODAL, "wires of 0 Ohm join nodes of the grid"
     if min(shape) < _MERGE_FROM:

@@ -57,6 +57,17 @@ def _card_file(name: str) -> Path | None:
     return None if name in ("default", "pt_ruo2_0p5") else Path(name)
 
 
+def _positive_seconds(option: str, given: str) -> float:
+    """A time that an option gives [s]."""
+    from compact_model.quantity import Quantity
+
+    time = Quantity("s", option, above=0.0)
+    try:
+        return time.read(given)
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}, allowed: {time.allowed}") from None
+
+
 @app.callback()
 def options(
     _debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
@@ -517,18 +528,54 @@ def read(
     out: Annotated[Path, typer.Option(help="CSV to write: outputs of the columns.", show_default=False)],
     engine: Annotated[Engine, typer.Option(help="Solver.")] = Engine.NODAL,
     full: Annotated[
-        bool, typer.Option("--full", help="Also write all node voltages and branch currents.")
+        bool,
+        typer.Option("--full", help="Also write all node voltages and branch currents (nodal, ngspice)."),
     ] = False,
+    longest: Annotated[
+        str | None,
+        typer.Option(
+            help="Longest time that ngspice may be expected to take, as in 300 or '1 h'; default: 300 s."
+        ),
+    ] = None,
+    quiet: Quiet = False,
+    seed: Seed = None,
 ) -> Outcome:
     """Read your own array: any matrix of states with any inputs."""
     from hallspice import arrays
+    from hallspice.progress import reporter
 
-    found = arrays.read_array(config, states, inputs, out, engine=arrays.Engine(engine.value), full=full)
+    limit = None if longest is None else _positive_seconds("--longest", longest)
+    with reporter(quiet) as progress:
+        found = arrays.read_array(
+            config,
+            states,
+            inputs,
+            out,
+            engine=arrays.Engine(engine.value),
+            full=full,
+            seed=seed,
+            longest=limit,
+            progress=progress,
+        )
     names = ", ".join(map(str, found.files))
+    text = f"Wrote {names}: {found.vectors} vectors x {found.columns} columns, solved by {found.how}"
+    apart = found.difference
+    if apart:
+        text += (
+            f"; from the full solution: transfer matrix {apart.transfer:.1e} of its largest entry, "
+            f"outputs {apart.outputs:.1e} of the largest of a vector"
+        )
     return Outcome(
-        result={"vectors": found.vectors, "columns": found.columns, "solved_by": found.how},
+        result={
+            "vectors": found.vectors,
+            "columns": found.columns,
+            "solved_by": found.how,
+            "transfer_difference": apart and apart.transfer,
+            "output_difference": apart and apart.outputs,
+        },
         files=found.files,
-        text=f"Wrote {names}: {found.vectors} vectors x {found.columns} columns, solved by {found.how}",
+        warnings=found.warnings,
+        text=text,
     )
 
 

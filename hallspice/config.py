@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from circuits.array_config import SHORTEST
+from circuits.ngspice import LONGEST
 from compact_model.quantity import Quantity
 
 Count = Annotated[int, Field(strict=True)]
@@ -357,6 +358,10 @@ class Certificate(Section):
     tolerance: Annotated[
         float, Quantity("1", "largest relative difference that passes", above=0.0, high=1.0)
     ] = 1e-6
+    longest: Annotated[
+        float,
+        Quantity("s", "longest time that the check of a tile may be expected to take", above=0.0, high=1e7),
+    ] = LONGEST
 
 
 class Faults(Section):

@@ -88,7 +88,7 @@ def write_device_netlist(
         )
     model = _model(setup)
     states = drawn_states(setup)
-    network = crossbar(states, setup.array)
+    network = crossbar(states, setup.with_capacitances())
     share = (states - model.device.r_reset) / model.device.law.delta_r
     s0 = np.clip(share, 0.0, 1.0).ravel()
     title = (

@@ -30,6 +30,7 @@ class _Terminal:
     def __call__(self, done: int, total: int, message: str) -> None:
         if self.bars is None:
             return
+        self.bars.start()  # with the first step: work without any leaves no empty line behind
         name, _, detail = message.partition(":")
         if name not in self.tasks:
             self.tasks[name] = self.bars.add_task(name, total=total, detail="")
@@ -54,5 +55,10 @@ def reporter(quiet: bool) -> Iterator[Reporter]:
         TextColumn("{task.fields[detail]}"),
     )
     beside = console if console.is_terminal else Console(stderr=True)
-    with Progress(*columns, console=beside, redirect_stdout=False) as bars:
-        yield _Terminal(console, bars)
+    bars = Progress(*columns, console=beside, redirect_stdout=False)
+    terminal = _Terminal(console, bars)
+    try:
+        yield terminal
+    finally:
+        if terminal.tasks:
+            bars.stop()

@@ -72,13 +72,31 @@ class Setup:
         in_series = self.array.architecture.input_unit == "A"
         return self.v_cell * (self.config.array.columns if in_series else 1)
 
+    @property
+    def v_supply(self) -> float:
+        """Supply of the row drivers, V."""
+        return _first(self.config.array.driver.v_supply, self.periphery.driver.v_supply.value)
+
+    def with_capacitances(self, config: ArrayConfig | None = None) -> ArrayConfig:
+        """An array (None: the configured one) with the capacitances of its wires and arms.
+
+        Those of the configuration, else of the periphery card; an arm has that of the column wire unless given.
+        """
+        array, wire = self.config.array, self.periphery.wire
+        c_column = _first(array.wire.c_column, wire.c_column.value)
+        return replace(
+            self.array if config is None else config,
+            c_row=_first(array.wire.c_row, wire.c_row.value),
+            c_col=c_column,
+            c_arm=_first(array.cell.c_arm, c_column),
+        )
+
     def settling(
         self, states: Floats, config: ArrayConfig | None = None, mismatch: Mismatch | None = None
     ) -> float:
         """Time until the outputs of an array (its first time slot) are within a thousandth, inputs full [s].
 
-        An estimate by Elmore's delays, with the capacitances of wires and arms; an arm has those of the column wire
-        unless given.
+        An estimate by Elmore's delays, with the capacitances of wires and arms.
 
         Parameters
         ----------
@@ -89,14 +107,7 @@ class Setup:
         mismatch
             Deviations of its cells.
         """
-        array, wire = self.config.array, self.periphery.wire
-        c_column = _first(array.wire.c_column, wire.c_column.value)
-        loaded = replace(
-            self.array if config is None else config,
-            c_row=_first(array.wire.c_row, wire.c_row.value),
-            c_col=c_column,
-            c_arm=_first(array.cell.c_arm, c_column),
-        )
+        loaded = self.with_capacitances(config)
         if not (loaded.c_row or loaded.c_col or loaded.c_arm):
             return 0.0
         # estimates are relative to the outputs, so that the size of the inputs doesn't matter
@@ -125,8 +136,18 @@ def load_setup(path: str | Path, seed: int | None = None, *, network: bool = Tru
     return setup_of(read_document(path), Path(path).parent, seed, network=network)
 
 
-def setup_of(document: Document, folder: Path, seed: int | None = None, *, network: bool = True) -> Setup:
-    """As `load_setup`, for a document that is read already; cards are looked for in `folder`."""
+def setup_of(
+    document: Document,
+    folder: Path,
+    seed: int | None = None,
+    *,
+    network: bool = True,
+    full_input: bool = True,
+) -> Setup:
+    """As `load_setup`, for a document that is read already; cards are looked for in `folder`.
+
+    Without `full_input` the user brings the inputs: a full one need not suit the device, the supply or the tile.
+    """
     config, mistakes, wrong = validate_leniently(document, Config)
     if config is None:
         raise DocumentError(mistakes)
@@ -146,8 +167,15 @@ def setup_of(document: Document, folder: Path, seed: int | None = None, *, netwo
     )
     if card is None or periphery is None:
         raise DocumentError(mistakes)
+    r_arm = _first(config.array.cell.r_arm, periphery.cell.r_arm.value)
+    least = synapse.offset_resistance(card) ** 2 / (2 * float(stack.channel_resistance(card)))
+    if r_arm <= least:
+        own = config.array.cell.r_arm is not None
+        key = ("array", "cell", "r_arm") if own else ("array", "periphery")
+        what = f"{r_arm:g} ohm for a Hall arm would make a cell give power, allowed: above {least:.4g} ohm"
+        raise DocumentError([*mistakes, document.mistake(key, what)])
     setup = _concrete(config, card, periphery)
-    for paths, what in _contradictions(setup, network=network):
+    for paths, what in _contradictions(setup, network=network, full_input=full_input):
         if not any(key[: len(path)] == path or path[: len(key)] == key for key in wrong for path in paths):
             mistakes.append(document.mistake(paths[0], what))
     if mistakes:
@@ -247,7 +275,7 @@ def _first(configured: float | None, default: float) -> float:
 Contradiction = tuple[tuple[KeyPath, ...], str]
 
 
-def _contradictions(setup: Setup, *, network: bool) -> Iterator[Contradiction]:
+def _contradictions(setup: Setup, *, network: bool, full_input: bool) -> Iterator[Contradiction]:
     """Keys that don't fit each other or the device: the keys involved (the one to change first), and what."""
     yield from _levels_of_the_device(setup)
     if network:
@@ -260,15 +288,29 @@ def _contradictions(setup: Setup, *, network: bool) -> Iterator[Contradiction]:
         if array.cell.r_low >= array.cell.r_high:
             what = f"{array.cell.r_low:g} ohm is not below r_high = {array.cell.r_high:g} ohm"
             yield (("array", "cell", "r_low"), ("array", "cell", "r_high")), what
-    else:
+    elif (spread := array.cell.r_off_spread) > (allowed := _largest_spread(setup)):
+        what = f"{spread:g} ohm draws cells that would give power, allowed: 0 <= value <= {allowed:.4g} ohm"
+        yield (("array", "cell", "r_off_spread"),), what
+    if full_input:
+        yield from _full_input(setup)
+
+
+def _largest_spread(setup: Setup) -> float:
+    """Standard deviation of the misalignment of which six leave a cell passive, its arms six of theirs too short."""
+    arms = setup.array.r_arm * (2 - 6 * np.sqrt(2) * setup.config.array.cell.mismatch)
+    return float(np.sqrt(arms * setup.array.r_channel) - abs(setup.array.r_off)) / 6
+
+
+def _full_input(setup: Setup) -> Iterator[Contradiction]:
+    """A full input that switches the device, or that the supply doesn't carry."""
+    if setup.array.architecture is not Architecture.RESISTIVE:
         onset = switching.disturb_onset_current(setup.card)
         i_read = setup.i_full
         if i_read >= onset:
             what = f"{i_read:g} A would switch the device while it is read, allowed: below {onset:.4g} A, the onset"
             yield (("array", "read", "i_read"),), what
-    supply = _first(array.driver.v_supply, setup.periphery.driver.v_supply.value)
-    if setup.v_row > supply:
-        what = f"a row needs {setup.v_row:.4g} V for a full input, but the supply is {supply:g} V"
+    if setup.v_row > setup.v_supply:
+        what = f"a row needs {setup.v_row:.4g} V for a full input, but the supply is {setup.v_supply:g} V"
         keys = (("array", "driver", "v_supply"), ("array", "read", "i_read"), ("array", "read", "v_read"))
         yield (
             keys,

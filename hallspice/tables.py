@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,12 +19,14 @@ Floats = npt.NDArray[np.float64]
 
 MAX_MISTAKES = 20
 
+_BEGINS_AS_NUMBER = re.compile(r"\s*[+-]?\.?\d")
+
 
 def read_matrix(path: str | Path, allowed: Quantity) -> Floats:
     """Read a CSV file of numbers as a matrix.
 
-    Empty lines and lines that begin with ``#`` are passed over, and so is a first line in which nothing is a
-    number (a header).
+    A number may carry a unit (``1 mA``). Empty lines and lines that begin with ``#`` are passed over, and so is a
+    first line in which nothing begins as a number (a header).
 
     Parameters
     ----------
@@ -47,7 +50,7 @@ def read_matrix(path: str | Path, allowed: Quantity) -> Floats:
     for number, fields in enumerate(lines, start=1):
         if not any(field.strip() for field in fields) or fields[0].lstrip().startswith("#"):
             continue
-        if not rows and not any(map(_is_number, fields)):
+        if not rows and not any(_BEGINS_AS_NUMBER.match(field) or _is_number(field) for field in fields):
             continue  # a header
         if rows and len(fields) != len(rows[0]):
             text = f"{len(fields)} numbers, but the lines above have {len(rows[0])}"

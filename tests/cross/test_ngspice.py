@@ -1,7 +1,9 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,11 +55,14 @@ def test_ngspice_and_nodal_agree(architecture: Architecture, shape: tuple[int, i
 @pytest.mark.ngspice
 @needs_program
 @pytest.mark.parametrize("architecture", Architecture)
-def test_a_netlist_runs_as_it_is(architecture: Architecture, tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [(), ngspice.deck_options()], ids=["plain", "options"])
+def test_a_netlist_runs_as_it_is(
+    architecture: Architecture, options: tuple[str, ...], tmp_path: Path
+) -> None:
     network = array(architecture, (3, 5))
     inputs = np.array([[0.2, -0.1, 0.5]])
     deck = tmp_path / "read.cir"
-    deck.write_text(netlist(network, inputs[0], "a read"))
+    deck.write_text(netlist(network, inputs[0], "a read", options))
     run = ngspice.run_batch(deck)
     found = np.array([[run.values[name] for name in network.output_names]])
     assert difference(network, found, inputs) < AGREEMENT
@@ -114,6 +119,23 @@ def test_a_deck_that_fails_with_exit_code_zero_is_an_error(tmp_path: Path) -> No
         ngspice.run_batch(deck)
 
 
+@pytest.mark.parametrize(
+    ("about", "options"), [("ngspice-46\n** Compiled with KLU", ("klu",)), ("ngspice-39", ())]
+)
+def test_decks_ask_for_klu_where_the_program_has_it(
+    about: str, options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "ngspice"
+    program.write_text(f"#!/bin/sh\necho '{about}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert ngspice.deck_options() == options
+    lines = netlist(array(Architecture.RESISTIVE, (1, 2)), [1.0], "a read", options).splitlines()
+    assert (".options klu" in lines) is bool(options)
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    assert ngspice.deck_options() == ()
+
+
 def test_no_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ngspice.SimulatorMissing, match="no program ngspice"):
@@ -153,24 +175,78 @@ def test_a_missing_or_broken_library_is_an_error_not_a_crash(
     assert "libngspice" in run.stdout
 
 
+def refusal(network: Network, batch: int = 1, **settings: Any) -> str:
+    with pytest.raises(ngspice.SpiceError) as caught:
+        ngspice.simulate(network, np.ones((batch, network.n_inputs)), **settings)
+    return str(caught.value)
+
+
 @pytest.mark.ngspice
 @needs_library
 def test_an_array_that_would_take_too_long_is_refused_with_a_size_that_works() -> None:
     network = array(Architecture.RESISTIVE, (32, 32))
-    with pytest.raises(ngspice.SpiceError, match=r"32 x 32 array.*\n.*Try: an array of \d+ x \d+"):
-        ngspice.simulate(network, np.ones((1, 32)), klu=False, limit_s=1e-3)
+    said = refusal(network, klu=False, limit_s=0.1)
+    found = re.search(
+        r"32 x 32 array and 1 input vector\n.*Try: an array of (\d+) x (\d+) or a longer limit", said
+    )
+    assert found, said
+    smaller = array(Architecture.RESISTIVE, (int(found[1]), int(found[2])))
+    assert ngspice.simulate(smaller, np.ones((1, smaller.n_inputs)), klu=False, limit_s=0.1).shape[0] == 1
+
+
+@pytest.mark.ngspice
+@needs_library
+def test_slots_count_together_and_a_size_is_never_zero() -> None:
+    network = array(Architecture.ROW_MULTIPLEXED, (20, 2))
+    inputs = np.full((1, 20), 1e-5)
+    assert ngspice.simulate(network, inputs, limit_s=2.0).shape == (1, 2)
+    said = refusal(network, limit_s=2.0, runs=2000)
+    assert re.search(r"for 2000 time slots of this 20 x 2 array", said)
+    assert re.search(r"an array of [1-9]\d* x [1-9]", said)
+    assert "an array of" not in refusal(network, limit_s=1e-9)
+
+
+@pytest.mark.ngspice
+@needs_library
+def test_an_array_that_needs_too_much_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = array(Architecture.ACTIVE_PARALLEL, (16, 16))
+    monkeypatch.setattr(ngspice, "_available_memory", lambda: 4e6)
+    said = refusal(network)
+    assert re.search(
+        r"need about 0\.00\d+ GB of memory \(available: 0\.004 GB\) for this 16 x 16 array", said
+    )
+    assert re.search(r"Try: an array of 1[0-5] x 1[0-5] or another engine", said)
+    assert "fewer input vectors" in refusal(network, batch=1000)
+
+
+def test_the_memory_of_this_machine_is_known() -> None:
+    assert 1e7 < ngspice._available_memory() < 1e14
+
+
+@pytest.mark.ngspice
+@needs_library
+@pytest.mark.parametrize("architecture", Architecture)
+def test_every_node_is_that_of_the_nodal_solution(architecture: Architecture) -> None:
+    network = array(architecture, (4, 3))
+    inputs = np.random.default_rng(1).uniform(-0.5, 0.5, (3, 4))
+    found = ngspice.node_voltages(network, inputs)
+    expected = factor(network).solve(inputs).node_voltages
+    assert np.abs(found - expected).max() < 1e-10 * np.abs(expected).max()
+    assert difference(network, network.read_out(found), inputs) < AGREEMENT
 
 
 READS = """
 import resource
+import sys
 import numpy as np
 from circuits.arrays import ArrayConfig, crossbar
 from circuits.ngspice import simulate
-network = crossbar(np.full((8, 8), 1e4), ArrayConfig(architecture="resistive"))
+architecture, side, state, reads = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+network = crossbar(np.full((side, side), state), ArrayConfig(architecture=architecture))
 peak = []
-for read in range(1000):
-    simulate(network, np.full((1, 8), 0.1))
-    if read in (49, 999):
+for read in range(reads):
+    simulate(network, np.full((1, side), 1e-5))
+    if read in (49, reads - 1):
         peak.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 print(peak[1] - peak[0])
 """
@@ -179,6 +255,8 @@ print(peak[1] - peak[0])
 @pytest.mark.ngspice
 @pytest.mark.slow
 @needs_library
-def test_a_thousand_reads_leave_nothing_behind() -> None:
-    run = subprocess.run([sys.executable, "-c", READS], capture_output=True, text=True, check=True)
-    assert float(run.stdout) < 50  # MiB; a circuit that isn't removed costs 0.3 MiB per read
+@pytest.mark.parametrize("reads", ["resistive 8 1e4 1000", "active_series 16 0.45 200"])
+def test_many_reads_leave_nothing_behind(reads: str) -> None:
+    command = [sys.executable, "-c", READS, *reads.split()]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert float(run.stdout) < 50  # MiB; a circuit that isn't removed costs 0.3 MiB per read, or 3

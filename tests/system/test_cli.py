@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from circuits.ngspice import find_simulator, run_batch
+from circuits.ngspice import deck_options, find_simulator, run_batch
 from hallspice.cli import app
 from hallspice.tables import csv_text
 
@@ -121,6 +121,8 @@ def test_device_numbers_are_those_of_the_paper(small_run: tuple[Path, Result]) -
 
 @needs_ngspice
 def test_the_certificate_compares_with_ngspice(small_run: tuple[Path, Result]) -> None:
+    decks = [path.read_text() for path in (small_run[0] / "out" / "netlists").iterdir()]
+    assert all((".options klu" in deck.splitlines()) is bool(deck_options()) for deck in decks)
     certificate = _results(small_run[0] / "out")["certificate"]
     assert certificate["tiles"] == 4
     assert certificate["simulator"].startswith("ngspice")
@@ -145,6 +147,21 @@ def test_a_second_run_reuses_the_networks_and_says_so(small_run: tuple[Path, Res
     assert second["network"]["reused"]
     assert second["accuracy"] == first["accuracy"]
     assert second["energy_per_inference_j"] == first["energy_per_inference_j"]
+
+
+@needs_ngspice
+def test_a_check_that_would_take_too_long_is_left_out_and_said(small_run: tuple[Path, Result]) -> None:
+    folder, _ = small_run
+    (folder / "short.yaml").write_text(SMALL.replace("vectors: 2", "vectors: 2, longest: 1 ns"))
+    result = hallspice("run", folder / "short.yaml", "--out", folder / "short", "--quiet")
+    assert result.exit_code == 0, result.output
+    certificate = _results(folder / "short")["certificate"]
+    assert certificate["passed"] is None
+    assert certificate["tiles"] == 0
+    assert re.search(
+        r"allowed: 1e-09 s\).* a longer limit \(.*`certificate.longest`\)", certificate["reason"]
+    )
+    assert "no tile was checked in ngspice: ngspice would take" in result.stderr
 
 
 @needs_ngspice
@@ -178,10 +195,30 @@ def test_a_written_netlist_runs_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "array.yaml").write_text("array: {rows: 5, columns: 4}\n")
     result = hallspice("netlist", tmp_path / "array.yaml", "--out", tmp_path / "read.cir")
     assert result.exit_code == 0, result.output
+    assert (".options klu" in (tmp_path / "read.cir").read_text().splitlines()) is bool(deck_options())
     run = run_batch(tmp_path / "read.cir")
     assert [f"i{column}" for column in range(4)] == sorted(run.values)
     # Five full rows of 0.33..0.57 ohm at 1 mA through 1 mS.
     assert all(5 * 0.33e-6 * 0.9 < current < 5 * 0.57e-6 for current in run.values.values())
+
+
+@needs_executable
+@pytest.mark.parametrize("device", [[], ["--device", "frozen"]], ids=["plain", "frozen"])
+def test_a_netlist_has_the_capacitances_of_wires_and_arms(tmp_path: Path, device: list[str]) -> None:
+    def capacitors(array: str) -> set[tuple[str, str]]:
+        (tmp_path / "array.yaml").write_text(f"array: {{rows: 2, columns: 2{array}}}\n")
+        result = hallspice("netlist", tmp_path / "array.yaml", "--out", tmp_path / "read.cir", *device)
+        assert result.exit_code == 0, result.output
+        assert run_batch(tmp_path / "read.cir").values
+        deck = (tmp_path / "read.cir").read_text()
+        return set(re.findall(r"^(C[a-z]+)0_0 \S+ 0 (\S+)$", deck, re.MULTILINE))
+
+    names = ("Cwp", "Cwn", "Chp", "Chn", "Cb")
+    given = ", wire: {c_row: 10 fF, c_column: 5 fF}, cell: {c_arm: 3 fF}"
+    farads = ("1e-14", "1e-14", "3e-15", "3e-15", "5e-15")
+    assert capacitors(given) == set(zip(names, farads, strict=True))
+    assert capacitors("") == {(name, "1e-14") for name in names}  # the periphery card's
+    assert capacitors(", wire: {c_row: 0, c_column: 0}") == set()
 
 
 MISTAKES = """\
@@ -405,7 +442,186 @@ def test_full_reads_show_every_voltage_and_current(tmp_path: Path) -> None:
         "read", tmp_path / "array.yaml", *arguments, "--out", "x", "--full", "--engine", "transfer"
     )
     assert result.exit_code == 2
-    assert "--full needs the engine nodal" in result.stderr
+    assert "--full needs the engine nodal or ngspice" in result.stderr
+
+
+def _desk(folder: Path, array: str, states: str, inputs: str) -> list[str | Path]:
+    """Files of a read in `folder`; its arguments but `--out`."""
+    (folder / "array.yaml").write_text(f"array: {{{array}}}\n")
+    (folder / "states.csv").write_text(states)
+    (folder / "inputs.csv").write_text(inputs)
+    return [folder / "array.yaml", "--states", folder / "states.csv", "--inputs", folder / "inputs.csv"]
+
+
+@needs_ngspice
+@pytest.mark.parametrize("architecture", UNITS)
+def test_a_full_read_in_ngspice_is_that_of_the_nodal_solution(tmp_path: Path, architecture: str) -> None:
+    scale = "0.4,0.1" if UNITS[architecture][0] == "v" else "4e-4,1e-4"
+    states = "1e4,2e4\n5e4,1e5\n" if architecture == "resistive" else "0.4,0.5\n0.55,0.35\n"
+    arguments = _desk(tmp_path, f"architecture: {architecture}", states, f"{scale}\n{scale}\n")
+    tables = {}
+    for engine in ("nodal", "ngspice"):
+        out = tmp_path / f"{engine}.csv"
+        result = hallspice("read", *arguments, "--out", out, "--full", "--engine", engine)
+        assert result.exit_code == 0, result.output
+        files = [out, *(out.with_name(f"{engine}-{what}.csv") for what in ("nodes", "branches"))]
+        tables[engine] = [path.read_text().splitlines() for path in files]
+    for ours, theirs, first in zip(*tables.values(), (0, 2, 2), strict=True):  # after vector and slot
+        assert ours[0] == theirs[0]
+        expected, found = (np.loadtxt(table[1:], delimiter=",") for table in (ours, theirs))
+        assert np.abs(found - expected).max() < 1e-9 * np.abs(expected[:, first:]).max()
+
+
+def test_the_states_say_how_large_an_array_is_and_the_inputs_what_its_supply_must_carry(
+    tmp_path: Path,
+) -> None:
+    arguments = _desk(tmp_path, "architecture: active_series", "0.4,0.5\n0.33,0.57\n", "1 mA,-1.8 mA\n")
+    assert hallspice("read", *arguments, "--out", tmp_path / "out.csv").exit_code == 0
+    arguments = _desk(
+        tmp_path, "architecture: active_series", "0.4,0.5\n0.33,0.57\n", "1 mA,1 mA\n1 mA,2 mA\n"
+    )
+    result = hallspice("read", *arguments, "--out", tmp_path / "out.csv")
+    assert result.exit_code == 2
+    what = r"inputs.csv:2:2: an input (current of a row of 1000 ohm; the supply is 1.8 V): 0.002 A is out of range"
+    assert f"{what}, allowed: -0.0018 <= value <= 0.0018 A" in result.stderr
+    arguments = _desk(tmp_path, "driver: {v_supply: 0.4 V}", "0.4,0.5\n", "0.41\n")
+    result = hallspice("read", *arguments, "--out", tmp_path / "out.csv")
+    assert "(voltage of a row; the supply is 0.4 V): 0.41 V is out of range" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("array", "inputs", "warned"),
+    [
+        ("architecture: active_series, driver: {v_supply: 5}", "3.7 mA", False),
+        ("architecture: active_series, driver: {v_supply: 5}", "-3.8 mA", True),
+        ("driver: {v_supply: 5}", "1.8 V", False),
+        ("driver: {v_supply: 5}", "1.9 V", True),
+        ("driver: {v_supply: 5}, read: {i_read: 4 mA}", "0.5 V", False),
+        ("architecture: resistive, driver: {v_supply: 5}", "5 V", False),
+    ],
+)
+def test_a_read_that_switches_cells_is_warned_of(
+    tmp_path: Path, array: str, inputs: str, warned: bool
+) -> None:
+    arguments = _desk(tmp_path, f"{array}, cell: {{r_low: 0.1}}", "0.4\n", f"{inputs}\n")
+    result = hallspice("read", *arguments, "--out", tmp_path / "out.csv")
+    assert result.exit_code == 0, result.output
+    assert (
+        "the device begins to switch at 0.003757 A: this read disturbs the states" in result.stderr
+    ) is warned
+
+
+@pytest.mark.parametrize(
+    ("array", "states", "inputs", "worst"),
+    [
+        ("architecture: passive_parallel", "0.4,0.5\n0.33,0.57\n", "0.5,0.2\n", (1e-9, 5e-6)),
+        (
+            "architecture: passive_parallel, cell: {r_arm: 1 mohm}",
+            "0.4,0.5\n0.33,0.57\n",
+            "0.5,0.2\n",
+            (1e-3, 0.1),
+        ),
+        ("architecture: resistive", "1e4,2e4\n", "0.5\n", None),
+    ],
+)
+def test_a_first_order_read_says_how_far_it_is_from_the_full_solution(
+    tmp_path: Path, array: str, states: str, inputs: str, worst: tuple[float, float] | None
+) -> None:
+    arguments = _desk(tmp_path, array, states, inputs)
+    outputs = {}
+    for engine in ("nodal", "transfer"):
+        out = tmp_path / f"{engine}.csv"
+        result = hallspice("read", *arguments, "--out", out, "--engine", engine, "--json")
+        outputs[engine] = np.loadtxt(out, delimiter=",", skiprows=1)
+    found = json.loads(result.stdout)
+    transfer, output = (found["result"][f"{name}_difference"] for name in ("transfer", "output"))
+    if worst is None:
+        assert transfer is output is None
+        return
+    apart = np.abs(outputs["transfer"] - outputs["nodal"]).max() / np.abs(outputs["nodal"]).max()
+    assert output == pytest.approx(apart, rel=1e-3)
+    assert worst[0] < transfer < worst[1]
+    assert bool(found["warnings"]) is (max(transfer, output) > 5e-6)
+    assert "from the full solution: transfer matrix" in hallspice(
+        "read", *arguments, "--out", out, "--engine", "transfer"
+    ).output.replace("\n", " ")
+
+
+def test_a_first_order_read_of_a_large_array_says_that_it_is_not_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hallspice.arrays.CHECKED_CELLS", 3)
+    arguments = _desk(tmp_path, "architecture: passive_parallel", "0.4,0.5\n0.33,0.57\n", "0.5,0.2\n")
+    result = hallspice("read", *arguments, "--out", tmp_path / "out.csv", "--engine", "transfer")
+    assert "not compared with the full solution: more than 3 cells" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--out", "out.csv", "--engine", "transfer"],
+            "array.yaml:1:16 array.exact: true asks for the full solution",
+        ),
+        (["--out", "states.csv"], "states.csv is read by this command; name another file"),
+        (["--out", "./inputs.csv"], "inputs.csv is read by this command"),
+        (["--out", "array.yaml"], "array.yaml is read by this command"),
+        (["--out", "x.csv", "--full", "--states", "x-nodes.csv"], "x-nodes.csv is read by this command"),
+        (["--out", "out.csv", "--longest", "1 h"], "--longest is for the engine ngspice"),
+        (
+            ["--out", "out.csv", "--engine", "ngspice", "--longest", "1 V"],
+            "--longest: '1 V' is not convertible to s",
+        ),
+        (["--out", "out.csv", "--engine", "ngspice", "--longest", "0"], "allowed: 0 < value s"),
+    ],
+)
+def test_reads_that_contradict_themselves_are_refused_and_nothing_is_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _desk(tmp_path, "exact: true", "0.4,0.5\n", "0.5\n")
+    (tmp_path / "x-nodes.csv").write_text("0.4,0.5\n")
+    before = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    arguments = ["array.yaml", "--states", "states.csv", "--inputs", "inputs.csv", *options]
+    result = hallspice("read", *arguments)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
+
+
+@needs_ngspice
+def test_all_time_slots_count_before_the_first_is_run(tmp_path: Path) -> None:
+    states, inputs = "0.4,0.5\n" * 30, ",".join(["1e-5"] * 30)
+    arguments = _desk(tmp_path, "architecture: row_multiplexed", states, f"{inputs}\n")
+    arguments += ["--out", tmp_path / "out.csv", "--engine", "ngspice"]
+    result = hallspice("read", *arguments, "--longest", "0.5 s")
+    assert result.exit_code == 3
+    assert re.search(r"allowed: 0\.5 s\) for 30 time slots of this 30 x 2 array", result.stderr)
+    assert re.search(r"Try: an array of \d+ x [12] or a longer limit \(`read --longest`", result.stderr)
+    result = hallspice("read", *arguments, "--longest", "1 h")
+    assert result.exit_code == 0, result.output
+
+
+def test_time_slots_show_their_progress(tmp_path: Path) -> None:
+    arguments = _desk(tmp_path, "architecture: row_multiplexed", "0.4,0.5\n" * 3, "1e-5,2e-5,3e-5\n")
+    result = hallspice("read", *arguments, "--out", tmp_path / "out.csv")
+    assert re.search(r"time slots .* 3/3", result.stderr), result.stderr
+    result = hallspice("read", *arguments, "--out", tmp_path / "out.csv", "--quiet")
+    assert result.stderr == ""
+    arguments = _desk(tmp_path, "architecture: active_series", "0.4,0.5\n" * 3, "1e-5,2e-5,3e-5\n")
+    assert (
+        hallspice("read", *arguments, "--out", tmp_path / "out.csv").stderr == ""
+    )  # one slot: no bar, no line
+
+
+def test_the_seed_of_a_read_draws_its_cells(tmp_path: Path) -> None:
+    arguments = _desk(tmp_path, "cell: {mismatch: 1 %}", "0.4,0.5\n", "0.5\n")
+    texts = []
+    for number, seed in enumerate((4, 4, 5)):
+        out = tmp_path / f"{number}.csv"
+        assert hallspice("read", *arguments, "--out", out, "--seed", seed).exit_code == 0
+        texts.append(out.read_text())
+    assert texts[0] == texts[1] != texts[2]
 
 
 def test_series_rows_need_their_voltage(tmp_path: Path) -> None:

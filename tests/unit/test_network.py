@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from circuits.arrays import Architecture, ArrayConfig, crossbar
 from circuits.network import GROUND, Kind, Network, NetworkBuilder
 from circuits.nodal import SingularNetworkError, factor
 
@@ -91,3 +92,12 @@ def test_contradicting_equations_are_an_error_not_a_nan() -> None:
     build.outputs("v", node, GROUND, 1.0)
     with pytest.raises(SingularNetworkError, match="no unique solution"):
         factor(build.network())
+
+
+@pytest.mark.parametrize(
+    ("architecture", "unit"), [(Architecture.RESISTIVE, "V"), (Architecture.ACTIVE_SERIES, "A")]
+)
+def test_a_wrong_input_is_named_with_its_unit(architecture: Architecture, unit: str) -> None:
+    network = crossbar([[0.4]], ArrayConfig(architecture=architecture))
+    with pytest.raises(ValueError, match=rf"inputs\[0, 0\] = inf {unit}, allowed"):
+        network.checked_inputs([[np.inf]])

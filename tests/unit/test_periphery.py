@@ -1,20 +1,49 @@
+import re
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
-from circuits.periphery import load_periphery
+from circuits.periphery import PeripheryCard, load_periphery
 from compact_model.document import DocumentError
 
-SHIPPED = Path(__file__).parents[2] / "circuits" / "cards" / "periphery_default.yaml"
+ROOT = Path(__file__).parents[2]
+SHIPPED = ROOT / "circuits" / "cards" / "periphery_default.yaml"
 
 
 def test_the_shipped_card_is_in_si_units() -> None:
     card = load_periphery()
     assert card.wire.pitch.value == 5e-5
     assert card.switch.r_on.value == 1000.0
-    assert card.cell.mismatch.value == pytest.approx(0.01)
+    assert card.cell.r_arm.value == 250.0
     assert card.adc.energy.value == (3.7e-13, 4.2e-13, 6.8e-13)
     assert card.write.efficiency.value == 1.0
+
+
+def test_every_entry_of_the_card_is_read_by_some_code() -> None:
+    folders = ("circuits", "nn_mapping", "hallspice")
+    code = "".join(path.read_text() for folder in folders for path in sorted((ROOT / folder).glob("*.py")))
+    sections = {name: field.annotation for name, field in PeripheryCard.model_fields.items()}
+    entries = {
+        (section, entry)
+        for section, model in sections.items()
+        if isinstance(model, type) and issubclass(model, BaseModel)
+        for entry in model.model_fields
+    }
+    assert len(entries) > 35
+    unread = [f"{s}.{e}" for s, e in sorted(entries) if not re.search(rf"\.{e}\.value\b", code)]
+    assert unread == []
+
+
+@pytest.mark.parametrize(("section", "entry"), [("cell", "mismatch"), ("digital", "add_8bit")])
+def test_entries_that_nothing_reads_are_refused(tmp_path: Path, section: str, entry: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        f"name: mine\nbased_on: periphery_default\n{section}:\n"
+        f'  {entry}: {{value: 0.01, unit: "1", provenance: assumed, source: mine}}\n'
+    )
+    with pytest.raises(DocumentError, match=rf"mine\.yaml:4:3 {section}\.{entry}: unknown key"):
+        load_periphery(path)
 
 
 def test_adc_energy_between_and_beyond_the_known_resolutions() -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from circuits.arrays import crossbar
 from compact_model import synapse
 from compact_model.document import DocumentError, parse_document, validate
 from hallspice.config import Config
@@ -90,6 +91,14 @@ def test_five_different_mistakes_yield_five_messages_with_their_lines(tmp_path: 
             "0.7 ohm: the device has no such level, allowed: 0.33 <= level < 0.6032 ohm",
         ),
         ("device: {levels: [0.33, 0.4, 0.4]}", "levels repeat"),
+        (
+            "array: {cell: {r_arm: 0.1 mohm}}",
+            "1:23 array.cell.r_arm: 0.0001 ohm for a Hall arm would make a cell give power, allowed: above 0.0002177",
+        ),
+        (
+            "array: {cell: {r_off_spread: 99 ohm}}",
+            "1:30 array.cell.r_off_spread: 99 ohm draws cells that would give power, allowed: 0 <= value <= 83.26 ohm",
+        ),
         ("device: {levels: [0.4, 0.5]}", "must be the reset state, 0.33 ohm"),
         ("device: {levels: [0.33]}", "1 levels given, allowed: 2 to 16"),
         ("network: {layers: [100, 10]}", "100 inputs, but an image has 784 pixels"),
@@ -105,6 +114,28 @@ def test_mistakes_of_a_named_card_are_reported_with_the_card_file(tmp_path: Path
     (tmp_path / "my.yaml").write_text("name: my\nbased_on: periphery_default\nwires: {}\n")
     with pytest.raises(DocumentError, match=r"my\.yaml:3:1 wires: unknown key, did you mean 'wire'"):
         _setup(tmp_path, "array: {periphery: my.yaml}\n")
+
+
+def test_arms_of_a_card_that_are_too_short_are_named_where_the_card_is(tmp_path: Path) -> None:
+    entry = "{value: 0.1, unit: mohm, provenance: assumed, source: mine}"
+    (tmp_path / "my.yaml").write_text(f"name: my\nbased_on: periphery_default\ncell: {{r_arm: {entry}}}\n")
+    (line,) = _mistakes(tmp_path, "array: {periphery: my.yaml}\n")
+    assert line.startswith("1:20 array.periphery: 0.0001 ohm for a Hall arm")
+
+
+def test_the_largest_spread_leaves_every_cell_passive(tmp_path: Path) -> None:
+    text = "array: {rows: 300, columns: 300, cell: {mismatch: 0.1, r_off_spread: 62 ohm}}\n"
+    setup = _setup(tmp_path, text)
+    crossbar(np.full((300, 300), 0.4), setup.array, setup.mismatch((300, 300)))
+    (line,) = _mistakes(tmp_path, text.replace("62 ohm", "64 ohm"))
+    assert "allowed: 0 <= value <= 63." in line
+
+
+def test_capacitances_are_those_of_the_card_unless_given(tmp_path: Path) -> None:
+    assert _setup(tmp_path, "seed: 1\n").with_capacitances().c_arm == 10e-15
+    text = "array: {wire: {c_row: 0, c_column: 5 fF}, cell: {c_arm: 3 fF}}\n"
+    loaded = _setup(tmp_path, text).with_capacitances()
+    assert (loaded.c_row, loaded.c_col, loaded.c_arm) == (0.0, 5e-15, 3e-15)
 
 
 def test_every_number_of_the_cards_has_a_source(tmp_path: Path) -> None:

@@ -27,6 +27,16 @@ def test_what_is_written_is_read_back_exactly(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_matrix(path, Quantity("V", "an input")), values, rtol=1e-14)
 
 
+@pytest.mark.parametrize("text", ["1 ohm,500 mohm\n2,0.5 ohm\n", "a,b\n1 ohm,500 mohm\n2 ohm,0.5 ohm\n"])
+def test_numbers_with_units_are_values_from_the_first_line_on(tmp_path: Path, text: str) -> None:
+    np.testing.assert_array_equal(read_matrix(_file(tmp_path, text), STATE), [[1.0, 0.5], [2.0, 0.5]])
+
+
+@pytest.mark.parametrize("header", ["v0,v1", "R (1),R (2)", ",", "-,-"])
+def test_a_line_in_which_nothing_begins_as_a_number_is_a_header(tmp_path: Path, header: str) -> None:
+    np.testing.assert_array_equal(read_matrix(_file(tmp_path, f"{header}\n1,2\n"), STATE), [[1.0, 2.0]])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -39,6 +49,9 @@ def test_what_is_written_is_read_back_exactly(tmp_path: Path) -> None:
         ("1,2\n3,0\n", r"states\.csv:2:2: a state: 0 ohm is out of range, allowed: 0 < value ohm"),
         ("1,-2\n3,5\n", r"states\.csv:1:2: a state: -2 ohm is out of range"),
         ("1,2\n3\n", r"states\.csv:2:1: 1 numbers, but the lines above have 2"),
+        ("1 ohm,c1\n3,4\n", r"states\.csv:1:2: a state: expected a number in ohm .*got 'c1'"),
+        ("1 mA,2 mA\n3,4\n", r"states\.csv:1:1: a state: '1 mA' is not convertible to ohm"),
+        ("1 ohms;2\n3;4\n", r"states\.csv:1:1: a state: '1 ohms;2' has an unknown unit"),
         ("", r"states\.csv: holds no numbers"),
         ("a,b\n", r"states\.csv: holds no numbers"),
     ],
