@@ -14,7 +14,7 @@ import numpy as np
 from rich.table import Table as TerminalTable
 
 from circuits import ngspice, spice
-from circuits.array_config import Architecture, Isolation
+from circuits.array_config import Architecture, Isolation, Returns
 from circuits.arrays import crossbar, slots
 from circuits.calibration import calibration_cost
 from circuits.comparison import Outcome, Trial, draw, run_trial
@@ -23,7 +23,6 @@ from circuits.nodal import factor
 from circuits.noise import effective_bits
 from compact_model import readout
 from hallspice import comparison_figures
-from hallspice.config import Trial as Changes
 from hallspice.figures import engineering
 from hallspice.files import RESULTS, staged_folder
 from hallspice.page import Answer, Caption, Column, Detail, Page, Section, Table
@@ -31,6 +30,8 @@ from hallspice.progress import Reporter
 from hallspice.setup import Setup, load_setup
 from hallspice.tables import csv_text
 
+SERIES_HALL_IDEAL = "series_hall_ideal"
+"""Name of the trial of `series_hall` with `Isolation.IDEAL`."""
 USELESS = 0.3
 """Error relative to the compute signal from which an array computes nothing [1]."""
 LOUD = 3.0
@@ -73,7 +74,7 @@ def compare(config: Path, out: Path, *, seed: int | None, progress: Reporter) ->
             rows.append({**row, "settling_s": settling})
         progress(len(trials), len(trials), "compare: report")
         results = _results(setup, rows)
-        chosen = setup.array.architecture.value
+        chosen = _configured(setup)
         results["sizes"] = _sizes(trials, outcomes, rows, setup)
         results["encodings"] = _encodings(trials[chosen], outcomes[chosen], setup)
         drawn = {"comparison": comparison_figures.comparison(rows)}
@@ -107,32 +108,31 @@ def compare(config: Path, out: Path, *, seed: int | None, progress: Reporter) ->
 
 
 def all_trials(setup: Setup) -> dict[str, Trial]:
-    """What is tried, by name: every architecture, and `series_hall` as its drawing intends."""
-    compared = setup.config.compare
-    trials = {
-        architecture.value: _trial(setup, architecture, getattr(compared, architecture.value, Changes()))
-        for architecture in (
-            Architecture.ACTIVE_PARALLEL,
-            Architecture.ACTIVE_SERIES,
-            Architecture.PASSIVE_PARALLEL,
-            Architecture.ROW_MULTIPLEXED,
-            Architecture.SERIES_HALL,
-        )
-    }
-    drawn = trials[Architecture.SERIES_HALL.value]
-    ideal = replace(drawn.config, isolation=Isolation.IDEAL)
-    trials["series_hall_ideal"] = replace(drawn, config=ideal)
-    trials[Architecture.RESISTIVE.value] = _trial(setup, Architecture.RESISTIVE, Changes())
+    """What is tried, by name: every architecture, and `series_hall` as its drawing intends; `resistive` last."""
+    trials = {}
+    for architecture in sorted(Architecture, key=lambda one: one is Architecture.RESISTIVE):
+        trial = trials[architecture.value] = _trial(setup, architecture)
+        if architecture is Architecture.SERIES_HALL:
+            ideal = replace(trial.config, isolation=Isolation.IDEAL, returns=Returns.GROUNDED)
+            trials[SERIES_HALL_IDEAL] = replace(trial, config=ideal)
     return trials
 
 
-def _trial(setup: Setup, architecture: Architecture, changes: Changes) -> Trial:
+def _configured(setup: Setup) -> str:
+    """Name of the trial of the configured array."""
+    array = setup.array
+    drawn = array.architecture is not Architecture.SERIES_HALL or array.isolation is Isolation.NONE
+    return array.architecture.value if drawn else SERIES_HALL_IDEAL
+
+
+def _trial(setup: Setup, architecture: Architecture) -> Trial:
     array, compared = setup.config.array, setup.config.compare
+    changes = getattr(compared, architecture).model_dump(exclude_none=True)
     config = replace(
         setup.array,
         architecture=architecture,
         isolation=Isolation.NONE,
-        cmrr_db=setup.array.cmrr_db if changes.cmrr_db is None else changes.cmrr_db,
+        cmrr_db=changes.get("cmrr_db", setup.array.cmrr_db),
     )
     resistive = architecture is Architecture.RESISTIVE
     i_read = setup.periphery.read.i_read.value if array.read.i_read is None else array.read.i_read
@@ -146,12 +146,12 @@ def _trial(setup: Setup, architecture: Architecture, changes: Changes) -> Trial:
         highest=array.cell.r_low if resistive else float(levels[-1]),
         full=array.read.v_read if resistive else full,
         supply=setup.periphery.driver.v_supply.value if supply is None else supply,
-        draws=compared.draws if changes.draws is None else changes.draws,
+        draws=changes.get("draws", compared.draws),
         vectors=compared.vectors,
         seed=setup.config.seed,
-        mismatch=array.cell.mismatch if changes.mismatch is None else changes.mismatch,
+        mismatch=changes.get("mismatch", array.cell.mismatch),
         r_off_spread=array.cell.r_off_spread,
-        random_rejection=changes.random_rejection,
+        random_rejection=changes.get("random_rejection", False),
         flicker=float(readout.flicker_density(setup.card, 1.0)) ** 2,
         t_read=setup.t_read,
         t_calibration=compared.t_calibration,
@@ -164,7 +164,7 @@ def verdict(name: str, trial: Trial, outcome: Outcome) -> Verdict:
     """Whether an architecture works, and what decides it."""
     error = outcome.error
     unit = trial.config.architecture.output_unit
-    if name == "series_hall_ideal":
+    if name == SERIES_HALL_IDEAL:
         return Verdict(
             "intended", "the sum that the drawing intends; no circuit for its isolation amplifiers is given"
         )
@@ -204,7 +204,7 @@ def _row(name: str, trial: Trial, outcome: Outcome, difference: float | None) ->
         "error_with_reference": None if outcome.referred is None else outcome.referred.raw,
         "draws": trial.draws,
         "mismatch": None if trial.resistive else trial.mismatch,
-        "cmrr_db": trial.config.cmrr_db if "active" in name else None,
+        "cmrr_db": trial.config.cmrr_db if trial.config.architecture.amplified else None,
         "snr_db": 20 * float(np.log10(outcome.signal / outcome.noise)) if alive else None,
         "effective_bits": bits,
         "t_read_for_snr_10_s": (
@@ -274,11 +274,14 @@ def _page(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> Pa
     dead = [row for row in rows if row["verdict"] == "dead"]
     limited = [row for row in rows if row["limited_by_supply"]]
     hall = [row for row in rows if row["architecture"] in working and row["architecture"] != "resistive"]
+    asked = len(Architecture) - 1  # of Hall cells
     best = min(hall, key=lambda row: row["error_calibrated"]) if hall else None
     sparing = min(hall, key=lambda row: row["energy_j"]) if hall else None
     array = setup.config.array
     answers = [
-        Answer("Hall arrays that work", f"{len(hall)} of 5", ", ".join(row["architecture"] for row in hall))
+        Answer(
+            "Hall arrays that work", f"{len(hall)} of {asked}", ", ".join(row["architecture"] for row in hall)
+        )
     ]
     if best and sparing:
         answers += [
@@ -480,7 +483,7 @@ def _sizes(
     found = []
     for row in rows:
         name = row["architecture"]
-        if row["verdict"] == "dead" or name in ("series_hall_ideal", Architecture.RESISTIVE):
+        if row["verdict"] == "dead" or name in (SERIES_HALL_IDEAL, Architecture.RESISTIVE):
             continue
         times = {}
         trial, outcome = trials[name], outcomes[name]

@@ -195,7 +195,7 @@ def _concrete(config: Config, card: DeviceCard, periphery: PeripheryCard) -> Set
         levels = synapse.levels(card)
     r_channel = float(stack.channel_resistance(card))
     concrete = ArrayConfig(
-        architecture=Architecture(array.architecture),
+        architecture=array.architecture,
         r_row=_first(array.wire.r_row, periphery.wire.r_row.value),
         r_col=_first(array.wire.r_column, periphery.wire.r_column.value),
         r_driver=_first(array.driver.r_output, periphery.driver.r_output.value),
