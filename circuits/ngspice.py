@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from circuits.network import GROUND, Floats, Network
+from circuits.network import GROUND, Floats, Kind, Network
 from circuits.nodal import coupled_parts
 from circuits.spice import HOLD, batch_deck, saved_nodes
 
@@ -67,6 +67,10 @@ class SpiceError(RuntimeError):
 
 class SimulatorMissing(SpiceError):  # noqa: N818 - says what it is
     """There is no ngspice where one is needed."""
+
+
+class Refused(SpiceError):  # noqa: N818 - says what it is
+    """A run that would take too long, and was not begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +189,18 @@ def simulate(
     ------
     SimulatorMissing
         When there is no ngspice.
+    Refused
+        When ngspice would take longer than `limit_s`.
     SpiceError
-        When ngspice fails, or would take longer than `limit_s`.
+        When ngspice fails.
     """
     batch = network.checked_inputs(inputs)
     if len(batch) == 0:
         return np.zeros((0, network.n_outputs))
     shared = shared_ngspice()
     use_klu = find_simulator().klu if klu is None else klu
-    _guard(network, len(batch), use_klu, limit_s)
+    what = f"this {network.n_inputs} x {network.n_outputs} array and {len(batch)} input vectors"
+    check_time(network, len(batch), use_klu, limit_s, what)
     deck = batch_deck(network, batch, options=("klu",) if use_klu else ())
     vectors = shared.run(deck, saved_nodes(network), np.arange(len(batch), dtype=float) + HOLD / 2, HOLD / 2)
     names = (*network.node_names, "0")
@@ -215,23 +222,22 @@ def expected_seconds(network: Network, batch: int, klu: bool) -> float:
     """
     parts, nodes = coupled_parts(network) / 8400, network.n_nodes
     if network.common_mode:
-        parts = parts * (
-            1 + 2 * np.mean(network.group == network.groups.index("wire")) * len(network.kind) / nodes
-        )
+        wires = network.group == network.groups.index("wire")
+        parts = parts * (1 + 2 * np.count_nonzero(wires & (network.kind == Kind.RESISTOR)) / nodes)
     if klu:
         return float(nodes * (2.5e-5 + 3e-6 * batch) + (0.3 + 0.25 * batch) * np.sum(parts**1.5))
     return float(nodes * (7e-5 + 2.2e-5 * batch) + (9.4 + 2.3 * batch) * np.sum(parts**2.5))
 
 
-def _guard(network: Network, batch: int, klu: bool, limit_s: float) -> None:
+def check_time(network: Network, batch: int, klu: bool, limit_s: float, what: str) -> None:
+    """`Refused` when `expected_seconds` exceeds `limit_s` [s]; `what` is run."""
     seconds = expected_seconds(network, batch, klu)
     if seconds <= limit_s:
         return
     fraction = (limit_s / seconds) ** (1 / 5)
     rows, columns = network.n_inputs, network.n_outputs
-    raise SpiceError(
-        f"ngspice would take about {seconds:.0f} s for this {rows} x {columns} array and {batch} input vectors,"
-        f" allowed: {limit_s:.0f} s",
+    raise Refused(
+        f"ngspice would take about {seconds:.0f} s for {what}, allowed: {limit_s:.0f} s",
         hint=f"an array of {int(rows * fraction)} x {int(columns * fraction)}, fewer input vectors, a longer limit"
         + (" or an ngspice with the KLU solver (version 42 or later)" if not klu else ""),
     )
