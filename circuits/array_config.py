@@ -145,6 +145,8 @@ class ArrayConfig:
         for name in ("c_row", "c_col", "c_arm"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"{name} = {getattr(self, name)} F, allowed: 0 <= value < inf")
+        if self.isolation is Isolation.IDEAL and self.returns is Returns.FLOATING:
+            raise ValueError("returns = floating, allowed with isolation = ideal: grounded")
         if not self.cmrr_db >= 0:
             raise ValueError(f"cmrr_db = {self.cmrr_db} dB, allowed: 0 <= value")
         limit = float(np.sqrt(2 * self.r_arm * self.r_channel))
