@@ -63,6 +63,11 @@ class Amplifier(_Model):
     noise_gamma: Annotated[Entry, Spec("1", "noise factor of the channel current", low=0.0, high=100.0)]
     cmrr_db: Annotated[Entry, Spec("1", "common-mode rejection in dB", low=0.0, high=300.0)]
 
+    @property
+    def power(self) -> float:
+        """Supply power [W]."""
+        return self.i_bias.value * self.v_supply.value
+
 
 class Switch(_Model):
     """Select switch of a cell, in architectures that have one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
@@ -147,6 +147,15 @@ class Series(Section):
     returns: Annotated[
         Literal["grounded", "floating"], Field(description="where the current of a series row goes")
     ] = "grounded"
+
+    @model_validator(mode="after")
+    def _returns_of_wires(self) -> Self:
+        if self.isolation == "ideal" and self.returns == "floating":
+            raise ValueError(
+                "returns: floating needs isolation: none; ideal amplifiers part rows and columns, and each row "
+                "returns to ground"
+            )
+        return self
 
 
 class Read(Section):
@@ -454,7 +463,15 @@ class _Compare(Section):
     """The array in every architecture (`hallspice compare`)."""
 
     draws: Annotated[Count, Field(ge=1, le=1000, description="Random arrays per architecture")] = 20
-    vectors: Annotated[Count, Field(ge=2, le=100000, description="Random input vectors per array")] = 200
+    vectors: Annotated[
+        Count,
+        Field(
+            ge=20,
+            le=100000,
+            description="Random input vectors per array; gain and offset are fitted to n of them, which hides 1 / n of "
+            "the calibrated error",
+        ),
+    ] = 200
     t_calibration: Annotated[
         float, Quantity("s", "time since the last calibration, for 1/f noise", above=0.0, high=1e9)
     ] = 1.0

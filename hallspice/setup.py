@@ -72,31 +72,34 @@ class Setup:
         in_series = self.array.architecture.input_unit == "A"
         return self.v_cell * (self.config.array.columns if in_series else 1)
 
-    def settling(
-        self, states: Floats, config: ArrayConfig | None = None, mismatch: Mismatch | None = None
-    ) -> float:
-        """Time until the outputs of an array (its first time slot) are within a thousandth, inputs full [s].
+    @property
+    def v_supply(self) -> float:
+        """Supply of the row drivers, V."""
+        return _first(self.config.array.driver.v_supply, self.periphery.driver.v_supply.value)
 
-        An estimate by Elmore's delays, with the capacitances of wires and arms; an arm has those of the column wire
-        unless given.
+    @property
+    def loaded(self) -> ArrayConfig:
+        """The array with the capacitances of wires and arms; an arm has those of the column wire unless given."""
+        array, wire = self.config.array, self.periphery.wire
+        c_column = _first(array.wire.c_column, wire.c_column.value)
+        return replace(
+            self.array,
+            c_row=_first(array.wire.c_row, wire.c_row.value),
+            c_col=c_column,
+            c_arm=_first(array.cell.c_arm, c_column),
+        )
+
+    def settling(self, states: Floats, mismatch: Mismatch | None = None) -> float:
+        """Time until the outputs of the array are within a thousandth, inputs full, by Elmore's delays [s].
 
         Parameters
         ----------
         states
             (rows, columns) [Ohm].
-        config
-            Another array than the configured one.
         mismatch
             Deviations of its cells.
         """
-        array, wire = self.config.array, self.periphery.wire
-        c_column = _first(array.wire.c_column, wire.c_column.value)
-        loaded = replace(
-            self.array if config is None else config,
-            c_row=_first(array.wire.c_row, wire.c_row.value),
-            c_col=c_column,
-            c_arm=_first(array.cell.c_arm, c_column),
-        )
+        loaded = self.loaded
         if not (loaded.c_row or loaded.c_col or loaded.c_arm):
             return 0.0
         # estimates are relative to the outputs, so that the size of the inputs doesn't matter
@@ -112,20 +115,25 @@ class Setup:
         return draw_mismatch((shape[0], shape[1]), generator, relative=cell.mismatch, r_off=cell.r_off_spread)
 
 
-def load_setup(path: str | Path, seed: int | None = None, *, network: bool = True) -> Setup:
+def load_setup(
+    path: str | Path, seed: int | None = None, *, network: bool = True, supply: bool = True
+) -> Setup:
     """Read a configuration and all that it names.
 
     Without `network` it is an array alone that is asked for: the network need not fit the data set or the tile.
+    Without `supply` a full input may need more than the supply gives.
 
     Raises
     ------
     DocumentError
         With every mistake in the configuration and in the cards it names, each with its line.
     """
-    return setup_of(read_document(path), Path(path).parent, seed, network=network)
+    return setup_of(read_document(path), Path(path).parent, seed, network=network, supply=supply)
 
 
-def setup_of(document: Document, folder: Path, seed: int | None = None, *, network: bool = True) -> Setup:
+def setup_of(
+    document: Document, folder: Path, seed: int | None = None, *, network: bool = True, supply: bool = True
+) -> Setup:
     """As `load_setup`, for a document that is read already; cards are looked for in `folder`."""
     config, mistakes, wrong = validate_leniently(document, Config)
     if config is None:
@@ -147,7 +155,7 @@ def setup_of(document: Document, folder: Path, seed: int | None = None, *, netwo
     if card is None or periphery is None:
         raise DocumentError(mistakes)
     setup = _concrete(config, card, periphery)
-    for paths, what in _contradictions(setup, network=network):
+    for paths, what in _contradictions(setup, network=network, supply=supply):
         if not any(key[: len(path)] == path or path[: len(key)] == key for key in wrong for path in paths):
             mistakes.append(document.mistake(paths[0], what))
     if mistakes:
@@ -247,7 +255,7 @@ def _first(configured: float | None, default: float) -> float:
 Contradiction = tuple[tuple[KeyPath, ...], str]
 
 
-def _contradictions(setup: Setup, *, network: bool) -> Iterator[Contradiction]:
+def _contradictions(setup: Setup, *, network: bool, supply: bool) -> Iterator[Contradiction]:
     """Keys that don't fit each other or the device: the keys involved (the one to change first), and what."""
     yield from _levels_of_the_device(setup)
     if network:
@@ -266,9 +274,8 @@ def _contradictions(setup: Setup, *, network: bool) -> Iterator[Contradiction]:
         if i_read >= onset:
             what = f"{i_read:g} A would switch the device while it is read, allowed: below {onset:.4g} A, the onset"
             yield (("array", "read", "i_read"),), what
-    supply = _first(array.driver.v_supply, setup.periphery.driver.v_supply.value)
-    if setup.v_row > supply:
-        what = f"a row needs {setup.v_row:.4g} V for a full input, but the supply is {supply:g} V"
+    if supply and setup.v_row > setup.v_supply:
+        what = f"a row needs {setup.v_row:.4g} V for a full input, but the supply is {setup.v_supply:g} V"
         keys = (("array", "driver", "v_supply"), ("array", "read", "i_read"), ("array", "read", "v_read"))
         yield (
             keys,
