@@ -206,7 +206,7 @@ def verdict(name: str, trial: Trial, outcome: Outcome) -> Verdict:
 
 
 def _death(trial: Trial, outcome: Outcome) -> str:
-    """What makes an array useless: the common mode where it is seen as more than the signal, or else the wires."""
+    """What makes an array useless: common mode that the outputs see as more than the signal, or else the wires."""
     config = trial.config
     unit = config.architecture.output_unit
     seen = config.gm * 10 ** (-config.cmrr_db / 20) if config.architecture.amplified else 1.0
@@ -217,7 +217,9 @@ def _death(trial: Trial, outcome: Outcome) -> str:
         )
         joined = config.architecture is Architecture.SERIES_HALL
         return reason + ("; the arms join the rows into one resistive sheet" if joined else "")
-    return f"wires and drivers take the voltage of the cells: {_weakest(outcome)}"
+    if outcome.weakest_cell < 1 - USELESS:
+        return f"wires and drivers take the voltage of the cells: {_weakest(outcome)}"
+    return f"mismatch, switches or loads spoil its columns: {_weakest(outcome)}, and common mode is no reason"
 
 
 def _reference_energy(trial: Trial, outcome: Outcome) -> float:
@@ -556,29 +558,35 @@ def _sizes(trials: Mapping[str, Trial], rows: Sequence[dict[str, Any]], setup: S
         while min(shape) >= SMALLEST:
             times[shape] = _clear_read(trial, shape, setup.periphery)
             shape = _scaled(shape, 0.5)
+        useful = [shape for shape, time in times.items() if _fits(time, trial)]
         shape = _scaled(trial.shape, 2)
-        while max(shape) <= LARGEST and times[max(times)] <= trial.t_read:
+        while max(shape) <= LARGEST and max(times) in useful:
             times[shape] = _clear_read(trial, shape, setup.periphery)
+            useful += [shape] if _fits(times[shape], trial) else []
             shape = _scaled(shape, 2)
-        useful = max((shape for shape, time in times.items() if time <= trial.t_read), default=None)
         found.append(
             {
                 "architecture": name,
-                "largest_useful": None if useful is None else _size(useful),
-                "larger_not_tried": useful == max(times),
+                "largest_useful": _size(max(useful)) if useful else None,
+                "larger_not_tried": max(times) in useful,
                 "t_read_for_snr_10_s": {_size(shape): times[shape] for shape in sorted(times)},
             }
         )
     return found
 
 
-def _clear_read(trial: Trial, shape: tuple[int, int], periphery: PeripheryCard) -> float:
-    """Length of a read of an array of another shape for a clear signal [s]; one draw."""
-    return _clear_time(trial, run_trial(replace(trial, shape=shape, draws=1), periphery))
+def _clear_read(trial: Trial, shape: tuple[int, int], periphery: PeripheryCard) -> float | None:
+    """Length of a read of an array of another shape for a clear signal [s]; None when it is dead. One draw."""
+    outcome = run_trial(replace(trial, shape=shape, draws=1), periphery)
+    return None if outcome.error.calibrated > USELESS else _clear_time(trial, outcome)
 
 
 def _clear_time(trial: Trial, outcome: Outcome) -> float:
     return trial.t_read * (CLEAR * outcome.noise / outcome.signal) ** 2
+
+
+def _fits(time: float | None, trial: Trial) -> bool:
+    return time is not None and time <= trial.t_read
 
 
 def _scaled(shape: tuple[int, int], factor: float) -> tuple[int, int]:
@@ -594,6 +602,10 @@ def _largest(one: Mapping[str, Any]) -> str:
     return ("at least " if one["larger_not_tried"] else "") + (one["largest_useful"] or "none")
 
 
+def _time_text(times: Mapping[str, float | None], size: str) -> str:
+    return "dead" if size in times and times[size] is None else _or_nothing(times.get(size), "s")
+
+
 def _sizes_table(sizes: Sequence[dict[str, Any]]) -> Table:
     named = {name for one in sizes for name in one["t_read_for_snr_10_s"]}
     names = sorted(named, key=lambda name: int(name.split()[0]))
@@ -601,7 +613,7 @@ def _sizes_table(sizes: Sequence[dict[str, Any]]) -> Table:
     lines = [
         [
             one["architecture"],
-            *(_or_nothing(one["t_read_for_snr_10_s"].get(name), "s") for name in names),
+            *(_time_text(one["t_read_for_snr_10_s"], name) for name in names),
             _largest(one),
         ]
         for one in sizes

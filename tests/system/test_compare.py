@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from circuits import ngspice
 from circuits.comparison import draw, run_trial
 from circuits.ngspice import find_simulator, run_batch
 from circuits.periphery import load_periphery
+from circuits.read_error import ReadError
 from hallspice import array_check
 from hallspice.cli import app
-from hallspice.comparison import all_trials
+from hallspice.comparison import all_trials, verdict
 from hallspice.setup import load_setup
 
 ROOT = Path(__file__).parents[2]
@@ -309,6 +311,23 @@ def test_a_dead_array_has_its_own_reason(tmp_path: Path) -> None:
         assert rows[name]["verdict"] == "dead"
         assert rows[name]["reason"].startswith("wires and drivers take the voltage of the cells")
     assert "common mode" in rows["active_series"]["reason"]
+    trial = all_trials(load_setup(write(tmp_path), network=False))["active_parallel"]
+    spoilt = replace(
+        run_trial(trial, load_periphery()), errors=(ReadError(1.0, 1.0),), common_mode=0.0, weakest_cell=1.0
+    )
+    assert verdict("active_parallel", trial, spoilt).reason.startswith("mismatch, switches or loads")
+
+
+def test_a_larger_array_that_is_dead_is_not_useful(tmp_path: Path) -> None:
+    """A single row has no others to be joined with."""
+    config = tmp_path / "row.yaml"
+    config.write_text("array: {rows: 1, columns: 6}\ncompare: {draws: 1, vectors: 20}\n")
+    result = hallspice("compare", config, "--out", tmp_path / "out", "--quiet")
+    assert result.exit_code == 0, result.output
+    sizes = json.loads((tmp_path / "out" / "results.json").read_text())["sizes"]
+    series = next(one for one in sizes if one["architecture"] == "series_hall")
+    assert (series["largest_useful"], series["larger_not_tried"]) == ("1 x 6", False)
+    assert series["t_read_for_snr_10_s"]["2 x 12"] is None
 
 
 @pytest.mark.parametrize(
