@@ -430,7 +430,7 @@ _MEANINGS = Table(
         ],
         [
             "ngspice differs",
-            "one vector of the first draw, read by ngspice; or why it was not",
+            "one vector of the first draw, read by ngspice; why it was not run is among the warnings",
         ],
         [
             "SNR, bits",
@@ -470,7 +470,7 @@ def _errors_table(rows: Sequence[dict[str, Any]]) -> Table:
             f"{row['error_calibrated']:.2g}",
             "" if row["error_with_reference"] is None else f"{row['error_with_reference']:.2g}",
             str(row["draws"]),
-            row["ngspice_why_not"] or f"{row['ngspice_difference']:.0e}",
+            "not run" if row["ngspice_difference"] is None else f"{row['ngspice_difference']:.0e}",
             row["verdict"],
             row["reason"],
         ]
