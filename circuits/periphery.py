@@ -80,7 +80,7 @@ class Read(_Model):
     """How an input is applied."""
 
     i_read: Annotated[Entry, Spec("A", "channel current of a full input", above=0.0, high=1.0)]
-    t_read: Annotated[Entry, Spec("s", "length of a read", above=0.0, high=10.0)]
+    t_read: Annotated[Entry, Spec("s", "length of a read once it has settled", above=0.0, high=10.0)]
 
 
 class Adc(_Model):

@@ -168,7 +168,9 @@ class Read(Section):
     v_read: Annotated[
         float, Quantity("V", "word-line voltage of a full input (resistive only)", above=0.0, high=100.0)
     ] = 0.2
-    t_read: Annotated[float, Quantity("s", "length of a read", above=0.0, high=10.0)] | None = None
+    t_read: (
+        Annotated[float, Quantity("s", "length of a read once it has settled", above=0.0, high=10.0)] | None
+    ) = None
 
 
 class Converters(Section):
