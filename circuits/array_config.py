@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 import numpy as np
 
@@ -11,32 +12,40 @@ from circuits.network import Floats
 
 
 class Architecture(StrEnum):
-    """Topology of an array; inputs and outputs are one per row and one per column."""
+    """Topology of an array; inputs and outputs are one per row and one per column.
 
-    RESISTIVE = "resistive"
+    A member is its name in configurations, the units of its inputs and outputs, and what else sets it apart.
+    """
+
+    RESISTIVE = "resistive", "V", "A"
     """Word lines (V), two-terminal cells, bit lines into current senses (A)."""
-    ACTIVE_PARALLEL = "active_parallel"
+    ACTIVE_PARALLEL = "active_parallel", "V", "A", "amplified"
     """Hall cells between balanced rails (V), a transconductor per Hall pair, currents summed per column (A)."""
-    PASSIVE_PARALLEL = "passive_parallel"
+    PASSIVE_PARALLEL = "passive_parallel", "V", "V"
     """Hall cells between balanced rails (V), Hall arms in parallel on a pair of column lines (V)."""
-    ACTIVE_SERIES = "active_series"
+    ACTIVE_SERIES = "active_series", "A", "A", "amplified"
     """Channels of a row in series (A), a transconductor per Hall pair, currents summed per column (A)."""
-    SERIES_HALL = "series_hall"
+    SERIES_HALL = "series_hall", "A", "V"
     """Channels of a row in series (A), Hall arms of a column in series (V)."""
-    ROW_MULTIPLEXED = "row_multiplexed"
+    ROW_MULTIPLEXED = "row_multiplexed", "A", "V", "in_turns"
     """Channels of a row in series (A), one row at a time switched to a pair of column lines (V)."""
 
-    @property
-    def input_unit(self) -> str:
-        """``"V"`` across a row, or ``"A"`` along it."""
-        voltage = (Architecture.RESISTIVE, Architecture.ACTIVE_PARALLEL, Architecture.PASSIVE_PARALLEL)
-        return "V" if self in voltage else "A"
+    input_unit: str
+    """``"V"`` across a row, or ``"A"`` along it."""
+    output_unit: str
+    """``"A"`` or ``"V"``."""
+    amplified: bool
+    """Each Hall pair ends in a transconductor, so that no row acts on another."""
+    in_turns: bool
+    """One row is read after the other, and the outputs are added digitally."""
 
-    @property
-    def output_unit(self) -> str:
-        """``"A"`` or ``"V"``."""
-        current = (Architecture.RESISTIVE, Architecture.ACTIVE_PARALLEL, Architecture.ACTIVE_SERIES)
-        return "A" if self in current else "V"
+    def __new__(cls, name: str, *facts: str) -> Self:
+        """A member of that name: units of inputs and outputs, then traits."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.input_unit, member.output_unit, *traits = facts
+        member.amplified, member.in_turns = "amplified" in traits, "in_turns" in traits
+        return member
 
 
 class Isolation(StrEnum):
@@ -136,6 +145,8 @@ class ArrayConfig:
         for name in ("c_row", "c_col", "c_arm"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"{name} = {getattr(self, name)} F, allowed: 0 <= value < inf")
+        if self.isolation is Isolation.IDEAL and self.returns is Returns.FLOATING:
+            raise ValueError("returns = floating, allowed with isolation = ideal: grounded")
         if not self.cmrr_db >= 0:
             raise ValueError(f"cmrr_db = {self.cmrr_db} dB, allowed: 0 <= value")
         limit = float(np.sqrt(2 * self.r_arm * self.r_channel))

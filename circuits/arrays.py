@@ -1,8 +1,8 @@
 """Array architectures: cell states in, `Network` out.
 
 To add one: a function from states, `ArrayConfig` and `Mismatch` to a `Network`, made of the parts in
-`circuits.parts`; a member of `Architecture` with its units; a line in `_BUILDERS` and one in `ideal_transfer`. The
-solvers, the netlist writer and the tests that run over all of `Architecture` follow by themselves.
+`circuits.parts`; a member of `Architecture`; a line in `_TOPOLOGIES`. Configurations, solvers, netlists, `hallspice
+read`, `hallspice compare` and the tests that run over all of `Architecture` follow by themselves.
 """
 
 from __future__ import annotations
@@ -40,13 +40,18 @@ __all__ = [
     "slots",
 ]
 
-_BUILDERS: dict[Architecture, Callable[[Floats, ArrayConfig, Mismatch], Network]] = {
-    Architecture.RESISTIVE: resistive,
-    Architecture.ACTIVE_PARALLEL: active_parallel,
-    Architecture.PASSIVE_PARALLEL: passive_parallel,
-    Architecture.ACTIVE_SERIES: active_series,
-    Architecture.SERIES_HALL: series_hall,
+_TOPOLOGIES: dict[Architecture, tuple[Callable[..., Network], Callable[[Floats, ArrayConfig], Floats]]] = {
+    Architecture.RESISTIVE: (resistive, lambda r, _: 1 / r),
+    Architecture.ACTIVE_PARALLEL: (active_parallel, lambda r, config: config.gm / config.r_channel * r),
+    Architecture.PASSIVE_PARALLEL: (passive_parallel, lambda r, config: r / (r.shape[1] * config.r_channel)),
+    Architecture.ACTIVE_SERIES: (active_series, lambda r, config: config.gm * r),
+    Architecture.SERIES_HALL: (series_hall, lambda r, _: r),
+    Architecture.ROW_MULTIPLEXED: (row_multiplexed, lambda r, _: r),
 }
+"""Builder, and output per input without losses from the states (columns, rows).
+
+A builder takes states, array and mismatch, and the selected row where rows are read in turns.
+"""
 
 
 def crossbar(
@@ -96,14 +101,13 @@ def network_of(resistance: Floats, config: ArrayConfig, mismatch: Mismatch | Non
     count = slots(config, len(resistance))
     if not 0 <= slot < count:
         raise ValueError(f"slot = {slot}, allowed: 0 <= value < {count}")
-    if config.architecture is Architecture.ROW_MULTIPLEXED:
-        return row_multiplexed(resistance, config, spread, slot)
-    return _BUILDERS[config.architecture](resistance, config, spread)
+    build, _ = _TOPOLOGIES[config.architecture]
+    return build(resistance, config, spread, *([slot] if config.architecture.in_turns else []))
 
 
 def slots(config: ArrayConfig, rows: int) -> int:
-    """Number of time slots of a read: one, or one per row in `row_multiplexed`."""
-    return rows if config.architecture is Architecture.ROW_MULTIPLEXED else 1
+    """Number of time slots of a read: one, or one per row where rows are read in turns."""
+    return rows if config.architecture.in_turns else 1
 
 
 def amplifiers(config: ArrayConfig, shape: tuple[int, int]) -> int:
@@ -114,7 +118,7 @@ def amplifiers(config: ArrayConfig, shape: tuple[int, int]) -> int:
     >>> [amplifiers(ArrayConfig(architecture=a), (4, 3)) for a in ("active_series", "row_multiplexed", "resistive")]
     [12, 3, 0]
     """
-    if config.architecture in (Architecture.ACTIVE_PARALLEL, Architecture.ACTIVE_SERIES):
+    if config.architecture.amplified:
         return shape[0] * shape[1]
     return shape[1] if config.architecture.output_unit == "V" else 0
 
@@ -126,17 +130,8 @@ def ideal_transfer(states: ArrayLike, config: ArrayConfig) -> Floats:
     (rows r_channel)`` for `passive_parallel`; ``gm R_xy`` for `active_series`; ``R_xy`` for `series_hall` and
     `row_multiplexed`.
     """
-    resistance: Floats = checked_states(states, config).T.copy()
-    if config.architecture is Architecture.RESISTIVE:
-        conductance: Floats = np.reciprocal(resistance)
-        return conductance
-    scale = {
-        Architecture.ACTIVE_PARALLEL: config.gm / config.r_channel,
-        Architecture.PASSIVE_PARALLEL: 1 / (resistance.shape[1] * config.r_channel),
-        Architecture.ACTIVE_SERIES: config.gm,
-    }
-    scaled: Floats = resistance * scale.get(config.architecture, 1.0)
-    return scaled
+    _, ideal = _TOPOLOGIES[config.architecture]
+    return np.ascontiguousarray(ideal(checked_states(states, config).T, config))
 
 
 def checked_states(states: ArrayLike, config: ArrayConfig) -> Floats:

@@ -15,6 +15,7 @@ from circuits.nodal import Factored, factor
 from circuits.noise import output_noise
 from circuits.periphery import PeripheryCard
 from circuits.read_error import ReadError, read_error
+from circuits.settling import settling_estimate
 from circuits.transfer import nodal_transfer
 
 
@@ -43,7 +44,7 @@ class Trial:
     flicker
         1/f noise of a Hall resistance at 1 Hz [Ohm^2/Hz].
     t_read, t_calibration
-        Length of a read, and the time since the last calibration [s].
+        Length of a read once it has settled, and the time since the last calibration [s].
     dac_bits, adc_bits
         Resolution of the converters.
     """
@@ -121,9 +122,11 @@ class Outcome:
         with time slots, its mean over them.
     energy
         Part -> mean energy of a read [J]: ``array`` (delivered by the row drivers), ``amplifiers``, ``dac``, ``adc``,
-        ``digital``.
+        ``digital``. Drivers and amplifiers are on while the array settles, too.
+    settling
+        Time before the outputs are within a thousandth, by Elmore's delays; in the first time slot, inputs full [s].
     latency
-        Of a read with its conversions [s].
+        Of a read with settling and conversions [s].
     v_row
         Voltage that a row needs for a full input [V], whatever the supply.
     common_mode
@@ -139,6 +142,7 @@ class Outcome:
     referred: ReadError | None
     power: Floats
     energy: dict[str, float]
+    settling: float
     latency: float
     v_row: float
     common_mode: float
@@ -197,12 +201,14 @@ def run_trial(trial: Trial, periphery: PeripheryCard) -> Outcome:
     inputs = amplitude * first.inputs
     transfer, power = np.zeros((columns, rows)), np.zeros((rows, rows))
     variance = np.zeros((len(inputs), columns))
-    common_mode, weakest = 0.0, np.inf
+    common_mode, weakest, settling = 0.0, np.inf, 0.0
     moment = inputs.T @ inputs / len(inputs)
     amplifier_noise = 4 * Boltzmann * 300.0 * periphery.amplifier.noise_gamma.value / config.gm
     bandwidth = 1 / (2 * trial.t_read)
     for slot in range(count):
         factored = factor(crossbar(first.states, config, first.mismatch, slot=slot))
+        if slot == 0:
+            settling = float(settling_estimate(factored, np.ones((1, rows)))[0])
         transfer += factored.transfer()
         power += np.sum(list(factored.power_forms().values()), axis=0)
         noise = output_noise(factored, inputs[:1], gamma=periphery.amplifier.noise_gamma.value)
@@ -225,8 +231,9 @@ def run_trial(trial: Trial, periphery: PeripheryCard) -> Outcome:
         signal_range=float(np.ptp(signal)),
         referred=_referred(trial, first) if columns > 2 else None,
         power=power * amplitude**2 / count,
-        energy=_energy(trial, periphery, float(np.sum(power * moment)) * trial.t_read),
-        latency=count * (trial.t_read + shared * periphery.adc.t_convert.value),
+        energy=_energy(trial, periphery, float(np.sum(power * moment)), settling + trial.t_read),
+        settling=settling,
+        latency=count * (settling + trial.t_read + shared * periphery.adc.t_convert.value),
         v_row=trial.full * trial.row_resistance,
         common_mode=common_mode,
         weakest_cell=weakest,
@@ -275,14 +282,13 @@ def _flicker(trial: Trial, inputs: Floats) -> Floats:
     return np.asarray(trial.flicker * decades * (inputs**2 @ (per_ohm**2).T))
 
 
-def _energy(trial: Trial, periphery: PeripheryCard, array: float) -> dict[str, float]:
-    """Energy of a read by part [J]; `array` is what the row drivers deliver."""
+def _energy(trial: Trial, periphery: PeripheryCard, array: float, t_on: float) -> dict[str, float]:
+    """Energy of a read by part [J]: row drivers that deliver `array` [W], and amplifiers, are on for `t_on` [s]."""
     (rows, columns), config = trial.shape, trial.config
     count = slots(config, rows)
-    supply = periphery.amplifier.i_bias.value * periphery.amplifier.v_supply.value
     return {
-        "array": array / periphery.driver.efficiency.value,
-        "amplifiers": amplifiers(config, trial.shape) * supply * count * trial.t_read,
+        "array": array * t_on / periphery.driver.efficiency.value,
+        "amplifiers": amplifiers(config, trial.shape) * periphery.amplifier.power * count * t_on,
         "dac": rows * trial.dac_bits * periphery.dac.energy_per_bit.value,
         "adc": columns * count * periphery.adc.conversion_energy(trial.adc_bits),
         "digital": columns * (count - 1) * periphery.digital.add_32bit.value,

@@ -104,6 +104,7 @@ def encoding_cost(
     t_slot: float,
     amplifiers: int,
     adc_bits: int,
+    turns: int = 1,
 ) -> EncodingCost:
     """Energy and time of a product.
 
@@ -118,28 +119,31 @@ def encoding_cost(
     periphery
         Converters, amplifiers and logic.
     t_slot
-        Length of a read or of a pulse slot [s].
+        Length of a read or of a pulse slot, with the time to settle [s].
     amplifiers
         Amplifiers that are on all the time.
     adc_bits
         Resolution of a conversion.
+    turns
+        Rows that are read one after the other: everything but the conversion of their inputs is repeated, and the
+        results are added. `power` is then a mean over the turns.
     """
     if not 0 < t_slot < np.inf:
         raise ValueError(f"t_slot = {t_slot} s, allowed: 0 < value < inf")
     phases = encode(codes, bits, encoding)
     rows = phases.levels.shape[2]
-    reads = len(phases.weights)
-    conversions = reads if encoding is Encoding.BIT_SERIAL else 1
+    phase_count = len(phases.weights)
+    reads = turns * phase_count
+    conversions = reads if encoding is Encoding.BIT_SERIAL else turns
     array = float(np.einsum("pbi,ij,pbj->", phases.levels, power, phases.levels)) / phases.levels.shape[1]
     one_bit = encoding is not Encoding.AMPLITUDE
-    supply = periphery.amplifier.i_bias.value * periphery.amplifier.v_supply.value
     shared = min(columns, round(periphery.adc.columns.value))
     return EncodingCost(
         time=reads * t_slot + conversions * shared * periphery.adc.t_convert.value,
         energy={
-            "array": array * t_slot / periphery.driver.efficiency.value,
-            "amplifiers": amplifiers * supply * reads * t_slot,
-            "dac": rows * periphery.dac.energy_per_bit.value * (reads if one_bit else bits),
+            "array": array * turns * t_slot / periphery.driver.efficiency.value,
+            "amplifiers": amplifiers * periphery.amplifier.power * reads * t_slot,
+            "dac": rows * periphery.dac.energy_per_bit.value * (phase_count if one_bit else bits),
             "adc": columns * conversions * periphery.adc.conversion_energy(adc_bits),
             "digital": columns * (conversions - 1) * periphery.digital.add_32bit.value,
         },

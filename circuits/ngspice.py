@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from circuits.network import GROUND, Floats, Ints, Network
+from circuits.network import GROUND, Floats, Ints, Kind, Network
 from circuits.nodal import coupled_parts
 from circuits.spice import HOLD, batch_deck
 
@@ -240,7 +240,7 @@ def _voltages(
     shared = shared_ngspice()
     use_klu = find_simulator().klu if klu is None else klu
     every_node = len(nodes) == network.n_nodes
-    _refuse_too_large(_load(network, len(batch), klu=use_klu, runs=runs, every_node=every_node), limit_s)
+    check_size(network, len(batch), klu=use_klu, limit_s=limit_s, runs=runs, every_node=every_node)
     deck = batch_deck(network, batch, options=("klu",) if use_klu else (), every_node=every_node)
     names = [network.node_names[k] for k in nodes.tolist()]
     found = shared.run(deck, names, np.arange(len(batch), dtype=float) + HOLD / 2, HOLD / 2)
@@ -310,9 +310,37 @@ class _Load:
         )
 
 
-def _load(network: Network, batch: int, *, klu: bool, runs: int, every_node: bool) -> _Load:
+def check_size(
+    network: Network,
+    batch: int,
+    *,
+    klu: bool,
+    limit_s: float,
+    runs: int = 1,
+    every_node: bool = False,
+    what: str = "",
+) -> None:
+    """`TooLargeError` where runs would take longer than `limit_s` [s], or more memory than there is.
+
+    Parameters
+    ----------
+    network
+        What is run.
+    batch
+        Input vectors, or what takes as long.
+    klu
+        Whether the KLU solver is used.
+    limit_s
+        Longest time, of all runs together [s].
+    runs
+        How many networks like this one.
+    every_node
+        Whether the voltages of all nodes are kept.
+    what
+        What is run, for the message: "a transient of".
+    """
     wires = network.group == network.groups.index("wire")
-    return _Load(
+    load = _Load(
         rows=network.n_inputs,
         columns=network.n_outputs,
         batch=batch,
@@ -321,12 +349,9 @@ def _load(network: Network, batch: int, *, klu: bool, runs: int, every_node: boo
         every_node=every_node,
         nodes=network.n_nodes,
         parts=coupled_parts(network).astype(float),
-        wires=float(np.sum(wires)) if network.common_mode else 0.0,
+        wires=float(np.sum(wires & (network.kind == Kind.RESISTOR))) if network.common_mode else 0.0,
         sources=len(network.drive_source),
     )
-
-
-def _refuse_too_large(load: _Load, limit_s: float) -> None:
     memory = _available_memory()
     slow, large = load.seconds > limit_s, load.memory > memory
     if not (slow or large):
@@ -340,16 +365,17 @@ def _refuse_too_large(load: _Load, limit_s: float) -> None:
         else "",
     ]
     slots = f"{load.runs} time slots of " if load.runs > 1 else ""
+    vectors = "" if what else f" and {batch} input vector{'s' if batch > 1 else ''}"
     hints = [
         f"an array of {fits.rows} x {fits.columns}" if fits else "",
-        "fewer input vectors" if load.batch > 1 else "",
+        "fewer input vectors" if batch > 1 and not what else "",
         "a longer limit (`read --longest`, `certificate.longest`)" if slow and not large else "",
         "an ngspice with the KLU solver (version 42 or later)" if slow and not load.klu else "",
         "another engine",
     ]
     raise TooLargeError(
-        f"ngspice would {' and '.join(filter(None, wanted))} for {slots}this {load.rows} x {load.columns} array"
-        f" and {load.batch} input vector{'s' if load.batch > 1 else ''}",
+        f"ngspice would {' and '.join(filter(None, wanted))} for {what + ' ' if what else slots}this"
+        f" {load.rows} x {load.columns} array{vectors}",
         hint=" or ".join(filter(None, hints)),
     )
 

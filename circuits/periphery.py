@@ -60,6 +60,11 @@ class Amplifier(_Model):
     noise_gamma: Annotated[Entry, Spec("1", "noise factor of the channel current", low=0.0, high=100.0)]
     cmrr_db: Annotated[Entry, Spec("1", "common-mode rejection in dB", low=0.0, high=300.0)]
 
+    @property
+    def power(self) -> float:
+        """Supply power [W]."""
+        return self.i_bias.value * self.v_supply.value
+
 
 class Switch(_Model):
     """Select switch of a cell, in architectures that have one."""
@@ -72,7 +77,7 @@ class Read(_Model):
     """How an input is applied."""
 
     i_read: Annotated[Entry, Spec("A", "channel current of a full input", above=0.0, high=1.0)]
-    t_read: Annotated[Entry, Spec("s", "length of a read", above=0.0, high=10.0)]
+    t_read: Annotated[Entry, Spec("s", "length of a read once it has settled", above=0.0, high=10.0)]
 
 
 class Adc(_Model):

@@ -47,7 +47,7 @@ def series_hall(states: Floats, config: ArrayConfig, mismatch: Mismatch) -> Netw
     channel, entry, exit_ = _chain(build, states.shape, config)
     source = build.inputs("i", rows)
     isolated = config.isolation is Isolation.IDEAL
-    if config.returns is Returns.FLOATING and not isolated:
+    if config.returns is Returns.FLOATING:
         build.current_sources("Iin", source, exit_, entry, 1.0, title="row sources, floating [A]")
     else:
         _grounded_sources(build, source, entry, exit_)

@@ -13,6 +13,9 @@ from circuits.nodal import Factored
 
 _RISE = 1e-3  # of the transient
 _LENGTHS = 20  # of the longest delay
+_STEPS_PER_VECTOR = (
+    10  # of a transient, in the time of an input vector of `ngspice.check_size`; twice that found
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,15 @@ class StepResponse:
         Time after which an output stays within the tolerance of its final value, (outputs,) [s].
     source_energy
         Energy that each source has delivered until the end of the transient, by its name [J].
+    source_power
+        Power that it delivers at the end [W].
     """
 
     time: Floats
     outputs: Floats
     settling: Floats
     source_energy: dict[str, float]
+    source_power: dict[str, float]
 
 
 def elmore_delay(factored: Factored, inputs: ArrayLike) -> Floats:
@@ -85,7 +91,12 @@ def settling_estimate(factored: Factored, inputs: ArrayLike, tolerance: float = 
 
 
 def step_response(
-    factored: Factored, inputs: ArrayLike, *, tolerance: float = 1e-3, t_stop: float | None = None
+    factored: Factored,
+    inputs: ArrayLike,
+    *,
+    tolerance: float = 1e-3,
+    t_stop: float | None = None,
+    limit_s: float = 300.0,
 ) -> StepResponse:
     """A read in ngspice, from the moment when its inputs rise.
 
@@ -99,11 +110,15 @@ def step_response(
         Of the settling, relative to the largest output.
     t_stop
         Length of the transient [s]; None: 20 of the longest Elmore delay.
+    limit_s
+        Refuse when the run is expected to take longer [s].
 
     Raises
     ------
     ValueError
         When the network holds no capacitors, or `t_stop` isn't positive.
+    circuits.ngspice.TooLargeError
+        When ngspice would take longer than `limit_s`.
     circuits.ngspice.SpiceError
         When ngspice fails.
     """
@@ -114,6 +129,10 @@ def step_response(
     length = _LENGTHS * float(np.abs(elmore_delay(factored, batch)).max()) if t_stop is None else t_stop
     if not 0 < length < np.inf:
         raise ValueError(f"t_stop = {length} s, allowed: 0 < value < inf")
+    klu = ngspice.find_simulator().klu
+    ngspice.check_size(
+        network, spice.STEPS // _STEPS_PER_VECTOR, klu=klu, limit_s=limit_s, what="a transient of"
+    )
     sources = np.flatnonzero(np.isin(network.kind, (Kind.VOLTAGE, Kind.CURRENT)))
     ends = np.concatenate(
         [network.output_plus, network.output_minus, network.plus[sources], network.minus[sources]]
@@ -121,7 +140,7 @@ def step_response(
     nodes = [network.node_names[k] for k in np.unique(ends[ends != GROUND]).tolist()]
     driven = [network.branch_names[k] for k in sources.tolist() if network.kind[k] == Kind.VOLTAGE]
     saved = [*(f"v({name})" for name in nodes), *(f"i({name})" for name in driven)]
-    deck = spice.step_deck(network, batch[0], _RISE * length, length, saved)
+    deck = spice.step_deck(network, batch[0], _RISE * length, length, saved, ["klu"] if klu else [])
     found = ngspice.transient(deck, [*nodes, *(f"{name.lower()}#branch" for name in driven)])
     time = found["time"]
 
@@ -130,16 +149,19 @@ def step_response(
 
     pairs = zip(network.output_plus.tolist(), network.output_minus.tolist(), strict=True)
     outputs = np.stack([voltage(a) - voltage(b) for a, b in pairs], axis=1) * network.output_scale
+    power = {
+        network.branch_names[k]: _power(
+            network, k, batch[0], time, voltage(int(network.plus[k])) - voltage(int(network.minus[k])), found
+        )
+        for k in sources.tolist()
+    }
     return StepResponse(
         time=time,
         outputs=outputs,
         settling=_settling(time, outputs, factored.solve(batch).outputs[0], tolerance),
-        source_energy={
-            network.branch_names[k]: _energy(network, k, batch[0], time, voltage(int(network.plus[k]))
-                                             - voltage(int(network.minus[k])), found)
-            for k in sources.tolist()
-        },
-    )  # fmt: skip
+        source_energy={name: float(np.trapezoid(values, time)) for name, values in power.items()},
+        source_power={name: float(values[-1]) for name, values in power.items()},
+    )
 
 
 def _charges(network: Network, node_voltages: Floats) -> Floats:
@@ -160,14 +182,14 @@ def _settling(time: Floats, outputs: Floats, final: Floats, tolerance: float) ->
     return np.asarray(time[np.minimum(last + 1, len(time) - 1)])
 
 
-def _energy(
+def _power(
     network: Network, source: int, inputs: Floats, time: Floats, across: Floats, found: dict[str, Floats]
-) -> float:
-    """Energy that a source delivers [J]: minus the integral of the power that it takes."""
+) -> Floats:
+    """Power that a source delivers [W]: minus what it takes."""
     if network.kind[source] == Kind.VOLTAGE:
         current = found[f"{network.branch_names[source].lower()}#branch"]
     else:
         mine = network.drive_source == source
         value = float(network.drive_coefficient[mine] @ inputs[network.drive_input[mine]])
         current = value * np.minimum(time / (_RISE * time[-1]), 1.0)
-    return -float(np.trapezoid(across * current, time))
+    return -across * current

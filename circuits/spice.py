@@ -100,7 +100,18 @@ def batch_deck(
     return "\n".join(lines)
 
 
-def step_deck(network: Network, inputs: Floats, t_rise: float, t_stop: float, saved: Sequence[str]) -> str:
+STEPS = 2000
+"""Least number of time steps of a transient with capacitors."""
+
+
+def step_deck(
+    network: Network,
+    inputs: Floats,
+    t_rise: float,
+    t_stop: float,
+    saved: Sequence[str],
+    options: Sequence[str] = (),
+) -> str:
     """A deck in which all inputs rise together from zero, with the capacitors.
 
     Parameters
@@ -113,6 +124,8 @@ def step_deck(network: Network, inputs: Floats, t_rise: float, t_stop: float, sa
         Length of the rise, and of the transient [s].
     saved
         Vectors to save, as ``.save`` names them.
+    options
+        Further words for the ``.options`` line, e.g. ``klu``.
     """
     final = np.zeros(len(network.kind))
     np.add.at(final, network.drive_source, network.drive_coefficient * inputs[network.drive_input])
@@ -120,14 +133,14 @@ def step_deck(network: Network, inputs: Floats, t_rise: float, t_stop: float, sa
         k: f"pwl(0 0 {t_rise:.15g} {final[k]:.15g} {t_stop:.15g} {final[k]:.15g})"
         for k in _sources(network).tolist()
     }
-    step = t_stop / 2000
+    step = t_stop / STEPS
     lines = [
         *_header(network, f"step of all inputs within {t_rise:g} s"),
         *_elements(network, sources, capacitors=True),
         "",
         f".tran {step:.15g} {t_stop:.15g} 0 {step:.15g}",
         *(f".save {' '.join(group)}" for group in _rows(saved)),
-        ".options reltol=1e-6",
+        f".options {' '.join(['reltol=1e-6', *options])}",
         ".end",
         "",
     ]

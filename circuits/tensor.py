@@ -144,7 +144,7 @@ def transfer_tensor(
     spread = no_mismatch(shape) if mismatch is None else mismatch
     if spread.channel.shape != shape:
         raise ValueError(f"mismatch has shape {spread.channel.shape}, expected {shape}")
-    if config.architecture in _ROWS_APART:
+    if config.architecture.amplified:
         at_zero, part = _row_by_row(config, spread)
         return TransferTensor(config, spread, at_zero, (part,))
     rows, columns = shape
@@ -159,11 +159,8 @@ def transfer_tensor(
     return TransferTensor(config, spread, at_zero, tuple(parts))
 
 
-_ROWS_APART = (Architecture.ACTIVE_PARALLEL, Architecture.ACTIVE_SERIES)
-"""Architectures whose rows end in amplifiers: each row is a network of its own."""
-
-
 def _row_by_row(config: ArrayConfig, spread: Mismatch) -> tuple[Floats, _Slot]:
+    """H0 and the currents where each row is a network of its own."""
     every = {field.name: getattr(spread, field.name) for field in fields(spread)}
     alike = all((values == values[:1]).all() for values in every.values())
     rows = len(spread.channel)

@@ -586,7 +586,8 @@ def compare(config: ConfigFile, out: ResultFolder, quiet: Quiet = False, seed: S
     from hallspice.progress import reporter
 
     with reporter(quiet) as progress:
-        return Outcome.of_folder(compare_architectures(config, out, seed=seed, progress=progress), out)
+        results = compare_architectures(config, out, seed=seed, progress=progress)
+    return Outcome.of_folder(results, out, passed=results["passed"])
 
 
 class ExportForm(StrEnum):

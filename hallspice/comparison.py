@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,19 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from rich.table import Table as TerminalTable
 
-from circuits import ngspice, spice
-from circuits.array_config import Architecture, Isolation
-from circuits.arrays import crossbar, slots
+from circuits import ngspice
+from circuits.array_config import Architecture, Isolation, Returns
+from circuits.arrays import amplifiers, slots
 from circuits.calibration import calibration_cost
-from circuits.comparison import Outcome, Trial, draw, run_trial
+from circuits.comparison import Outcome, Trial, run_trial
 from circuits.encoding import Encoding, encoding_cost
-from circuits.nodal import factor
 from circuits.noise import effective_bits
+from circuits.periphery import SHIPPED as SHIPPED_PERIPHERY
+from circuits.periphery import PeripheryCard
 from compact_model import readout
+from compact_model.card import SHIPPED as SHIPPED_DEVICE
 from hallspice import comparison_figures
-from hallspice.config import Trial as Changes
+from hallspice.array_check import LIMIT, Check, check
 from hallspice.figures import engineering
 from hallspice.files import RESULTS, staged_folder
 from hallspice.page import Answer, Caption, Column, Detail, Page, Section, Table
@@ -31,14 +35,16 @@ from hallspice.progress import Reporter
 from hallspice.setup import Setup, load_setup
 from hallspice.tables import csv_text
 
+SERIES_HALL_IDEAL = "series_hall_ideal"
+"""Name of the trial of `series_hall` with `Isolation.IDEAL`."""
 USELESS = 0.3
 """Error relative to the compute signal from which an array computes nothing [1]."""
 LOUD = 3.0
 """Ratio of signal to noise below which the read time is too short."""
 CLEAR = 10.0
 """Ratio of signal to noise for which the needed read time is given."""
-SMALLEST = 4
-"""Rows and columns of the smallest array that is tried for its read time."""
+SMALLEST, LARGEST = 4, 32
+"""Rows and columns of the smallest array that is tried for its read time, and of the largest beyond the configured."""
 ADDED = 0.01
 """Error over the compute signal that the noise of a calibration may add [1]."""
 
@@ -58,28 +64,26 @@ def compare(config: Path, out: Path, *, seed: int | None, progress: Reporter) ->
     -------
     The content of ``results.json``.
     """
-    setup = load_setup(config, seed, network=False)
+    setup = load_setup(config, seed, network=False, supply=False)
     trials = all_trials(setup)
-    outcomes, rows, decks = {}, [], {}
+    outcomes, checks, rows = {}, {}, []
     with staged_folder(out) as folder:
         for number, (name, trial) in enumerate(trials.items()):
             progress(number, len(trials), f"compare: {name}")
             outcomes[name] = run_trial(trial, setup.periphery)
-            decks[name], difference = _checked_in_ngspice(name, trial)
-            row = _row(name, trial, outcomes[name], difference)
-            first = draw(trial, 0)
-            settling = setup.settling(first.states, trial.config, first.mismatch)
-            row["latency_s"] += row["slots"] * settling
-            rows.append({**row, "settling_s": settling})
+            checks[name] = check(name, trial, outcomes[name].settling)
+            rows.append(_row(name, trial, outcomes[name], checks[name]))
         progress(len(trials), len(trials), "compare: report")
         results = _results(setup, rows)
-        chosen = setup.array.architecture.value
-        results["sizes"] = _sizes(trials, outcomes, rows, setup)
+        results["warnings"] = [warning for one in checks.values() for warning in one.warnings]
+        results["passed"] = not any(one.failed for one in checks.values())
+        chosen = _configured(setup)
+        results["sizes"] = _sizes(trials, rows, setup)
         results["encodings"] = _encodings(trials[chosen], outcomes[chosen], setup)
         drawn = {"comparison": comparison_figures.comparison(rows)}
         (folder / "decks").mkdir()
-        for name, deck in decks.items():
-            (folder / "decks" / f"{name}.cir").write_text(deck, encoding="utf-8")
+        for name, one in checks.items():
+            (folder / "decks" / f"{name}.cir").write_text(one.deck, encoding="utf-8")
         header = list(rows[0])
         (folder / "comparison.csv").write_text(
             csv_text(header, [["" if row[key] is None else row[key] for key in header] for row in rows]),
@@ -97,7 +101,7 @@ def compare(config: Path, out: Path, *, seed: int | None, progress: Reporter) ->
         (folder / "figures").mkdir()
         for name, svg in drawn.items():
             (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
-        (folder / "config.yaml").write_text(config.read_text(encoding="utf-8"), encoding="utf-8")
+        _keep_configuration(setup, config.parent, folder)
         (folder / "report.html").write_text(_page(setup, results, drawn).html(), encoding="utf-8")
         files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
         results["files"] = [*files, RESULTS]
@@ -106,37 +110,58 @@ def compare(config: Path, out: Path, *, seed: int | None, progress: Reporter) ->
     return results
 
 
-def all_trials(setup: Setup) -> dict[str, Trial]:
-    """What is tried, by name: every architecture, and `series_hall` as its drawing intends."""
-    compared = setup.config.compare
-    trials = {
-        architecture.value: _trial(setup, architecture, getattr(compared, architecture.value, Changes()))
-        for architecture in (
-            Architecture.ACTIVE_PARALLEL,
-            Architecture.ACTIVE_SERIES,
-            Architecture.PASSIVE_PARALLEL,
-            Architecture.ROW_MULTIPLEXED,
-            Architecture.SERIES_HALL,
-        )
+def _keep_configuration(setup: Setup, beside: Path, folder: Path) -> None:
+    """Write ``config.yaml`` with the seed in use and with copies of the cards, which are looked for in `beside`."""
+    used = setup.config
+    named = {
+        "device": (used.device.card, SHIPPED_DEVICE),
+        "periphery": (used.array.periphery, SHIPPED_PERIPHERY),
     }
-    drawn = trials[Architecture.SERIES_HALL.value]
-    ideal = replace(drawn.config, isolation=Isolation.IDEAL)
-    trials["series_hall_ideal"] = replace(drawn, config=ideal)
-    trials[Architecture.RESISTIVE.value] = _trial(setup, Architecture.RESISTIVE, Changes())
+    kept = {}
+    for kind, (name, shipped) in named.items():
+        kept[kind] = shipped if name == shipped else f"{kind}_card.yaml"
+        if name != shipped:
+            shutil.copyfile(beside / name, folder / kept[kind])
+    content = used.model_copy(
+        update={
+            "device": used.device.model_copy(update={"card": kept["device"]}),
+            "array": used.array.model_copy(update={"periphery": kept["periphery"]}),
+        }
+    ).model_dump(mode="json", exclude_unset=True)
+    text = yaml.safe_dump({"seed": used.seed, **content}, sort_keys=False)
+    head = "# As it was used: numbers in SI units, the seed, copies of the cards. What is left out has its default.\n"
+    (folder / "config.yaml").write_text(head + text, encoding="utf-8")
+
+
+def all_trials(setup: Setup) -> dict[str, Trial]:
+    """What is tried, by name: every architecture, and `series_hall` as its drawing intends; `resistive` last."""
+    trials = {}
+    for architecture in sorted(Architecture, key=lambda one: one is Architecture.RESISTIVE):
+        trial = trials[architecture.value] = _trial(setup, architecture)
+        if architecture is Architecture.SERIES_HALL:
+            ideal = replace(trial.config, isolation=Isolation.IDEAL, returns=Returns.GROUNDED)
+            trials[SERIES_HALL_IDEAL] = replace(trial, config=ideal)
     return trials
 
 
-def _trial(setup: Setup, architecture: Architecture, changes: Changes) -> Trial:
+def _configured(setup: Setup) -> str:
+    """Name of the trial of the configured array."""
+    array = setup.array
+    drawn = array.architecture is not Architecture.SERIES_HALL or array.isolation is Isolation.NONE
+    return array.architecture.value if drawn else SERIES_HALL_IDEAL
+
+
+def _trial(setup: Setup, architecture: Architecture) -> Trial:
     array, compared = setup.config.array, setup.config.compare
+    changes = getattr(compared, architecture).model_dump(exclude_none=True)
     config = replace(
-        setup.array,
+        setup.with_capacitances(),
         architecture=architecture,
         isolation=Isolation.NONE,
-        cmrr_db=setup.array.cmrr_db if changes.cmrr_db is None else changes.cmrr_db,
+        cmrr_db=changes.get("cmrr_db", setup.array.cmrr_db),
     )
     resistive = architecture is Architecture.RESISTIVE
     i_read = setup.periphery.read.i_read.value if array.read.i_read is None else array.read.i_read
-    supply = array.driver.v_supply
     levels = setup.levels_ohm
     full = i_read * (config.r_channel if architecture.input_unit == "V" else 1.0)
     return Trial(
@@ -145,13 +170,13 @@ def _trial(setup: Setup, architecture: Architecture, changes: Changes) -> Trial:
         lowest=array.cell.r_high if resistive else float(levels[0]),
         highest=array.cell.r_low if resistive else float(levels[-1]),
         full=array.read.v_read if resistive else full,
-        supply=setup.periphery.driver.v_supply.value if supply is None else supply,
-        draws=compared.draws if changes.draws is None else changes.draws,
+        supply=setup.v_supply,
+        draws=changes.get("draws", compared.draws),
         vectors=compared.vectors,
         seed=setup.config.seed,
-        mismatch=array.cell.mismatch if changes.mismatch is None else changes.mismatch,
+        mismatch=changes.get("mismatch", array.cell.mismatch),
         r_off_spread=array.cell.r_off_spread,
-        random_rejection=changes.random_rejection,
+        random_rejection=changes.get("random_rejection", False),
         flicker=float(readout.flicker_density(setup.card, 1.0)) ** 2,
         t_read=setup.t_read,
         t_calibration=compared.t_calibration,
@@ -163,32 +188,51 @@ def _trial(setup: Setup, architecture: Architecture, changes: Changes) -> Trial:
 def verdict(name: str, trial: Trial, outcome: Outcome) -> Verdict:
     """Whether an architecture works, and what decides it."""
     error = outcome.error
-    unit = trial.config.architecture.output_unit
-    if name == "series_hall_ideal":
+    if name == SERIES_HALL_IDEAL:
         return Verdict(
             "intended", "the sum that the drawing intends; no circuit for its isolation amplifiers is given"
         )
     if error.calibrated > USELESS:
-        reason = (
-            f"{engineering(outcome.common_mode, 'V')} of common mode at the Hall arms against "
-            f"{engineering(outcome.signal, unit)} of compute signal in a column"
-        )
-        if trial.config.architecture is Architecture.SERIES_HALL:
-            reason += "; the arms join the rows into one resistive sheet"
-        return Verdict("dead", reason)
+        return Verdict("dead", _death(trial, outcome))
     if outcome.noise * LOUD > outcome.signal:
         longer = trial.t_read * (LOUD * outcome.noise / outcome.signal) ** 2
         return Verdict(
             "too noisy", f"needs {engineering(longer, 's')} per read for a signal of three times its noise"
         )
     if error.raw > USELESS:
-        share = 100 * (1 - outcome.weakest_cell)
-        reason = f"a gain per column takes out most of the error; the weakest cell lacks {share:.2g} % of its voltage"
+        reason = f"a gain per column takes out most of the error; {_weakest(outcome)}"
         return Verdict("needs calibration", reason)
     return Verdict("works", "useful as it is; calibration of the columns improves it")
 
 
-def _row(name: str, trial: Trial, outcome: Outcome, difference: float | None) -> dict[str, Any]:
+def _death(trial: Trial, outcome: Outcome) -> str:
+    """What makes an array useless: common mode that the outputs see as more than the signal, or else the wires."""
+    config = trial.config
+    unit = config.architecture.output_unit
+    seen = config.gm * 10 ** (-config.cmrr_db / 20) if config.architecture.amplified else 1.0
+    if outcome.common_mode * seen > outcome.signal:
+        reason = (
+            f"{engineering(outcome.common_mode, 'V')} of common mode at the Hall arms against "
+            f"{engineering(outcome.signal, unit)} of compute signal in a column"
+        )
+        joined = config.architecture is Architecture.SERIES_HALL
+        return reason + ("; the arms join the rows into one resistive sheet" if joined else "")
+    if outcome.weakest_cell < 1 - USELESS:
+        return f"wires and drivers take the voltage of the cells: {_weakest(outcome)}"
+    return f"mismatch, switches or loads spoil its columns: {_weakest(outcome)}, and common mode is no reason"
+
+
+def _reference_energy(trial: Trial, outcome: Outcome) -> float:
+    """What two more columns add to a read [J]: cells and amplifiers; they are subtracted before the conversion."""
+    per_column = (outcome.energy["array"] + outcome.energy["amplifiers"]) / trial.shape[1]
+    return 2 * per_column
+
+
+def _weakest(outcome: Outcome) -> str:
+    return f"the weakest cell gets {100 * outcome.weakest_cell:.4g} % of its voltage"
+
+
+def _row(name: str, trial: Trial, outcome: Outcome, checked: Check) -> dict[str, Any]:
     found = verdict(name, trial, outcome)
     limited = trial.usable < trial.full
     alive = found.word != "dead"  # the gain of a dead array means nothing, and so does its noise
@@ -204,17 +248,16 @@ def _row(name: str, trial: Trial, outcome: Outcome, difference: float | None) ->
         "error_with_reference": None if outcome.referred is None else outcome.referred.raw,
         "draws": trial.draws,
         "mismatch": None if trial.resistive else trial.mismatch,
-        "cmrr_db": trial.config.cmrr_db if "active" in name else None,
+        "cmrr_db": trial.config.cmrr_db if trial.config.architecture.amplified else None,
         "snr_db": 20 * float(np.log10(outcome.signal / outcome.noise)) if alive else None,
         "effective_bits": bits,
-        "t_read_for_snr_10_s": (
-            trial.t_read * (CLEAR * outcome.noise / outcome.signal) ** 2 if alive else None
-        ),
+        "t_read_for_snr_10_s": _clear_time(trial, outcome) if alive else None,
         "signal": outcome.signal,
         "noise": outcome.noise if alive else None,
         "output_unit": trial.config.architecture.output_unit,
         "energy_j": total,
         **{f"energy_{part}_j": value for part, value in outcome.energy.items()},
+        "reference_energy_j": _reference_energy(trial, outcome) if alive and outcome.referred else None,
         "calibration_reads": None if calibration is None else calibration.reads,
         "calibration_time_s": None if calibration is None else calibration.time,
         "calibration_energy_j": None if calibration is None else calibration.energy,
@@ -226,30 +269,16 @@ def _row(name: str, trial: Trial, outcome: Outcome, difference: float | None) ->
         "limited_by_supply": limited,
         "common_mode_v": outcome.common_mode,
         "weakest_cell": outcome.weakest_cell,
-        "ngspice_difference": difference,
+        "settling_s": outcome.settling,
+        "ngspice_difference": checked.difference,
+        "ngspice_why_not": checked.why_not,
+        "ngspice_settling_s": checked.settling,
+        "ngspice_energy_full_j": checked.energy,
+        "energy_full_j": checked.energy_nodal,
+        "ngspice_why_no_transient": checked.why_no_transient,
         "verdict": found.word,
         "reason": found.reason,
     }
-
-
-def _checked_in_ngspice(name: str, trial: Trial) -> tuple[str, float | None]:
-    """Deck of the first vector of draw 0 (of its first time slot), and how far ngspice is from the nodal solution.
-
-    The difference is relative to the largest output; None without ngspice.
-    """
-    first = draw(trial, 0)
-    network = crossbar(first.states, trial.config, first.mismatch)
-    inputs = trial.usable * first.inputs[:1]
-    rows, columns = trial.shape
-    title = f"hallspice: {name} {rows} x {columns}, seed {trial.seed}, draw 0, vector 0" + (
-        ", time slot 0" if slots(trial.config, rows) > 1 else ""
-    )
-    deck = spice.netlist(network, inputs[0], title)
-    if ngspice.find_simulator().problem:
-        return deck, None
-    outputs = factor(network).solve(inputs).outputs
-    found = ngspice.simulate(network, inputs)
-    return deck, float(np.abs(found - outputs).max() / np.abs(outputs).max())
 
 
 def _results(setup: Setup, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -274,11 +303,14 @@ def _page(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> Pa
     dead = [row for row in rows if row["verdict"] == "dead"]
     limited = [row for row in rows if row["limited_by_supply"]]
     hall = [row for row in rows if row["architecture"] in working and row["architecture"] != "resistive"]
+    asked = len(Architecture) - 1  # of Hall cells
     best = min(hall, key=lambda row: row["error_calibrated"]) if hall else None
     sparing = min(hall, key=lambda row: row["energy_j"]) if hall else None
     array = setup.config.array
     answers = [
-        Answer("Hall arrays that work", f"{len(hall)} of 5", ", ".join(row["architecture"] for row in hall))
+        Answer(
+            "Hall arrays that work", f"{len(hall)} of {asked}", ", ".join(row["architecture"] for row in hall)
+        )
     ]
     if best and sparing:
         answers += [
@@ -288,6 +320,7 @@ def _page(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> Pa
             Answer("lowest energy of a read", engineering(sparing["energy_j"], "J"), sparing["architecture"]),
         ]
     warnings = [f"{row['architecture']} computes nothing: {row['reason']}." for row in dead]
+    warnings += results["warnings"]
     if limited:
         volts = ", ".join(f"{row['architecture']} {row['v_row_v']:.3g} V" for row in limited)
         currents = sorted({engineering(row["input_full"], row["input_unit"]) for row in limited})
@@ -330,11 +363,25 @@ def _page(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> Pa
                 tables=[_sizes_table(results["sizes"])],
             ),
             Section(
-                "Calibration",
+                "Settling",
+                text=[
+                    "Elmore's estimate to a thousandth, with the capacitances of wires and arms, beside a transient in "
+                    "ngspice; and the energy that the sources deliver in a read of full inputs and its settling, as "
+                    "power of the nodal solution times the time and as integral in ngspice (whose inputs rise within a "
+                    "thousandth of its transient). First draw; one row where rows take turns. A transient that would "
+                    f"take ngspice more than {engineering(LIMIT, 's')} is not run."
+                ],
+                tables=[_transient_table(rows)],
+            ),
+            Section(
+                "Calibration or reference",
                 text=[
                     "Gain and offset of all columns are fitted to reads of known inputs, once. This many reads of the "
                     f"whole array keep the error that their noise adds to every later read below {ADDED:g} of the "
-                    "compute signal."
+                    "compute signal.",
+                    "A reference in the array (two more columns at the lowest and the highest level, whose mean is "
+                    "subtracted before the conversion) needs none of these reads, but adds the energy of its cells and "
+                    "amplifiers to every read, as much as two columns take on average.",
                 ],
                 tables=[_calibration_table(rows)],
             ),
@@ -358,6 +405,7 @@ def _page(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> Pa
                     "supply. Noise: Johnson noise of all resistors, channel noise of the amplifiers, 1/f noise of the "
                     "Hall resistances (Hooge's law, the device card's parameter) since the last calibration; averaged "
                     "over the read. The ideal isolation amplifiers are free and quiet, which no circuit is.",
+                    "series_hall is shown as drawn and with ideal isolation, whatever array.series.isolation says.",
                     "resistive cells are an assumed two-terminal read-out and stand here as the reference.",
                     "decks/ holds the first vector of the first draw of each as a netlist for ngspice; draws.csv the "
                     "errors of every draw.",
@@ -382,7 +430,7 @@ _MEANINGS = Table(
         ],
         [
             "ngspice differs",
-            "one vector of the first draw, read by ngspice",
+            "one vector of the first draw, read by ngspice; why it was not run is among the warnings",
         ],
         [
             "SNR, bits",
@@ -390,12 +438,12 @@ _MEANINGS = Table(
         ],
         [
             "energy",
-            "what row drivers, amplifiers, converters and logic take for one read of the whole array, uniform inputs",
+            "what row drivers, amplifiers, converters and logic take for one read of the whole array and its settling, "
+            "uniform inputs",
         ],
         ["row needs", "voltage for a full input, whatever the supply"],
         ["cell gets", "share of its voltage that the worst cell is left with"],
         ["SNR 10 in", "length of a read that makes signal over noise 10 (white noise)"],
-        ["settles in", "estimate to a thousandth, by Elmore's delays with the capacitances of the card"],
     ],
 )
 
@@ -434,7 +482,7 @@ def _errors_table(rows: Sequence[dict[str, Any]]) -> Table:
 def _cost_table(rows: Sequence[dict[str, Any]]) -> Table:
     names = (
         *("SNR (dB)", "bits", "energy", "array", "amplifiers", "converters", "latency", "row needs"),
-        *("full input", "cell gets", "SNR 10 in", "settles in"),
+        *("full input", "cell gets", "SNR 10 in"),
     )
     head = [Column("architecture"), *(Column(name, True) for name in names)]
     lines = [
@@ -451,21 +499,45 @@ def _cost_table(rows: Sequence[dict[str, Any]]) -> Table:
             engineering(row["input_full"], row["input_unit"]),
             f"{100 * row['weakest_cell']:.4g} %",
             "" if row["snr_db"] is None else engineering(row["t_read_for_snr_10_s"], "s"),
-            engineering(row["settling_s"], "s"),
         ]
         for row in rows
     ]
     return Table(head, lines)
 
 
-def _calibration_table(rows: Sequence[dict[str, Any]]) -> Table:
-    head = [Column("architecture"), *(Column(name, True) for name in ("reads", "time", "energy"))]
+def _transient_table(rows: Sequence[dict[str, Any]]) -> Table:
+    names = ("settles in, estimate", "in ngspice", "full read, nodal", "in ngspice")
+    head = [Column("architecture"), *(Column(name, True) for name in names), Column("not run because")]
     lines = [
         [
             row["architecture"],
+            engineering(row["settling_s"], "s"),
+            _or_nothing(row["ngspice_settling_s"], "s"),
+            engineering(row["energy_full_j"], "J"),
+            _or_nothing(row["ngspice_energy_full_j"], "J"),
+            row["ngspice_why_no_transient"],
+        ]
+        for row in rows
+    ]
+    return Table(head, lines)
+
+
+def _or_nothing(value: float | None, unit: str) -> str:
+    return "" if value is None else engineering(value, unit)
+
+
+def _calibration_table(rows: Sequence[dict[str, Any]]) -> Table:
+    names = ("calibrated", "reads", "time", "energy", "with reference", "energy in every read")
+    head = [Column("architecture"), *(Column(name, True) for name in names)]
+    lines = [
+        [
+            row["architecture"],
+            f"{row['error_calibrated']:.2g}",
             str(row["calibration_reads"]),
             engineering(row["calibration_time_s"], "s"),
             engineering(row["calibration_energy_j"], "J"),
+            "" if row["error_with_reference"] is None else f"{row['error_with_reference']:.2g}",
+            _or_nothing(row["reference_energy_j"], "J"),
         ]
         for row in rows
         if row["calibration_reads"] is not None
@@ -473,38 +545,76 @@ def _calibration_table(rows: Sequence[dict[str, Any]]) -> Table:
     return Table(head, lines)
 
 
-def _sizes(
-    trials: Mapping[str, Trial], outcomes: Mapping[str, Outcome], rows: Sequence[dict[str, Any]], setup: Setup
-) -> list[dict[str, Any]]:
-    """Read time that each size needs for a clear signal: halves of the configured array, one draw each."""
+def _sizes(trials: Mapping[str, Trial], rows: Sequence[dict[str, Any]], setup: Setup) -> list[dict[str, Any]]:
+    """Read time that a clear signal needs by size: of halves of the array, and of doubles while they are useful."""
     found = []
     for row in rows:
         name = row["architecture"]
-        if row["verdict"] == "dead" or name in ("series_hall_ideal", Architecture.RESISTIVE):
+        if row["verdict"] == "dead" or name in (SERIES_HALL_IDEAL, Architecture.RESISTIVE):
             continue
-        times = {}
-        trial, outcome = trials[name], outcomes[name]
-        while True:
-            ratio = CLEAR * outcome.noise / outcome.signal
-            times[f"{trial.shape[0]} x {trial.shape[1]}"] = trial.t_read * ratio**2
-            rows_of_half, columns_of_half = trial.shape[0] // 2, trial.shape[1] // 2
-            if min(rows_of_half, columns_of_half) < SMALLEST:
-                break
-            trial = replace(trial, shape=(rows_of_half, columns_of_half), draws=1)
-            outcome = run_trial(trial, setup.periphery)
-        useful = next((size for size, time in times.items() if time <= setup.t_read), None)
-        found.append({"architecture": name, "largest_useful": useful, "t_read_for_snr_10_s": times})
+        trial = trials[name]
+        times = {trial.shape: row["t_read_for_snr_10_s"]}
+        shape = _scaled(trial.shape, 0.5)
+        while min(shape) >= SMALLEST:
+            times[shape] = _clear_read(trial, shape, setup.periphery)
+            shape = _scaled(shape, 0.5)
+        useful = [shape for shape, time in times.items() if _fits(time, trial)]
+        shape = _scaled(trial.shape, 2)
+        while max(shape) <= LARGEST and max(times) in useful:
+            times[shape] = _clear_read(trial, shape, setup.periphery)
+            useful += [shape] if _fits(times[shape], trial) else []
+            shape = _scaled(shape, 2)
+        found.append(
+            {
+                "architecture": name,
+                "largest_useful": _size(max(useful)) if useful else None,
+                "larger_not_tried": max(times) in useful,
+                "t_read_for_snr_10_s": {_size(shape): times[shape] for shape in sorted(times)},
+            }
+        )
     return found
 
 
+def _clear_read(trial: Trial, shape: tuple[int, int], periphery: PeripheryCard) -> float | None:
+    """Length of a read of an array of another shape for a clear signal [s]; None when it is dead. One draw."""
+    outcome = run_trial(replace(trial, shape=shape, draws=1), periphery)
+    return None if outcome.error.calibrated > USELESS else _clear_time(trial, outcome)
+
+
+def _clear_time(trial: Trial, outcome: Outcome) -> float:
+    return trial.t_read * (CLEAR * outcome.noise / outcome.signal) ** 2
+
+
+def _fits(time: float | None, trial: Trial) -> bool:
+    return time is not None and time <= trial.t_read
+
+
+def _scaled(shape: tuple[int, int], factor: float) -> tuple[int, int]:
+    return int(shape[0] * factor), int(shape[1] * factor)
+
+
+def _size(shape: tuple[int, int]) -> str:
+    return f"{shape[0]} x {shape[1]}"
+
+
+def _largest(one: Mapping[str, Any]) -> str:
+    """The largest useful array in words."""
+    return ("at least " if one["larger_not_tried"] else "") + (one["largest_useful"] or "none")
+
+
+def _time_text(times: Mapping[str, float | None], size: str) -> str:
+    return "dead" if size in times and times[size] is None else _or_nothing(times.get(size), "s")
+
+
 def _sizes_table(sizes: Sequence[dict[str, Any]]) -> Table:
-    names = list(sizes[0]["t_read_for_snr_10_s"]) if sizes else []
+    named = {name for one in sizes for name in one["t_read_for_snr_10_s"]}
+    names = sorted(named, key=lambda name: int(name.split()[0]))
     head = [Column("architecture"), *(Column(name, True) for name in names), Column("largest useful", True)]
     lines = [
         [
             one["architecture"],
-            *(engineering(one["t_read_for_snr_10_s"][name], "s") for name in names),
-            one["largest_useful"] or "none of these",
+            *(_time_text(one["t_read_for_snr_10_s"], name) for name in names),
+            _largest(one),
         ]
         for one in sizes
     ]
@@ -515,8 +625,6 @@ def _encodings(trial: Trial, outcome: Outcome, setup: Setup) -> list[dict[str, A
     """Cost of a product by each encoding of its inputs."""
     generator = np.random.default_rng(trial.seed)
     codes = generator.integers(0, 2**trial.dac_bits, (trial.vectors, trial.shape[0]))
-    count = slots(trial.config, trial.shape[0])
-    supply = setup.periphery.amplifier.i_bias.value * setup.periphery.amplifier.v_supply.value
     found = []
     for encoding in Encoding:
         cost = encoding_cost(
@@ -526,19 +634,18 @@ def _encodings(trial: Trial, outcome: Outcome, setup: Setup) -> list[dict[str, A
             outcome.power,
             trial.shape[1],
             setup.periphery,
-            t_slot=trial.t_read,
-            amplifiers=round(outcome.energy["amplifiers"] / (supply * count * trial.t_read)),
+            t_slot=outcome.settling + trial.t_read,
+            amplifiers=amplifiers(trial.config, trial.shape),
             adc_bits=trial.adc_bits,
+            turns=slots(trial.config, trial.shape[0]),
         )
-        # rows that take turns repeat everything but the conversion of their inputs
-        energy = {part: value * (1 if part == "dac" else count) for part, value in cost.energy.items()}
         found.append(
             {
                 "encoding": encoding.value,
-                "reads": cost.reads * count,
-                "time_s": cost.time * count,
-                "energy_j": sum(energy.values()),
-                **{f"energy_{part}_j": value for part, value in energy.items()},
+                "reads": cost.reads,
+                "time_s": cost.time,
+                "energy_j": sum(cost.energy.values()),
+                **{f"energy_{part}_j": value for part, value in cost.energy.items()},
                 "relative_noise": cost.noise,
             }
         )
@@ -546,7 +653,7 @@ def _encodings(trial: Trial, outcome: Outcome, setup: Setup) -> list[dict[str, A
 
 
 def _encoding_table(encodings: Sequence[dict[str, Any]]) -> Table:
-    names = ("reads", "time", "energy", "array", "amplifiers", "converters", "noise")
+    names = ("reads", "time", "energy", "array", "amplifiers", "converters", "logic", "noise")
     head = [Column("encoding"), *(Column(name, True) for name in names)]
     lines = [
         [
@@ -557,6 +664,7 @@ def _encoding_table(encodings: Sequence[dict[str, Any]]) -> Table:
             engineering(one["energy_array_j"], "J"),
             engineering(one["energy_amplifiers_j"], "J"),
             engineering(one["energy_dac_j"] + one["energy_adc_j"], "J"),
+            engineering(one["energy_digital_j"], "J"),
             f"{one['relative_noise']:.2f}",
         ]
         for one in encodings
@@ -585,6 +693,6 @@ def _say(
     for row in rows:
         if row["verdict"] == "dead":
             progress.say(f"{row['architecture']} is dead: {row['reason']}.")
-    largest = ", ".join(f"{one['architecture']} {one['largest_useful'] or 'none'}" for one in sizes)
+    largest = ", ".join(f"{one['architecture']} {_largest(one)}" for one in sizes)
     progress.say(f"Largest array for a signal of {CLEAR:g} times the noise within the read: {largest}.")
     progress.say(f"Report: {out / 'report.html'}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
-from circuits.array_config import SHORTEST
+from circuits.array_config import SHORTEST, Architecture
 from circuits.ngspice import LONGEST
 from compact_model.quantity import Quantity
 
@@ -149,6 +149,15 @@ class Series(Section):
         Literal["grounded", "floating"], Field(description="where the current of a series row goes")
     ] = "grounded"
 
+    @model_validator(mode="after")
+    def _returns_of_wires(self) -> Self:
+        if self.isolation == "ideal" and self.returns == "floating":
+            raise ValueError(
+                "returns: floating needs isolation: none; ideal amplifiers part rows and columns, and each row "
+                "returns to ground"
+            )
+        return self
+
 
 class Read(Section):
     """How an input is applied; empty: as in the periphery card."""
@@ -160,7 +169,9 @@ class Read(Section):
     v_read: Annotated[
         float, Quantity("V", "word-line voltage of a full input (resistive only)", above=0.0, high=100.0)
     ] = 0.2
-    t_read: Annotated[float, Quantity("s", "length of a read", above=0.0, high=10.0)] | None = None
+    t_read: (
+        Annotated[float, Quantity("s", "length of a read once it has settled", above=0.0, high=10.0)] | None
+    ) = None
 
 
 class Converters(Section):
@@ -188,16 +199,9 @@ class Array(Section):
     """One tile of the crossbar, and its periphery."""
 
     architecture: Annotated[
-        Literal[
-            "resistive",
-            "active_parallel",
-            "passive_parallel",
-            "active_series",
-            "series_hall",
-            "row_multiplexed",
-        ],
+        Architecture,
         Field(description="Topology of the array (`hallspice compare` shows them side by side)"),
-    ] = "active_parallel"
+    ] = Architecture.ACTIVE_PARALLEL
     rows: Annotated[Count, Field(ge=1, le=1024, description="Word lines of a tile")] = 64
     columns: Annotated[Count, Field(ge=1, le=1024, description="Bit lines of a tile")] = 64
     periphery: Annotated[str, Field(description="Name of a shipped periphery card, or path of one")] = (
@@ -441,31 +445,65 @@ class Trial(Section):
     draws: Annotated[
         Annotated[Count, Field(ge=1, le=1000)] | None, Field(description="Random arrays, 1 to 1000")
     ] = None
+
+
+class HallTrial(Trial):
+    """What differs for one architecture of Hall cells; where empty: as above."""
+
     mismatch: (
         Annotated[
             float, Quantity("1", "standard deviation of channel halves and arms, seeded", low=0.0, below=0.2)
         ]
         | None
     ) = None
+
+
+class AmplifiedTrial(HallTrial):
+    """What differs for one architecture with a transconductor on each Hall pair; where empty: as above."""
+
     cmrr_db: Annotated[float, Quantity("1", "common-mode rejection in dB", low=0.0, high=300.0)] | None = None
     random_rejection: Annotated[
         bool, Field(strict=True, description="Common-mode gains of the amplifiers have random signs")
     ] = False
 
 
-class Compare(Section):
+def _trial_of(architecture: Architecture) -> type[Trial]:
+    if architecture is Architecture.RESISTIVE:
+        return Trial
+    return AmplifiedTrial if architecture.amplified else HallTrial
+
+
+class _Compare(Section):
     """The array in every architecture (`hallspice compare`)."""
 
     draws: Annotated[Count, Field(ge=1, le=1000, description="Random arrays per architecture")] = 20
-    vectors: Annotated[Count, Field(ge=2, le=100000, description="Random input vectors per array")] = 200
+    vectors: Annotated[
+        Count,
+        Field(
+            ge=20,
+            le=100000,
+            description="Random input vectors per array; gain and offset are fitted to n of them, which hides 1 / n of "
+            "the calibrated error",
+        ),
+    ] = 200
     t_calibration: Annotated[
         float, Quantity("s", "time since the last calibration, for 1/f noise", above=0.0, high=1e9)
     ] = 1.0
-    active_parallel: Trial = Trial()
-    active_series: Trial = Trial()
-    passive_parallel: Trial = Trial()
-    row_multiplexed: Trial = Trial()
-    series_hall: Trial = Trial()
+
+
+if TYPE_CHECKING:
+    Compare = _Compare
+else:  # with a section for each architecture
+    Compare = create_model(
+        "Compare",
+        __base__=_Compare,
+        __doc__=_Compare.__doc__,
+        __module__=__name__,
+        **{
+            architecture.value: (_trial_of(architecture), _trial_of(architecture)())
+            for architecture in Architecture
+        },
+    )
 
 
 class Sweep(Section):

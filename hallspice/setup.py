@@ -91,23 +91,17 @@ class Setup:
             c_arm=_first(array.cell.c_arm, c_column),
         )
 
-    def settling(
-        self, states: Floats, config: ArrayConfig | None = None, mismatch: Mismatch | None = None
-    ) -> float:
-        """Time until the outputs of an array (its first time slot) are within a thousandth, inputs full [s].
-
-        An estimate by Elmore's delays, with the capacitances of wires and arms.
+    def settling(self, states: Floats, mismatch: Mismatch | None = None) -> float:
+        """Time until the outputs of the array are within a thousandth, inputs full, by Elmore's delays [s].
 
         Parameters
         ----------
         states
             (rows, columns) [Ohm].
-        config
-            Another array than the configured one.
         mismatch
             Deviations of its cells.
         """
-        loaded = self.with_capacitances(config)
+        loaded = self.with_capacitances()
         if not (loaded.c_row or loaded.c_col or loaded.c_arm):
             return 0.0
         # estimates are relative to the outputs, so that the size of the inputs doesn't matter
@@ -123,17 +117,20 @@ class Setup:
         return draw_mismatch((shape[0], shape[1]), generator, relative=cell.mismatch, r_off=cell.r_off_spread)
 
 
-def load_setup(path: str | Path, seed: int | None = None, *, network: bool = True) -> Setup:
+def load_setup(
+    path: str | Path, seed: int | None = None, *, network: bool = True, supply: bool = True
+) -> Setup:
     """Read a configuration and all that it names.
 
     Without `network` it is an array alone that is asked for: the network need not fit the data set or the tile.
+    Without `supply` a full input may need more than the supply gives.
 
     Raises
     ------
     DocumentError
         With every mistake in the configuration and in the cards it names, each with its line.
     """
-    return setup_of(read_document(path), Path(path).parent, seed, network=network)
+    return setup_of(read_document(path), Path(path).parent, seed, network=network, supply=supply)
 
 
 def setup_of(
@@ -143,10 +140,12 @@ def setup_of(
     *,
     network: bool = True,
     full_input: bool = True,
+    supply: bool = True,
 ) -> Setup:
     """As `load_setup`, for a document that is read already; cards are looked for in `folder`.
 
     Without `full_input` the user brings the inputs: a full one need not suit the device, the supply or the tile.
+    Without `supply` inputs are as large as the supply allows.
     """
     config, mistakes, wrong = validate_leniently(document, Config)
     if config is None:
@@ -175,7 +174,7 @@ def setup_of(
         what = f"{r_arm:g} ohm for a Hall arm would make a cell give power, allowed: above {least:.4g} ohm"
         raise DocumentError([*mistakes, document.mistake(key, what)])
     setup = _concrete(config, card, periphery)
-    for paths, what in _contradictions(setup, network=network, full_input=full_input):
+    for paths, what in _contradictions(setup, network=network, full_input=full_input, supply=supply):
         if not any(key[: len(path)] == path or path[: len(key)] == key for key in wrong for path in paths):
             mistakes.append(document.mistake(paths[0], what))
     if mistakes:
@@ -223,7 +222,7 @@ def _concrete(config: Config, card: DeviceCard, periphery: PeripheryCard) -> Set
         levels = synapse.levels(card)
     r_channel = float(stack.channel_resistance(card))
     concrete = ArrayConfig(
-        architecture=Architecture(array.architecture),
+        architecture=array.architecture,
         r_row=_first(array.wire.r_row, periphery.wire.r_row.value),
         r_col=_first(array.wire.r_column, periphery.wire.r_column.value),
         r_driver=_first(array.driver.r_output, periphery.driver.r_output.value),
@@ -275,7 +274,9 @@ def _first(configured: float | None, default: float) -> float:
 Contradiction = tuple[tuple[KeyPath, ...], str]
 
 
-def _contradictions(setup: Setup, *, network: bool, full_input: bool) -> Iterator[Contradiction]:
+def _contradictions(
+    setup: Setup, *, network: bool, full_input: bool, supply: bool
+) -> Iterator[Contradiction]:
     """Keys that don't fit each other or the device: the keys involved (the one to change first), and what."""
     yield from _levels_of_the_device(setup)
     if network:
@@ -292,7 +293,7 @@ def _contradictions(setup: Setup, *, network: bool, full_input: bool) -> Iterato
         what = f"{spread:g} ohm draws cells that would give power, allowed: 0 <= value <= {allowed:.4g} ohm"
         yield (("array", "cell", "r_off_spread"),), what
     if full_input:
-        yield from _full_input(setup)
+        yield from _full_input(setup, supply=supply)
 
 
 def _largest_spread(setup: Setup) -> float:
@@ -301,7 +302,7 @@ def _largest_spread(setup: Setup) -> float:
     return float(np.sqrt(arms * setup.array.r_channel) - abs(setup.array.r_off)) / 6
 
 
-def _full_input(setup: Setup) -> Iterator[Contradiction]:
+def _full_input(setup: Setup, *, supply: bool) -> Iterator[Contradiction]:
     """A full input that switches the device, or that the supply doesn't carry."""
     if setup.array.architecture is not Architecture.RESISTIVE:
         onset = switching.disturb_onset_current(setup.card)
@@ -309,7 +310,7 @@ def _full_input(setup: Setup) -> Iterator[Contradiction]:
         if i_read >= onset:
             what = f"{i_read:g} A would switch the device while it is read, allowed: below {onset:.4g} A, the onset"
             yield (("array", "read", "i_read"),), what
-    if setup.v_row > setup.v_supply:
+    if supply and setup.v_row > setup.v_supply:
         what = f"a row needs {setup.v_row:.4g} V for a full input, but the supply is {setup.v_supply:g} V"
         keys = (("array", "driver", "v_supply"), ("array", "read", "i_read"), ("array", "read", "v_read"))
         yield (

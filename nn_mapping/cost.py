@@ -30,9 +30,9 @@ class PartCosts:
     """What the parts around the array take; SI units."""
 
     t_read: float
-    """Time that the row voltages and the amplifiers are on for one read [s]."""
+    """Length of a read once it has settled [s]."""
     t_settle: float
-    """Time from the rise of the row voltages until a read begins [s]."""
+    """Time from the rise of the row voltages until a read begins [s]; amplifiers are on, too."""
     amplifier_power: float
     """Supply power of one amplifier [W]."""
     driver_efficiency: float
@@ -79,7 +79,7 @@ def part_costs(
     return PartCosts(
         t_settle=t_settle,
         t_read=card.read.t_read.value if t_read is None else t_read,
-        amplifier_power=card.amplifier.v_supply.value * card.amplifier.i_bias.value,
+        amplifier_power=card.amplifier.power,
         driver_efficiency=card.driver.efficiency.value,
         dac_energy=card.dac.energy_per_bit.value * dac_bits,
         adc_energy=card.adc.conversion_energy(adc_bits),
@@ -131,9 +131,9 @@ def inference_cost(
     The mean power of a group of elements is ``trace(Q M)``, with its power form Q and the second moment M of the
     row voltages over the test images. The energy that the row drivers deliver is the sum over the groups, where
     the transconductors' outputs count negative: their supplies deliver that power, and are counted with
-    ``amplifier_power`` each. Every row of every tile has its DAC, every output of every tile is converted.
-    Digital work: one 32-bit addition per output for each further tile on other rows, gain and offset in float32
-    per output, one 32-bit comparison per output (ReLU, or the final maximum).
+    ``amplifier_power`` each, both while a tile settles and while it is read. Every row of every tile has its DAC,
+    every output of every tile is converted. Digital work: one 32-bit addition per output for each further tile on
+    other rows, gain and offset in float32 per output, one 32-bit comparison per output (ReLU, or the final maximum).
     """
     layers = []
     supplies_of_all = 0.0
@@ -155,7 +155,7 @@ def inference_cost(
             widest = max(widest, tile_outputs)
         delivered = math.fsum(power.values())
         reads = layer.reads  # patches of a convolution follow each other
-        time = reads * costs.t_read
+        time = reads * (costs.t_settle + costs.t_read)
         supplies = time * costs.amplifier_power * amplified
         sums = outputs  # joins of the tiles on further rows, and one comparison for each joined output
         layers.append(
@@ -171,7 +171,7 @@ def inference_cost(
             }
         )
         supplies_of_all += supplies
-        latency += reads * (costs.t_settle + costs.t_read + costs.adc_time * min(costs.adc_outputs, widest))
+        latency += time + reads * costs.adc_time * min(costs.adc_outputs, widest)
         dac, adc = dac + reads * rows, adc + reads * outputs
         additions, scalings = additions + reads * sums, scalings + reads * layer.shape[0]
     return InferenceCost(

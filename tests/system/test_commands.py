@@ -37,7 +37,7 @@ array: {rows: 40, columns: 30}
 network: {layers: [784, 20, 10], epochs: 1}
 certificate: {tiles: 1, vectors: 1}
 variation: {chips: 2, read_noise: 1 %}
-compare: {draws: 2, vectors: 10}
+compare: {draws: 2, vectors: 20}
 """
 
 

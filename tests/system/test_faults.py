@@ -26,7 +26,7 @@ array: {rows: 40, columns: 30}
 network: {layers: [784, 10], epochs: 1}
 certificate: {tiles: 0}
 variation: {chips: 2, read_noise: 1 %}
-compare: {draws: 2, vectors: 10}
+compare: {draws: 2, vectors: 20}
 """
 
 COMMANDS = {  # long ones; `fit` writes a folder beside its card

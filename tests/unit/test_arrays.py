@@ -139,10 +139,11 @@ def test_series_1x1_reads_the_hall_voltage(returns: Returns) -> None:
     assert factor(crossbar([[0.57]], circuit)).transfer() == pytest.approx(0.57 * loaded, rel=1e-8)
 
 
-def test_series_1x2_floating_by_superposition_of_its_ports() -> None:
-    """With floating rows and a single row, no current leaves the row but through the two loads."""
-    circuit = config(Architecture.SERIES_HALL, returns=Returns.FLOATING, isolation=Isolation.IDEAL)
+def test_series_1x2_with_ideal_isolation_is_the_sum_and_has_no_floating_rows() -> None:
+    circuit = config(Architecture.SERIES_HALL, isolation=Isolation.IDEAL)
     np.testing.assert_allclose(whole_transfer(np.array([[0.4, 0.5]]), circuit), [[0.4], [0.5]], rtol=1e-9)
+    with pytest.raises(ValueError, match="returns = floating, allowed with isolation = ideal: grounded"):
+        config(Architecture.SERIES_HALL, isolation=Isolation.IDEAL, returns=Returns.FLOATING)
 
 
 def test_series_rows_joined_by_their_arms_leak_half_of_the_drive_into_the_other_row() -> None:

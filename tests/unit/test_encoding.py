@@ -4,7 +4,7 @@ import pytest
 from circuits.arrays import Architecture, ArrayConfig, crossbar, ideal_transfer
 from circuits.calibration import calibration_cost, subtract_reference
 from circuits.converter import Ladder, draw_converter, draw_row_dacs
-from circuits.encoding import Encoding, encode, encoding_cost
+from circuits.encoding import Encoding, EncodingCost, encode, encoding_cost
 from circuits.nodal import factor
 from circuits.periphery import load_periphery
 from circuits.read_error import read_error
@@ -45,6 +45,35 @@ def test_energy_and_time_of_the_encodings() -> None:
     assert amplitude[1] < serial[1] < count[1]
     assert count[2] == pytest.approx(1 / np.sqrt(15))  # the mean of 15 reads
     assert serial[2] == pytest.approx(np.sqrt(1 + 4 + 16 + 64) / 15)
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+def test_rows_in_turns_repeat_all_but_the_conversion_of_their_inputs(encoding: Encoding) -> None:
+    codes = np.arange(2**BITS)[:, None] * [1, 1, 1]
+
+    def cost(turns: int) -> EncodingCost:
+        return encoding_cost(
+            encoding,
+            BITS,
+            codes,
+            np.eye(3) * 1e-3,
+            2,
+            load_periphery(),
+            t_slot=1e-6,
+            amplifiers=2,
+            adc_bits=6,
+            turns=turns,
+        )
+
+    once, three = cost(1), cost(3)
+    assert (three.reads, three.noise) == (3 * once.reads, once.noise)
+    assert three.time == pytest.approx(3 * once.time)
+    assert three.energy["dac"] == once.energy["dac"]
+    for part in ("array", "amplifiers", "adc"):
+        assert three.energy[part] == pytest.approx(3 * once.energy[part])
+    conversions = BITS if encoding is Encoding.BIT_SERIAL else 1
+    add = load_periphery().digital.add_32bit.value
+    assert three.energy["digital"] == pytest.approx(2 * (3 * conversions - 1) * add)
 
 
 def test_wrong_codes_are_named() -> None:
