@@ -18,6 +18,7 @@ from circuits.network import GROUND, Floats, Ints, Kind, Network
 from circuits.threads import one_blas_thread
 
 _CHUNK = 32  # right-hand sides solved at once: bounds the memory of a transfer matrix
+_PANEL = 4  # columns that SuperLU takes at once; its own 20 are for fuller factors, and it fails on more
 _RESIDUAL = 1e-8  # relative to the largest term of an equation; a sound network stays below 1e-12
 _VISIBLE = 1e-10  # error of the outputs, relative to the largest, from which a solution is corrected,
 _LEFT = 1e-12  # and that which the corrections may leave
@@ -549,7 +550,13 @@ def lu_factors(matrix: csc_array, *, ordered: bool) -> SuperLU:
     order = "NATURAL" if ordered else "MMD_AT_PLUS_A"
     try:
         with one_blas_thread():
-            return splu(matrix, permc_spec=order, diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+            return splu(
+                matrix,
+                permc_spec=order,
+                diag_pivot_thresh=0.0,
+                panel_size=_PANEL,
+                options={"SymmetricMode": True},
+            )
     except RuntimeError as error:  # SuperLU: "Factor is exactly singular"
         raise SingularNetworkError(
             f"the equations of this network have no unique solution ({error})"
