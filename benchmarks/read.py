@@ -134,7 +134,7 @@ def every_node(network: Any, name: str) -> None:
         default, theirs = timed(lambda: splu(default_order))
     both = default / (ordering + ours)
     print(
-        f"    {name:20s}: transfer matrix {1e3 * seconds:7.1f} ms; order {1e3 * ordering:5.1f}, LU {1e3 * ours:6.1f} ms;"
+        f"    {name:20s}: transfer matrix {1e3 * seconds:7.1f} ms; order {1e3 * ordering:4.1f} LU {1e3 * ours:6.1f} ms;"
         f" scipy's default {1e3 * default:6.1f} ms = {default / ours:4.1f} x the LU, {both:4.1f} x both,"
         f" {theirs.nnz / factors.nnz:.1f} x the entries"
     )
