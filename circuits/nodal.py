@@ -298,7 +298,9 @@ class Factored:
                     return step
                 flow = (np.abs(fed) + branches.flows(currents)).max(initial=0.0)
                 summed = np.abs(residual[self._unknown]).max(initial=0.0) <= _ROUNDING * flow
-                if summed and size > 0.99 * least:  # the sums have no more digits
+                if (
+                    summed and size > 0.5 * least
+                ):  # no digits are left in the sums; outputs may be zero but for rounding
                     return step
                 least = min(least, size)
                 outputs = outputs + change

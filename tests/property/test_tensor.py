@@ -43,6 +43,14 @@ def test_the_gradient_is_the_derivative(architecture: Architecture) -> None:
     assert np.sum(tensor.gradient(sensitivity) * step) == pytest.approx(change, rel=1e-6)
 
 
+@pytest.mark.parametrize("columns", [1, 2, 33, 35, 64])
+def test_outputs_that_are_zero_but_for_rounding_are_no_error(columns: int) -> None:
+    """Without mismatch the halves of balanced rails cancel: at R_xy = 0 there is nothing to be accurate to."""
+    config = ArrayConfig(architecture=Architecture.ACTIVE_PARALLEL)
+    found = transfer_tensor((1, columns), config)
+    assert np.abs(found.at_zero).max() < 1e-15 * np.abs(found.transfer(np.full((1, columns), 0.5))).max()
+
+
 def test_wrong_use_is_named() -> None:
     with pytest.raises(ValueError, match="resistive has no Hall cells"):
         transfer_tensor((1, 1), ArrayConfig(architecture="resistive"))
