@@ -298,10 +298,8 @@ class Factored:
                     return step
                 flow = (np.abs(fed) + branches.flows(currents)).max(initial=0.0)
                 summed = np.abs(residual[self._unknown]).max(initial=0.0) <= _ROUNDING * flow
-                if (
-                    summed and size > 0.5 * least
-                ):  # no digits are left in the sums; outputs may be zero but for rounding
-                    return step
+                if summed and size > 0.5 * least:  # nothing but rounding is left: the last one was in vain
+                    return step - 1
                 least = min(least, size)
                 outputs = outputs + change
                 currents += branches.currents(correction)
