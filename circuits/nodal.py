@@ -297,8 +297,8 @@ class Factored:
                 if size <= (_LEFT if step else _VISIBLE) * np.abs(outputs).max(initial=0.0):
                     return step
                 flow = (np.abs(fed) + branches.flows(currents)).max(initial=0.0)
-                summed = np.abs(residual[self._unknown]).max(initial=0.0) <= _ROUNDING * flow
-                if summed and size > 0.5 * least:  # nothing but rounding is left: the last one was in vain
+                rounded = np.abs(residual[self._unknown]).max(initial=0.0) <= _ROUNDING * flow
+                if rounded and size > 0.5 * least:  # nothing but rounding is left: the last one was in vain
                     return step - 1
                 least = min(least, size)
                 outputs = outputs + change

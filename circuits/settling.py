@@ -77,17 +77,25 @@ def elmore_delay(factored: Factored, inputs: ArrayLike) -> Floats:
     >>> round(elmore_delay(factor(build.network()), [[1.0]]).item() * 1e9, 6)
     500.0
     """
-    network = factored.network
-    solution = factored.solve(inputs)
-    charge = _charges(network, solution.node_voltages)
-    delay: Floats = charge @ factored.adjoint_response / solution.outputs
-    return delay
+    moments, outputs = _moments(factored, inputs)
+    return np.asarray(moments / outputs)
 
 
 def settling_estimate(factored: Factored, inputs: ArrayLike, tolerance: float = 1e-3) -> Floats:
-    """Time to settle within a relative tolerance if one pole dominates: ``delay ln(1 / tolerance)``, (batch,) [s]."""
-    longest = np.abs(elmore_delay(factored, inputs)).max(axis=1)
+    """Time to settle within a tolerance of the largest output if one pole dominates, (batch,) [s].
+
+    It is ``delay ln(1 / tolerance)`` of the output that is farthest behind, on the scale of the largest one: an
+    output near zero has a long delay, and little to settle.
+    """
+    moments, outputs = _moments(factored, inputs)
+    longest = np.abs(moments).max(axis=1) / np.abs(outputs).max(axis=1)
     return np.asarray(longest * np.log(1 / tolerance))
+
+
+def _moments(factored: Factored, inputs: ArrayLike) -> tuple[Floats, Floats]:
+    """First moments ``y_1`` and final values ``y_0`` of the outputs, (batch, outputs)."""
+    solution = factored.solve(inputs)
+    return _charges(factored.network, solution.node_voltages) @ factored.adjoint_response, solution.outputs
 
 
 def step_response(

@@ -168,7 +168,7 @@ def read_array(
 
         outputs, texts = _everything(networks, solved)
     else:
-        outputs = vectors @ _nodal_transfer(networks).T
+        outputs = _sum(factor(network).solve(vectors).outputs for network in networks)
     letter, unit = ("i", "a") if array.architecture.output_unit == "A" else ("v", "v")
     header = [f"{letter}_column_{column}_{unit}" for column in range(matrix.shape[1])]
     files = [out, *tables]

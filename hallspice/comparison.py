@@ -430,7 +430,7 @@ _MEANINGS = Table(
         ],
         [
             "ngspice differs",
-            "one vector of the first draw, read by ngspice; why it was not run is among the warnings",
+            "one vector of the first draw, read by ngspice; why it was not run is among the warnings or under Settling",
         ],
         [
             "SNR, bits",

@@ -180,7 +180,13 @@ class Converters(Section):
     dac_bits: Annotated[Count, Field(ge=1, le=16, description="Bits of an input")] = 6
     adc_bits: Annotated[Count, Field(ge=1, le=16, description="Bits of a column output")] = 6
     dac_mismatch: Annotated[
-        float, Quantity("1", "standard deviation of a unit element of a DAC, seeded", low=0.0, below=0.2)
+        float,
+        Quantity(
+            "1",
+            "standard deviation of a unit element of a DAC, seeded; its full scale is exact",
+            low=0.0,
+            below=0.2,
+        ),
     ] = 0.0
     dac_ladder: Annotated[
         Literal["unary", "binary"],

@@ -167,8 +167,9 @@ def setup_of(
     if card is None or periphery is None:
         raise DocumentError(mistakes)
     r_arm = _first(config.array.cell.r_arm, periphery.cell.r_arm.value)
+    hall = config.array.architecture is not Architecture.RESISTIVE
     least = synapse.offset_resistance(card) ** 2 / (2 * float(stack.channel_resistance(card)))
-    if r_arm <= least:
+    if hall and r_arm <= least:
         own = config.array.cell.r_arm is not None
         key = ("array", "cell", "r_arm") if own else ("array", "periphery")
         what = f"{r_arm:g} ohm for a Hall arm would make a cell give power, allowed: above {least:.4g} ohm"
@@ -289,7 +290,10 @@ def _contradictions(
         if array.cell.r_low >= array.cell.r_high:
             what = f"{array.cell.r_low:g} ohm is not below r_high = {array.cell.r_high:g} ohm"
             yield (("array", "cell", "r_low"), ("array", "cell", "r_high")), what
-    elif (spread := array.cell.r_off_spread) > (allowed := _largest_spread(setup)):
+    elif (allowed := _largest_spread(setup)) < 0:
+        what = f"{array.cell.mismatch:g} draws arms that would give power, allowed: less, or a larger r_arm"
+        yield (("array", "cell", "mismatch"), ("array", "cell", "r_arm")), what
+    elif (spread := array.cell.r_off_spread) > allowed:
         what = f"{spread:g} ohm draws cells that would give power, allowed: 0 <= value <= {allowed:.4g} ohm"
         yield (("array", "cell", "r_off_spread"),), what
     if full_input:

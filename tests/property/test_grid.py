@@ -8,7 +8,7 @@ from circuits.grid import block_tridiagonal, hierarchical_merge
 from circuits.nodal import factor
 
 SOLVERS = [block_tridiagonal, hierarchical_merge]
-SHAPES = [(1, 1), (1, 2), (2, 1), (5, 3), (3, 5), (16, 16), (7, 32), (33, 9), (40, 10)]
+SHAPES = [(1, 1), (1, 2), (2, 1), (5, 3), (3, 5), (16, 16), (7, 32), (33, 9), (40, 10), (17, 33), (33, 49)]
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -33,6 +33,15 @@ def test_grid_solvers_agree_with_the_nodal_equations(
         expected = factor(crossbar(tile, config)).transfer()
         # wires of 100 S beside cells of 10 uS leave nine of sixteen digits
         np.testing.assert_allclose(matrix, expected, rtol=1e-8)
+
+
+def test_many_tiles_are_those_one_by_one() -> None:
+    """More leaves than are merged at once."""
+    states = np.random.default_rng(0).uniform(1e3, 1e5, (130, 17, 5))
+    config = ArrayConfig(architecture="resistive", r_row=1.0, r_col=2.0)
+    together = hierarchical_merge(states, config)
+    apart = np.concatenate([hierarchical_merge(tile[None], config) for tile in states])
+    np.testing.assert_allclose(together, apart, rtol=1e-13)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

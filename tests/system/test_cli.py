@@ -445,7 +445,7 @@ def test_full_reads_show_every_voltage_and_current(tmp_path: Path) -> None:
     assert "--full needs the engine nodal or ngspice" in result.stderr
 
 
-def _desk(folder: Path, array: str, states: str, inputs: str) -> list[str | Path]:
+def _files(folder: Path, array: str, states: str, inputs: str) -> list[str | Path]:
     """Files of a read in `folder`; its arguments but `--out`."""
     (folder / "array.yaml").write_text(f"array: {{{array}}}\n")
     (folder / "states.csv").write_text(states)
@@ -458,7 +458,7 @@ def _desk(folder: Path, array: str, states: str, inputs: str) -> list[str | Path
 def test_a_full_read_in_ngspice_is_that_of_the_nodal_solution(tmp_path: Path, architecture: str) -> None:
     scale = "0.4,0.1" if UNITS[architecture][0] == "v" else "4e-4,1e-4"
     states = "1e4,2e4\n5e4,1e5\n" if architecture == "resistive" else "0.4,0.5\n0.55,0.35\n"
-    arguments = _desk(tmp_path, f"architecture: {architecture}", states, f"{scale}\n{scale}\n")
+    arguments = _files(tmp_path, f"architecture: {architecture}", states, f"{scale}\n{scale}\n")
     tables = {}
     for engine in ("nodal", "ngspice"):
         out = tmp_path / f"{engine}.csv"
@@ -475,16 +475,16 @@ def test_a_full_read_in_ngspice_is_that_of_the_nodal_solution(tmp_path: Path, ar
 def test_the_states_say_how_large_an_array_is_and_the_inputs_what_its_supply_must_carry(
     tmp_path: Path,
 ) -> None:
-    arguments = _desk(tmp_path, "architecture: active_series", "0.4,0.5\n0.33,0.57\n", "1 mA,-1.8 mA\n")
+    arguments = _files(tmp_path, "architecture: active_series", "0.4,0.5\n0.33,0.57\n", "1 mA,-1.8 mA\n")
     assert hallspice("read", *arguments, "--out", tmp_path / "out.csv").exit_code == 0
-    arguments = _desk(
+    arguments = _files(
         tmp_path, "architecture: active_series", "0.4,0.5\n0.33,0.57\n", "1 mA,1 mA\n1 mA,2 mA\n"
     )
     result = hallspice("read", *arguments, "--out", tmp_path / "out.csv")
     assert result.exit_code == 2
     what = r"inputs.csv:2:2: an input (current of a row of 1000 ohm; the supply is 1.8 V): 0.002 A is out of range"
     assert f"{what}, allowed: -0.0018 <= value <= 0.0018 A" in result.stderr
-    arguments = _desk(tmp_path, "driver: {v_supply: 0.4 V}", "0.4,0.5\n", "0.41\n")
+    arguments = _files(tmp_path, "driver: {v_supply: 0.4 V}", "0.4,0.5\n", "0.41\n")
     result = hallspice("read", *arguments, "--out", tmp_path / "out.csv")
     assert "(voltage of a row; the supply is 0.4 V): 0.41 V is out of range" in result.stderr
 
@@ -503,7 +503,7 @@ def test_the_states_say_how_large_an_array_is_and_the_inputs_what_its_supply_mus
 def test_a_read_that_switches_cells_is_warned_of(
     tmp_path: Path, array: str, inputs: str, warned: bool
 ) -> None:
-    arguments = _desk(tmp_path, f"{array}, cell: {{r_low: 0.1}}", "0.4\n", f"{inputs}\n")
+    arguments = _files(tmp_path, f"{array}, cell: {{r_low: 0.1}}", "0.4\n", f"{inputs}\n")
     result = hallspice("read", *arguments, "--out", tmp_path / "out.csv")
     assert result.exit_code == 0, result.output
     assert (
@@ -527,7 +527,7 @@ def test_a_read_that_switches_cells_is_warned_of(
 def test_a_first_order_read_says_how_far_it_is_from_the_full_solution(
     tmp_path: Path, array: str, states: str, inputs: str, worst: tuple[float, float] | None
 ) -> None:
-    arguments = _desk(tmp_path, array, states, inputs)
+    arguments = _files(tmp_path, array, states, inputs)
     outputs = {}
     for engine in ("nodal", "transfer"):
         out = tmp_path / f"{engine}.csv"
@@ -551,7 +551,7 @@ def test_a_first_order_read_of_a_large_array_says_that_it_is_not_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hallspice.arrays.CHECKED_CELLS", 3)
-    arguments = _desk(tmp_path, "architecture: passive_parallel", "0.4,0.5\n0.33,0.57\n", "0.5,0.2\n")
+    arguments = _files(tmp_path, "architecture: passive_parallel", "0.4,0.5\n0.33,0.57\n", "0.5,0.2\n")
     result = hallspice("read", *arguments, "--out", tmp_path / "out.csv", "--engine", "transfer")
     assert "not compared with the full solution: more than 3 cells" in result.output
 
@@ -579,7 +579,7 @@ def test_reads_that_contradict_themselves_are_refused_and_nothing_is_overwritten
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    _desk(tmp_path, "exact: true", "0.4,0.5\n", "0.5\n")
+    _files(tmp_path, "exact: true", "0.4,0.5\n", "0.5\n")
     (tmp_path / "x-nodes.csv").write_text("0.4,0.5\n")
     before = {path.name: path.read_text() for path in tmp_path.iterdir()}
     arguments = ["array.yaml", "--states", "states.csv", "--inputs", "inputs.csv", *options]
@@ -592,7 +592,7 @@ def test_reads_that_contradict_themselves_are_refused_and_nothing_is_overwritten
 @needs_ngspice
 def test_all_time_slots_count_before_the_first_is_run(tmp_path: Path) -> None:
     states, inputs = "0.4,0.5\n" * 30, ",".join(["1e-5"] * 30)
-    arguments = _desk(tmp_path, "architecture: row_multiplexed", states, f"{inputs}\n")
+    arguments = _files(tmp_path, "architecture: row_multiplexed", states, f"{inputs}\n")
     arguments += ["--out", tmp_path / "out.csv", "--engine", "ngspice"]
     result = hallspice("read", *arguments, "--longest", "0.5 s")
     assert result.exit_code == 3
@@ -603,19 +603,19 @@ def test_all_time_slots_count_before_the_first_is_run(tmp_path: Path) -> None:
 
 
 def test_time_slots_show_their_progress(tmp_path: Path) -> None:
-    arguments = _desk(tmp_path, "architecture: row_multiplexed", "0.4,0.5\n" * 3, "1e-5,2e-5,3e-5\n")
+    arguments = _files(tmp_path, "architecture: row_multiplexed", "0.4,0.5\n" * 3, "1e-5,2e-5,3e-5\n")
     result = hallspice("read", *arguments, "--out", tmp_path / "out.csv")
     assert re.search(r"time slots .* 3/3", result.stderr), result.stderr
     result = hallspice("read", *arguments, "--out", tmp_path / "out.csv", "--quiet")
     assert result.stderr == ""
-    arguments = _desk(tmp_path, "architecture: active_series", "0.4,0.5\n" * 3, "1e-5,2e-5,3e-5\n")
+    arguments = _files(tmp_path, "architecture: active_series", "0.4,0.5\n" * 3, "1e-5,2e-5,3e-5\n")
     assert (
         hallspice("read", *arguments, "--out", tmp_path / "out.csv").stderr == ""
     )  # one slot: no bar, no line
 
 
 def test_the_seed_of_a_read_draws_its_cells(tmp_path: Path) -> None:
-    arguments = _desk(tmp_path, "cell: {mismatch: 1 %}", "0.4,0.5\n", "0.5\n")
+    arguments = _files(tmp_path, "cell: {mismatch: 1 %}", "0.4,0.5\n", "0.5\n")
     texts = []
     for number, seed in enumerate((4, 4, 5)):
         out = tmp_path / f"{number}.csv"
