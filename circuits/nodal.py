@@ -23,7 +23,7 @@ _RESIDUAL = 1e-8  # relative to the largest term of an equation; a sound network
 _VISIBLE = 1e-10  # error of the outputs, relative to the largest, from which a solution is corrected,
 _LEFT = 1e-12  # and that which the corrections may leave
 _ROUNDING = 8 * float(np.finfo(float).eps)  # of a sum of currents, relative to the sum of their magnitudes
-_CORRECTIONS = 30  # each one takes away at least a good half where the equations are sound
+_CORRECTIONS = 30  # halved so often, an error is 1e-9 of what it was
 
 
 class SingularNetworkError(ValueError):
