@@ -13,9 +13,7 @@ from circuits.nodal import Factored
 
 _RISE = 1e-3  # of the transient
 _LENGTHS = 20  # of the longest delay
-_STEPS_PER_VECTOR = (
-    10  # of a transient, in the time of an input vector of `ngspice.check_size`; twice that found
-)
+_STEPS_PER_VECTOR = 10  # steps that take as long as an input vector in `ngspice.check_size`; twice that found
 
 
 @dataclass(frozen=True, slots=True)
