@@ -10,8 +10,8 @@ import argparse
 import math
 from dataclasses import dataclass, field, replace
 
-from circuits.arrays import ArrayConfig
-from hallspice.networks import trained
+from circuits.arrays.config import ArrayConfig
+from hallspice.networks.kept import trained
 from hallspice.progress import reporter
 from nn_mapping.chips import ChipOptions, Variation, monte_carlo
 from nn_mapping.data import Dataset, load

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from compact_model.card import load_card
+from compact_model.cards.device import load_card
 from compact_model.hallbar import hall_bar
 
 T_PULSE = 200e-6

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compact_model.card import load_card
+from compact_model.cards.device import load_card
 from veriloga import bench as benches
 from veriloga.model import MODULE, CellModel, cell_model
 from veriloga.programs import run_ngspice, run_vacask

@@ -22,14 +22,21 @@ from typing import Any
 import numpy as np
 from scipy.sparse.linalg import splu, spsolve
 
-from circuits.arrays import Architecture, ArrayConfig, crossbar, draw_mismatch
-from circuits.dissection import elimination_rank
-from circuits.grid import block_tridiagonal, hierarchical_merge
-from circuits.network import Floats, Kind
-from circuits.ngspice import SpiceError, find_simulator, simulate
-from circuits.nodal import factor, lu_factors, nodal_matrix
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar
+from circuits.arrays.mismatch import draw_mismatch
+from circuits.network import Kind
+from circuits.solve.block_lu import lu_factors
+from circuits.solve.branches import nodal_matrix
+from circuits.solve.dissection import elimination_rank
+from circuits.solve.grid import block_tridiagonal, hierarchical_merge
+from circuits.solve.nodal import factor
+from circuits.solve.transfer import transfers
+from circuits.spice.engine import SpiceError, find_simulator
+from circuits.spice.ngspice import simulate
 from circuits.threads import one_blas_thread
-from circuits.transfer import transfers
+from compact_model.numeric import Floats
 
 LAYERS = (784, 256, 128, 10)
 IMAGES = 10_000

@@ -8,13 +8,13 @@ import time
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from circuits.array_config import Architecture
-from circuits.write_config import WriteConfig
-from circuits.write_network import WriteSolver
-from circuits.write_plant import ModelPlant
-from circuits.write_verify import Ladder, Recipe, program, pulse_curve
+from circuits.arrays.architecture import Architecture
+from circuits.write.plant import ModelPlant
+from circuits.write.scheme import WriteConfig
+from circuits.write.solver import WriteSolver
+from circuits.write.write_verify import Ladder, Recipe, program, pulse_curve
 from compact_model import synapse
-from compact_model.card import load_card
+from compact_model.cards.device import load_card
 from compact_model.hallbar import hall_bar
 from nn_mapping.mapping import split_evenly
 

@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from compact_model.numeric import Floats, Ints
 
 GROUND = -1
 GROUPS = ("cell", "wire", "driver", "sense")

@@ -10,8 +10,8 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from compact_model.card import Entry, EntryList, Name, Spec
-from compact_model.document import load_overlaid
+from compact_model.cards.document import load_overlaid
+from compact_model.cards.entry import Entry, EntryList, Name, Spec
 
 SHIPPED = "periphery_default"
 """Name of the card in the package."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -37,3 +38,8 @@ def _start_worker() -> None:
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C reaches all processes; the first one ends the others
     threadpool_limits(1)
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compact_model import hallbar, preisach, stack, switching, synapse, thermal, thickness, transport
-from compact_model.card import DeviceCard
+from compact_model.cards.device import DeviceCard
 from compact_model.constants import OERSTED
 from compact_model.numeric import Floats
 

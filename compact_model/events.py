@@ -9,11 +9,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from compact_model import limits, polarity, stack, synapse
-from compact_model.card import DeviceCard
+from compact_model.cards.device import DeviceCard
+from compact_model.cards.document import MAX_TABLE_BYTES, DocumentError, Mistake, Place, read_text
+from compact_model.cards.quantity import parse_quantity
 from compact_model.constants import OERSTED
-from compact_model.document import MAX_TABLE_BYTES, DocumentError, Mistake, Place, read_text
 from compact_model.hallbar import hall_bar
-from compact_model.quantity import parse_quantity
 
 COLUMNS = ("event", "i_a", "t_pulse_s", "h_x_oe", "h_z_oe")
 LARGEST_CURRENT = 1.0  # [A], far beyond what any channel carries

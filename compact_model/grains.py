@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from compact_model import stack, switching
-from compact_model.card import DeviceCard
+from compact_model.cards.device import DeviceCard
 from compact_model.numeric import Floats, FloatsLike
 
 FIT_DENSITIES = np.linspace(0.5e11, 5.0e11, 200)  # [A/m^2]

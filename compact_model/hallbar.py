@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from compact_model import grains, polarity, stack, switching, synapse, thermal
-from compact_model.card import DeviceCard, Gate
+from compact_model.cards.device import DeviceCard, Gate
 from compact_model.constants import OERSTED
 from compact_model.grains import GrainBank
 from compact_model.numeric import Floats, FloatsLike

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from compact_model import stack, thermal
-from compact_model.card import DeviceCard
+from compact_model.cards.device import DeviceCard
 
 SHORTEST_BACKED_PULSE = 100e-9
 """Below this length the closed law and the rate law part ways, and no measurement decides [s]."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compact_model.card import Gate
+from compact_model.cards.device import Gate
 from compact_model.numeric import Floats, FloatsLike
 
 _ROUNDING = 1e-9  # relative; a field stated in Oe and in A/m must count as the same

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from compact_model import stack, synapse
-from compact_model.card import DeviceCard
+from compact_model.cards.device import DeviceCard
 from compact_model.numeric import Floats, FloatsLike
 
 TERMINALS = ("ip", "in", "hp", "hn")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compact_model import polarity
+from compact_model import polarity, switching, synapse
+from compact_model.cards.device import DeviceCard
 from compact_model.hallbar import HallBar, HallBarState
 from compact_model.numeric import Floats
 
@@ -53,3 +54,28 @@ def pulse_to(device: HallBar, state: HallBarState, fraction: Floats, t_pulse: fl
     current = np.where(upward == 0.0, 0.0, direction * high)
     after = device.fraction(device.pulsed(state, current, t_pulse))
     return Program(current=current, fraction=after, reached=(np.abs(after - wanted) < 1e-9).astype(float))
+
+
+def equal_ladder(card: DeviceCard, count: int, top: float) -> tuple[Floats, Floats]:
+    """Equally spaced levels [ohm], reset state first, and the currents of the pulses that reach them [A].
+
+    Parameters
+    ----------
+    card
+        Device.
+    count
+        Number of levels.
+    top
+        Switched fraction of the highest.
+
+    Examples
+    --------
+    >>> levels, currents = equal_ladder(load_card(), 3, 0.8)
+    >>> [round(float(i) * 1e3, 2) for i in currents]
+    [10.37, 14.46]
+    """
+    if count < 2 or not 0.0 < top < 1.0:
+        raise ValueError(f"{count} levels up to s = {top:g}, allowed: 2 levels or more, 0 < s < 1")
+    fractions = np.linspace(0.0, top, count)
+    currents = switching.programming_current(card, fractions[1:], h_x=card.synapse.h_x.value)
+    return synapse.hall_resistance(card, fractions), currents

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from compact_model import stack, switching, synapse, thermal
-from compact_model.card import DeviceCard
+from compact_model.cards.device import DeviceCard
 from compact_model.constants import BOLTZMANN
 from compact_model.numeric import Floats, FloatsLike
 

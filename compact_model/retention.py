@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from compact_model import switching, synapse
-from compact_model.card import DeviceCard, RetentionBarrier
+from compact_model.cards.device import DeviceCard, RetentionBarrier
 from compact_model.constants import REFERENCE_TEMPERATURE
 from compact_model.grains import GrainBank
 from compact_model.hallbar import hall_bar

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compact_model import readout, spread, stack, switching, synapse, thermal
-from compact_model.card import DeviceCard
+from compact_model.cards.device import DeviceCard
 
 READ_DENSITY = 2.0e10  # [A/m^2], the published device at about 1 mA
 

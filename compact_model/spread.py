@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from compact_model import hallbar, switching
-from compact_model.card import DeviceCard
+from compact_model.cards.device import DeviceCard
 from compact_model.grains import GrainBank
 from compact_model.numeric import Floats
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from compact_model import thickness
-from compact_model.card import DeviceCard
+from compact_model.cards.device import DeviceCard
 from compact_model.constants import REFERENCE_TEMPERATURE
 from compact_model.numeric import Floats, FloatsLike
 

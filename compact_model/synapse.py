@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from compact_model import switching, thermal
-from compact_model.card import DeviceCard, Ladder, Levels, Reset
+from compact_model.cards.device import DeviceCard, Ladder, Levels, Reset
 from compact_model.numeric import Floats, FloatsLike
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compact_model import stack
-from compact_model.card import DeviceCard
+from compact_model.cards.device import DeviceCard
 from compact_model.constants import REFERENCE_TEMPERATURE
 from compact_model.numeric import Floats, FloatsLike
 

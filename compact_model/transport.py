@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compact_model import stack, thickness
-from compact_model.card import DeviceCard
+from compact_model.cards.device import DeviceCard
 from compact_model.constants import ELEMENTARY_CHARGE, REDUCED_PLANCK
 from compact_model.numeric import Floats, FloatsLike
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from circuits.pyspice_cell import HallBarCell, add_module_cell, simulator
-from compact_model.card import load_card
+from circuits.spice.pyspice_cell import HallBarCell, add_module_cell, simulator
+from compact_model.cards.device import load_card
 from veriloga.model import cell_model
 
 V_SUPPLY = 10.0  # V

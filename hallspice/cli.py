@@ -59,7 +59,7 @@ def _card_file(name: str) -> Path | None:
 
 def _positive_seconds(option: str, given: str) -> float:
     """A time that an option gives [s]."""
-    from compact_model.quantity import Quantity
+    from compact_model.cards.quantity import Quantity
 
     time = Quantity("s", option, above=0.0)
     try:
@@ -93,7 +93,7 @@ def schema() -> Outcome:
     """Print the JSON schema of the configuration, for editors that check YAML."""
     import json
 
-    from hallspice.config import Config
+    from hallspice.config.schema import Config
 
     found = Config.model_json_schema()
     return Outcome(result=found, text=json.dumps(found, indent=2))
@@ -104,8 +104,8 @@ def init(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")] = Path("hallspice.yaml"),
 ) -> Outcome:
     """Write a commented starter configuration."""
+    from hallspice.config.starter import starter_text
     from hallspice.files import write_text
-    from hallspice.starter import starter_text
 
     if path.exists():
         raise ValueError(f"{path}: exists already; name another file")
@@ -117,7 +117,7 @@ def init(
 @command("hallspice device --out results/device")
 def device(out: ResultFolder, card: DeviceCard = "default", quiet: Quiet = False) -> Outcome:
     """Compare a device card with the published facts, and draw its characteristic curves."""
-    from hallspice.device import examine
+    from hallspice.characterisation.examine import examine
     from hallspice.progress import reporter
 
     with reporter(quiet) as progress:
@@ -131,7 +131,7 @@ def pulse(
     out: Annotated[Path, typer.Option(help="CSV to write: the device after each line.", show_default=False)],
 ) -> Outcome:
     """Response of a device to any list of pulses, saturations and presets."""
-    from hallspice.device import respond
+    from hallspice.characterisation.examine import respond
 
     trace = respond(_card_file(card), pulses, out)
     energy = sum(point.energy for point in trace)
@@ -156,7 +156,7 @@ def fit(
     quiet: Quiet = False,
 ) -> Outcome:
     """Fit a device card to your measurements: values with intervals, and what the data leave open."""
-    from hallspice.fit import fit_data
+    from hallspice.fitting.fit import fit_data
     from hallspice.progress import reporter
 
     folder = report or out.with_name(f"{out.stem}_report")
@@ -180,8 +180,8 @@ def measure(
     seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0, max=2**31 - 1)] = 1,
 ) -> Outcome:
     """Measure a card in a synthetic laboratory: noise, drift, steps, missing points; labelled synthetic."""
-    from compact_model.laboratory import Protocol
-    from hallspice.fit import measure as measure_card
+    from compact_model.measured.laboratory import Protocol
+    from hallspice.fitting.fit import measure as measure_card
 
     if protocol not in list(Protocol):
         raise ValueError(f"protocol = {protocol!r} is not known, allowed: {', '.join(Protocol)}")
@@ -217,7 +217,7 @@ def levels(
 
     A state table has the columns mean_ohm and sigma_ohm; it becomes a card without physics.
     """
-    from hallspice.levels import describe_levels
+    from hallspice.fitting.ladder import describe_levels
 
     results, said = describe_levels(source, out, error_rate)
     return Outcome.of_folder(results, out, text="\n".join(said))
@@ -230,7 +230,7 @@ def exchange(
     pulses: Annotated[int, typer.Option(help="Pulses from end to end.", min=2, max=10_000)] = 32,
 ) -> Outcome:
     """Levels and pulse response of a card as CSV for users of NeuroSim and aihwkit."""
-    from hallspice.levels import exchange as write_tables
+    from hallspice.fitting.ladder import exchange as write_tables
 
     names = write_tables(_card_file(card), out, pulses)
     files = [out / name for name in names]
@@ -252,8 +252,8 @@ def run(
     ] = 0,
 ) -> Outcome:
     """Train, map, evaluate through the circuit, check in ngspice, report."""
+    from hallspice.inference.run import run as run_configuration
     from hallspice.progress import reporter
-    from hallspice.run import run as run_configuration
 
     with reporter(quiet) as progress:
         results = run_configuration(
@@ -271,8 +271,8 @@ def train(
     data_dir: DataDir = None,
 ) -> Outcome:
     """Train the network of a configuration on the device's levels: network.npz, curves, accuracy."""
+    from hallspice.networks.train import train as train_configuration
     from hallspice.progress import reporter
-    from hallspice.training import train as train_configuration
 
     with reporter(quiet) as progress:
         results = train_configuration(config, out, seed=seed, data_dir=data_dir, progress=progress)
@@ -293,7 +293,7 @@ def evaluate(
     data_dir: DataDir = None,
 ) -> Outcome:
     """Accuracy on many chips: spread, read noise, stuck cells, drift, one at a time and together."""
-    from hallspice.evaluation import evaluate as evaluate_configuration
+    from hallspice.networks.evaluation import evaluate as evaluate_configuration
     from hallspice.progress import reporter
 
     with reporter(quiet) as progress:
@@ -321,7 +321,7 @@ def paper(
     quiet: Quiet = False,
 ) -> Outcome:
     """Train the paper's networks again, with its recipe and a good one; half an hour per seed on two cores."""
-    from hallspice.paper import reproduce
+    from hallspice.paper.paper import reproduce
     from hallspice.progress import reporter
 
     with reporter(quiet) as progress:
@@ -385,7 +385,7 @@ def sweep(
     The same command goes on where it was stopped, and tries again what failed.
     """
     from hallspice.progress import reporter
-    from hallspice.sweep import sweep as sweep_configuration
+    from hallspice.sweeps.sweep import sweep as sweep_configuration
 
     given = {"seeds": seeds, "design": design, "points": points, "certify": certify}
     with reporter(quiet) as progress:
@@ -420,8 +420,8 @@ def cache(
     ] = "0 s",
 ) -> Outcome:
     """Show or remove the trained networks that are kept so that no training is done twice."""
-    from compact_model.quantity import parse_quantity
-    from hallspice import cache as kept
+    from compact_model.cards.quantity import parse_quantity
+    from hallspice.networks import cache as kept
 
     age = parse_quantity(older_than, "s")
     results, text = kept.contents() if action is CacheAction.LIST else kept.clear(age)
@@ -484,19 +484,20 @@ def netlist(
             raise ValueError(
                 "--operation write needs --device subckt or osdi, and is written for ngspice only"
             )
-        from hallspice import write_netlist as writes
-        from hallspice.device_netlist import DeviceForm as Form
+        from hallspice.programming import pulse_netlist as writes
+        from veriloga.dialects import DeviceForm as Form
 
         files = writes.write_ladder_netlist(config, out, Form(device), seed=seed)
     elif device is not None:
-        from hallspice import device_netlist as forms
+        from hallspice.array import device_netlist
+        from veriloga import dialects
 
-        form, language = forms.DeviceForm(device), forms.ArrayDialect(dialect)
-        files = forms.write_device_netlist(config, out, form, language, seed=seed)
+        form, language = dialects.DeviceForm(device), dialects.ArrayDialect(dialect)
+        files = device_netlist.write_device_netlist(config, out, form, language, seed=seed)
     elif dialect is not ArrayDialect.NGSPICE:
         raise ValueError(f"--dialect {dialect.value} needs --device: plain cells are written for ngspice")
     else:
-        from hallspice.arrays import write_netlist
+        from hallspice.array.plain_netlist import write_netlist
 
         write_netlist(config, out, seed=seed)
         files = [out]
@@ -541,17 +542,17 @@ def read(
     seed: Seed = None,
 ) -> Outcome:
     """Read your own array: any matrix of states with any inputs."""
-    from hallspice import arrays
+    from hallspice.array import read
     from hallspice.progress import reporter
 
     limit = None if longest is None else _positive_seconds("--longest", longest)
     with reporter(quiet) as progress:
-        found = arrays.read_array(
+        found = read.read_array(
             config,
             states,
             inputs,
             out,
-            engine=arrays.Engine(engine.value),
+            engine=read.Engine(engine.value),
             full=full,
             seed=seed,
             longest=limit,
@@ -582,7 +583,7 @@ def read(
 @command("hallspice compare examples/compare.yaml --out results/compare")
 def compare(config: ConfigFile, out: ResultFolder, quiet: Quiet = False, seed: Seed = None) -> Outcome:
     """Try the same array in every architecture: errors, noise, energy, time, voltage, and which of them works."""
-    from hallspice.comparison import compare as compare_architectures
+    from hallspice.comparison.compare import compare as compare_architectures
     from hallspice.progress import reporter
 
     with reporter(quiet) as progress:
@@ -628,9 +629,8 @@ def export(
     largest_error: LargestError = 0.01,
 ) -> Outcome:
     """Write the device for your own simulator: models, symbols, test benches, expected results, README."""
-    from hallspice.export import export as write_export
-    from veriloga.package import Form
-    from veriloga.subcircuit import Dialect
+    from hallspice.model.export import export as write_export
+    from veriloga.dialects import Dialect, Form
 
     results = write_export(
         Form(form), _card_file(card), Dialect(dialect), grains, out, largest_error=largest_error
@@ -654,7 +654,7 @@ def verify(
 
     The exit code is 1 when a check fails.
     """
-    from hallspice.export import verify_card, verify_export
+    from hallspice.model.export import verify_card, verify_export
     from hallspice.progress import reporter
 
     if Path(what).is_dir():
@@ -686,8 +686,8 @@ def write(
     seed: Seed = None,
 ) -> Outcome:
     """Program an array: pulses, energy, time, disturb, and the cells that can't be written."""
+    from hallspice.programming.write import write_array
     from hallspice.progress import reporter
-    from hallspice.write import write_array
 
     use_ngspice = engine is WriteEngine.NGSPICE
     with reporter(quiet) as progress:

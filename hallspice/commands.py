@@ -203,7 +203,7 @@ def _explained(error: BaseException) -> tuple[ExitCode, str]:
 
 
 def _is_simulator_error(error: BaseException) -> bool:
-    from circuits.ngspice import SpiceError
+    from circuits.spice.engine import SpiceError
     from veriloga.programs import ProgramError
 
     return isinstance(error, (SpiceError, ProgramError))

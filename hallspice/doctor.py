@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from circuits.ngspice import Simulator
+    from circuits.spice.engine import Simulator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +188,7 @@ def _torch() -> Finding:
 
 
 def _ngspice() -> Iterator[Finding]:
-    from circuits.ngspice import find_simulator
+    from circuits.spice.engine import find_simulator
 
     yield from ngspice_findings(find_simulator())
 

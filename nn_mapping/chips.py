@@ -9,24 +9,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.array_config import draw_mismatch
-from circuits.arrays import Architecture, ideal_transfer
-from circuits.tensor import TransferTensor, transfer_tensor
-from circuits.transfer import transfers
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.crossbar import ideal_transfer
+from circuits.arrays.mismatch import draw_mismatch
+from circuits.solve.tensor import TransferTensor, transfer_tensor
+from circuits.solve.transfer import transfers
 from nn_mapping.evaluate import ReadNoise, Scales, TileMap, confusion_matrix, propagate, tile_maps
 from nn_mapping.levels import Scheme
-from nn_mapping.solve import conductance_per_weight
+from nn_mapping.tiles import conductance_per_weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from circuits.array_config import Mismatch
-    from circuits.arrays import ArrayConfig
+    from circuits.arrays.config import ArrayConfig
+    from circuits.arrays.mismatch import Mismatch
+    from compact_model.numeric import Floats
     from nn_mapping.data import Dataset
     from nn_mapping.evaluate import Readout
-    from nn_mapping.levels import Floats
     from nn_mapping.mapping import MappedNetwork, Tile
-    from nn_mapping.network import Layer
+    from nn_mapping.trained import Layer
 
 _RANGES = {"drift": (-0.9, 1.0), "r_off_spread": (0.0, 100.0), "warming": (-300.0, 1000.0)}
 _IMAGES = 2000

@@ -15,22 +15,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from circuits.arrays import Architecture, crossbar, ideal_transfer
-from circuits.calibration import calibrate_transfer
-from circuits.nodal import factor
-from circuits.tensor import transfer_tensor
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.crossbar import crossbar, ideal_transfer
+from circuits.read.calibration import calibrate_transfer
+from circuits.solve.nodal import factor
+from circuits.solve.tensor import transfer_tensor
 from nn_mapping.evaluate import random_vectors
 from nn_mapping.levels import Scheme
 from nn_mapping.mapping import combination
 from nn_mapping.quantiser import Quantiser
-from nn_mapping.solve import conductance_per_weight
+from nn_mapping.tiles import conductance_per_weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from circuits.arrays import ArrayConfig
+    from circuits.arrays.config import ArrayConfig
+    from compact_model.numeric import Floats
     from nn_mapping.evaluate import Readout
-    from nn_mapping.levels import Floats
     from nn_mapping.mapping import MappedNetwork
 
 _TRIM_EVERY = 100

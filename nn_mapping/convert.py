@@ -13,16 +13,17 @@ from torch import Tensor, nn
 from nn_mapping.circuit_layer import CircuitProduct, Response
 from nn_mapping.levels import nearest_level
 from nn_mapping.mapping import map_network
-from nn_mapping.network import Layer, TrainedNetwork
 from nn_mapping.post_training import best_scale
 from nn_mapping.quantiser import Quantiser
+from nn_mapping.trained import Layer, TrainedNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from circuits.arrays import ArrayConfig
+    from circuits.arrays.config import ArrayConfig
+    from compact_model.numeric import Floats
     from nn_mapping.evaluate import Readout
-    from nn_mapping.levels import Floats, LevelSet
+    from nn_mapping.levels import LevelSet
 
 
 class CircuitLinear(nn.Module):

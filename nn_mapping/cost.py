@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from circuits.arrays import amplifiers
+from circuits.arrays.crossbar import amplifiers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from circuits.arrays import ArrayConfig
+    from circuits.arrays.config import ArrayConfig
     from circuits.periphery import PeripheryCard
+    from compact_model.numeric import Floats
     from nn_mapping.evaluate import Evaluation
-    from nn_mapping.levels import Floats
     from nn_mapping.mapping import MappedNetwork
-    from nn_mapping.network import TrainedNetwork
-    from nn_mapping.solve import TileResponse
+    from nn_mapping.tiles import TileResponse
+    from nn_mapping.trained import TrainedNetwork
 
 PARTS = ("cells", "wires", "drivers", "sense", "dac", "adc", "digital")
 """Parts of the energy of an inference, in the order of the signal."""

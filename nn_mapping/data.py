@@ -7,6 +7,7 @@ import hashlib
 import logging
 import math
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -246,3 +247,21 @@ def _unpack(path: Path) -> bytes:
         return gzip.decompress(content) if path.suffix == ".gz" else content
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: not readable: {error}") from error
+
+
+def class_names(dataset: str) -> list[str]:
+    """Names of the classes of a data set."""
+    if dataset == "fashion-mnist":
+        return [
+            "T-shirt",
+            "trouser",
+            "pullover",
+            "dress",
+            "coat",
+            "sandal",
+            "shirt",
+            "sneaker",
+            "bag",
+            "boot",
+        ]
+    return [str(digit) for digit in range(10)]

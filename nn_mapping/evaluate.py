@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.calibration import calibrate_transfer
-from circuits.converter import Ladder, draw_converter, draw_row_dacs
+from circuits.read.calibration import calibrate_transfer
+from circuits.read.converter import Ladder, draw_converter, draw_row_dacs
 from nn_mapping.mapping import combination
-from nn_mapping.solve import conductance_per_weight, ideal_transfers
+from nn_mapping.tiles import conductance_per_weight, ideal_transfers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from circuits.arrays import ArrayConfig
-    from circuits.converter import Converter, RowDacs
+    from circuits.arrays.config import ArrayConfig
+    from circuits.read.converter import Converter, RowDacs
+    from compact_model.numeric import Floats
     from nn_mapping.data import Bytes, Dataset
-    from nn_mapping.levels import Floats
     from nn_mapping.mapping import MappedNetwork
 
 _CHUNK = 2000

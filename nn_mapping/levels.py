@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from compact_model.numeric import Floats, Ints
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
 
 PAPER_LEVELS_OHM = (0.33, 0.46, 0.49, 0.52, 0.54, 0.57)
 """Stable Hall resistances [Ohm] of the six-state synapse (arXiv:2601.16222, text to Fig. 4)."""

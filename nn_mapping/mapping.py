@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from nn_mapping.levels import Scheme, nearest_level
 
 if TYPE_CHECKING:
-    from nn_mapping.levels import Floats, LevelSet
-    from nn_mapping.network import TrainedNetwork
+    from compact_model.numeric import Floats
+    from nn_mapping.levels import LevelSet
+    from nn_mapping.trained import TrainedNetwork
 
 Levels = NDArray[np.uint8]
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from nn_mapping.levels import nearest_level
 
 if TYPE_CHECKING:
-    from nn_mapping.levels import Floats
-    from nn_mapping.network import TrainedNetwork
+    from compact_model.numeric import Floats
+    from nn_mapping.trained import TrainedNetwork
 
 _SHARES = np.linspace(0.15, 1.2, 64)
 

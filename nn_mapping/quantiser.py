@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from nn_mapping.levels import Floats
+    from compact_model.numeric import Floats
 
 _LARGEST_TABLE = 1 << 14
 

@@ -22,18 +22,18 @@ import torch.nn.functional as F  # noqa: N812 (the name everyone uses)
 from torch import Tensor
 
 from nn_mapping.adam import Adam
-from nn_mapping.network import TrainedNetwork, pixel_codes, whole_file
-from nn_mapping.parameters import Parameters, shapes
 from nn_mapping.quantiser import Quantiser
 from nn_mapping.recipes import GOOD, Recipe
+from nn_mapping.trainable import Parameters, shapes
+from nn_mapping.trained import TrainedNetwork, pixel_codes, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from compact_model.numeric import Floats
     from nn_mapping.data import Dataset
-    from nn_mapping.levels import Floats
-    from nn_mapping.parameters import Convolution, Product
+    from nn_mapping.trainable import Convolution, Product
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compact_model import polarity
-from compact_model.card import Gate
+from compact_model.cards.device import Gate
 from compact_model.constants import REFERENCE_TEMPERATURE
 from compact_model.numeric import Floats, FloatsLike
 from compact_model.polarity import Polarity

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from compact_model import stack, switching, synapse
-from compact_model.card import DeviceCard, Entry, Gate
+from compact_model.cards.device import DeviceCard, Gate
+from compact_model.cards.entry import Entry
+from compact_model.cards.quantity import Quantity
 from compact_model.constants import REFERENCE_TEMPERATURE
 from compact_model.hallbar import HallBar, hall_bar
 from compact_model.numeric import Floats
-from compact_model.quantity import Quantity
 
 SMOOTHING = 1e-3
 """Rounding dx of the drive's magnitude, a = sqrt(x^2 + dx^2), in units of the critical current."""

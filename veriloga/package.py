@@ -9,13 +9,13 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 
 from veriloga import bench as benches
 from veriloga.bench import Bench, Outcome
+from veriloga.dialects import Dialect, Form
 from veriloga.model import LENGTHS, MODULE, CellModel
 from veriloga.programs import (
     COMPILER,
@@ -29,7 +29,6 @@ from veriloga.programs import (
 from veriloga.subcircuit import (
     CELL,
     FROZEN,
-    Dialect,
     corner_library,
     frozen_subcircuit,
     spectre_cell,
@@ -42,14 +41,6 @@ from veriloga.verilog_a import verilog_a
 
 TOLERANCE = 5e-4
 """Largest difference of the fraction between a bench and its expected results: integration at reltol 1e-4."""
-
-
-class Form(StrEnum):
-    """What an export is for."""
-
-    VERILOGA = "veriloga"
-    SPICE = "spice"
-    SPECTRE = "spectre"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

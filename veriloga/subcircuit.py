@@ -7,12 +7,12 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
 import numpy as np
 
 from compact_model import spread
 from compact_model.constants import REFERENCE_TEMPERATURE
+from veriloga.dialects import Dialect
 from veriloga.model import (
     MODULE,
     RESISTANCE_FLOOR,
@@ -33,15 +33,6 @@ CELL = f"{MODULE}_cell"
 
 _SIGMAS = 3.0  # of a corner
 _WIDTH = 100
-
-
-class Dialect(StrEnum):
-    """Simulators whose subcircuit language can be written."""
-
-    NGSPICE = "ngspice"
-    XYCE = "xyce"
-    LTSPICE = "ltspice"
-    HSPICE = "hspice"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from compact_model.constants import BOLTZMANN, REFERENCE_TEMPERATURE
 from compact_model.numeric import Floats
 from veriloga import bench as benches
 from veriloga.bench import KELVIN, ONE_THREAD, Bench, DrivenCell, Engine, Outcome, Waveform
+from veriloga.dialects import Dialect
 from veriloga.model import MODULE, CellModel
 from veriloga.programs import (
     COMPILER,
@@ -27,7 +28,7 @@ from veriloga.programs import (
     run_ngspice,
     run_vacask,
 )
-from veriloga.subcircuit import Dialect, frozen_subcircuit, subcircuit
+from veriloga.subcircuit import frozen_subcircuit, subcircuit
 from veriloga.verilog_a import verilog_a
 
 TRAIN = (

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 from playwright.sync_api import Page as Tab
 
-from hallspice.page import Answer, Column, Page, Section, Table
+from hallspice.page.page import Answer, Column, Page, Section, Table
 
 ROWS = [
     ["adc", "1.31 nJ", "3"],

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser
 from playwright.sync_api import Page as Tab
 from typer.testing import CliRunner
 
-from hallspice import paper
 from hallspice.cli import app
+from hallspice.paper import paper
 from nn_mapping.data import Dataset
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuits.arrays import ArrayConfig
-from circuits.transfer import Method, transfers
+from circuits.arrays.config import ArrayConfig
+from circuits.solve.transfer import Method, transfers
 
 
 def badcrossbar() -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compact_model.card import load_card
+from compact_model.cards.device import load_card
 from compact_model.numeric import Floats
 from veriloga.equations import Instance, Unknowns, residual
 from veriloga.model import CellModel, cell_model

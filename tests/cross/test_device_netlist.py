@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from circuits import ngspice
-from circuits.arrays import crossbar
-from circuits.nodal import factor
-from hallspice.arrays import drawn_states
-from hallspice.device_netlist import ArrayDialect, DeviceForm, write_device_netlist
-from hallspice.setup import load_setup
+from circuits.arrays.crossbar import crossbar
+from circuits.solve.nodal import factor
+from circuits.spice import ngspice
+from hallspice.array.device_netlist import write_device_netlist
+from hallspice.array.plain_netlist import drawn_states
+from hallspice.config.load import load_setup
+from veriloga.dialects import ArrayDialect, DeviceForm
 from veriloga.programs import COMPILER, NGSPICE, find_program
 
 DAY = date(2026, 1, 2)

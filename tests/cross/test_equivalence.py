@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compact_model.card import load_card
+from compact_model.cards.device import load_card
 from veriloga import bench as benches
 from veriloga.bench import Bench, DrivenCell, Engine, Outcome
+from veriloga.dialects import Dialect
 from veriloga.model import MODULE, CellModel, cell_model
 from veriloga.programs import ProgramError, read_raw, run_ngspice
-from veriloga.subcircuit import Dialect, corner_library
+from veriloga.subcircuit import corner_library
 from veriloga.verify import certify, find_engines, run_engine, write_forms
 
 DAY = date(2026, 1, 2)

@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuits import ngspice
-from circuits.arrays import Architecture, ArrayConfig, crossbar, draw_mismatch
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar
+from circuits.arrays.mismatch import draw_mismatch
 from circuits.network import GROUND, Network, NetworkBuilder
-from circuits.nodal import factor
-from circuits.noise import output_noise
-from circuits.spice import netlist
+from circuits.read.noise import output_noise
+from circuits.solve.nodal import factor
+from circuits.spice import engine, ngspice, size
+from circuits.spice.netlist import netlist
 
-SIMULATOR = ngspice.find_simulator()
+SIMULATOR = engine.find_simulator()
 needs_library = pytest.mark.skipif(
     bool(SIMULATOR.problem), reason="ngspice shared library: " + SIMULATOR.problem
 )
@@ -55,7 +58,7 @@ def test_ngspice_and_nodal_agree(architecture: Architecture, shape: tuple[int, i
 @pytest.mark.ngspice
 @needs_program
 @pytest.mark.parametrize("architecture", Architecture)
-@pytest.mark.parametrize("options", [(), ngspice.deck_options()], ids=["plain", "options"])
+@pytest.mark.parametrize("options", [(), engine.deck_options()], ids=["plain", "options"])
 def test_a_netlist_runs_as_it_is(
     architecture: Architecture, options: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -101,7 +104,7 @@ def floating() -> Network:
 @pytest.mark.ngspice
 @needs_library
 def test_a_singular_network_is_an_error_with_deck_and_log_and_the_next_run_works() -> None:
-    with pytest.raises(ngspice.SpiceError, match="singular") as caught:
+    with pytest.raises(engine.SpiceError, match="singular") as caught:
         ngspice.simulate(floating(), [[1.0]])
     assert "Rb n1 n2 1" in caught.value.deck
     assert caught.value.log
@@ -115,7 +118,7 @@ def test_a_singular_network_is_an_error_with_deck_and_log_and_the_next_run_works
 def test_a_deck_that_fails_with_exit_code_zero_is_an_error(tmp_path: Path) -> None:
     deck = tmp_path / "floating.cir"
     deck.write_text(netlist(floating(), [1.0], "an island"))
-    with pytest.raises(ngspice.SpiceError, match="singular matrix"):
+    with pytest.raises(engine.SpiceError, match="singular matrix"):
         ngspice.run_batch(deck)
 
 
@@ -129,16 +132,16 @@ def test_decks_ask_for_klu_where_the_program_has_it(
     program.write_text(f"#!/bin/sh\necho '{about}'\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    assert ngspice.deck_options() == options
+    assert engine.deck_options() == options
     lines = netlist(array(Architecture.RESISTIVE, (1, 2)), [1.0], "a read", options).splitlines()
     assert (".options klu" in lines) is bool(options)
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
-    assert ngspice.deck_options() == ()
+    assert engine.deck_options() == ()
 
 
 def test_no_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ngspice.SimulatorMissing, match="no program ngspice"):
+    with pytest.raises(engine.SimulatorMissing, match="no program ngspice"):
         ngspice.run_batch(tmp_path / "x.cir")
 
 
@@ -165,7 +168,7 @@ def test_a_missing_or_broken_library_is_an_error_not_a_crash(
         library.write_text(content)
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", IN_A_NEW_PROCESS],
-        env={**os.environ, ngspice.LIBRARY_VARIABLE: str(library)},
+        env={**os.environ, engine.LIBRARY_VARIABLE: str(library)},
         capture_output=True,
         text=True,
         check=False,
@@ -176,7 +179,7 @@ def test_a_missing_or_broken_library_is_an_error_not_a_crash(
 
 
 def refusal(network: Network, batch: int = 1, **settings: Any) -> str:
-    with pytest.raises(ngspice.SpiceError) as caught:
+    with pytest.raises(engine.SpiceError) as caught:
         ngspice.simulate(network, np.ones((batch, network.n_inputs)), **settings)
     return str(caught.value)
 
@@ -220,7 +223,7 @@ def test_an_array_that_needs_too_much_memory_is_refused(monkeypatch: pytest.Monk
 
 
 def test_the_memory_of_this_machine_is_known() -> None:
-    assert 1e7 < ngspice._available_memory() < 1e14
+    assert 1e7 < size._available_memory() < 1e14
 
 
 @pytest.mark.ngspice

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from compact_model.card import load_card
+from compact_model.cards.device import load_card
 from veriloga.model import cell_model
 from veriloga.verilog_a import verilog_a
 

@@ -10,8 +10,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from circuits.ngspice import find_simulator
-from compact_model.card import load_card
+from circuits.spice.engine import find_simulator
+from compact_model.cards.device import load_card
 from compact_model.hallbar import hall_bar
 from veriloga.model import MODULE, cell_model
 from veriloga.programs import COMPILER, compiled, find_program

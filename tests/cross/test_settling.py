@@ -1,13 +1,15 @@
 import numpy as np
 import pytest
 
-from circuits import ngspice
-from circuits.arrays import Architecture, ArrayConfig, crossbar
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar
 from circuits.network import GROUND, Kind, NetworkBuilder
-from circuits.nodal import Factored, factor
-from circuits.settling import elmore_delay, settling_estimate, step_response
+from circuits.read.settling import elmore_delay, settling_estimate, step_response
+from circuits.solve.nodal import Factored, factor
+from circuits.spice import engine
 
-SIMULATOR = ngspice.find_simulator()
+SIMULATOR = engine.find_simulator()
 needs_library = pytest.mark.skipif(
     bool(SIMULATOR.problem), reason="ngspice shared library: " + SIMULATOR.problem
 )

@@ -9,20 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from circuits import ngspice
-from circuits.arrays import Architecture
-from circuits.select_mosfet import load_select_mosfet
-from circuits.write_config import Order, Scheme, WriteConfig
-from circuits.write_deck import Devices, Timing
-from circuits.write_network import WriteSolver
-from circuits.write_plant import ModelPlant
-from circuits.write_spice import SpicePlant
-from circuits.write_verify import Ladder, Recipe, Step, program, pulse_curve
+from circuits.arrays.architecture import Architecture
+from circuits.spice import engine as ngspice
+from circuits.spice.devices import Devices
+from circuits.write.deck import Timing
+from circuits.write.plant import ModelPlant
+from circuits.write.scheme import Order, Scheme, WriteConfig
+from circuits.write.select_mosfet import load_select_mosfet
+from circuits.write.solver import WriteSolver
+from circuits.write.spice_plant import SpicePlant
+from circuits.write.write_verify import Ladder, Recipe, Step, program, pulse_curve
 from compact_model import synapse
-from compact_model.card import load_card
+from compact_model.cards.device import load_card
+from veriloga.dialects import Dialect
 from veriloga.model import CellModel, cell_model
 from veriloga.programs import COMPILER, compiled, find_program
-from veriloga.subcircuit import Dialect, subcircuit
+from veriloga.subcircuit import subcircuit
 from veriloga.verilog_a import verilog_a
 
 pytestmark = [

@@ -27,10 +27,10 @@ import yaml
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from compact_model.document import load_model, read_document, validate_leniently
-from compact_model.measurements import DataFile
+from compact_model.cards.document import load_model, read_document, validate_leniently
+from compact_model.measured.tables import DataFile
 from hallspice.cli import app
-from hallspice.config import Config
+from hallspice.config.schema import Config
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))

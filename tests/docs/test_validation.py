@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from circuits.ngspice import find_simulator
+from circuits.spice.engine import find_simulator
 from veriloga.verify import find_engines
 
 TOOLS = Path(__file__).parents[2] / "tools" / "docs"
@@ -68,7 +68,7 @@ def test_a_check_that_fails_is_shown_as_such(checks: Any) -> None:
 
 
 def test_every_architecture_has_a_drawing() -> None:
-    from circuits.arrays import Architecture
+    from circuits.arrays.architecture import Architecture
 
     schematics = _tool("schematics")
     page = (TOOLS.parents[1] / "docs" / "architectures.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from compact_model import grains, hallbar, port, preisach, programming, stack, switching, synapse
-from compact_model.card import load_card
+from compact_model.cards.device import load_card
 from compact_model.constants import YEAR
 from compact_model.hallbar import HallBar
 

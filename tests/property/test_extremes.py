@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuits.arrays import Architecture, ArrayConfig, Mismatch, crossbar, draw_mismatch, slots
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar, slots
+from circuits.arrays.mismatch import Mismatch, draw_mismatch
 from circuits.network import GROUND, Kind, Network
-from circuits.nodal import factor
-from circuits.transfer import nodal_transfer, transfers
+from circuits.solve.nodal import factor
+from circuits.solve.transfer import nodal_transfer, transfers
 
 HALL = [architecture for architecture in Architecture if architecture is not Architecture.RESISTIVE]
 

@@ -16,17 +16,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compact_model.card import load_card
-from compact_model.document import DocumentError, load_model
+from compact_model.cards.device import load_card
+from compact_model.cards.document import DocumentError, load_model
+from compact_model.cards.quantity import Quantity, parse_quantity
 from compact_model.events import read_events
-from compact_model.extraction import read_state_table
-from compact_model.measurements import load_data
-from compact_model.quantity import Quantity, parse_quantity
-from hallspice.config import Config
-from hallspice.setup import load_setup
-from hallspice.tables import read_matrix
+from compact_model.measured.extraction import read_state_table
+from compact_model.measured.reader import load_data
+from hallspice.config.load import load_setup
+from hallspice.config.schema import Config
+from hallspice.page.tables import read_matrix
 from nn_mapping.data import parse_idx
-from nn_mapping.network import load_network
+from nn_mapping.trained import load_network
 
 TIMES = int(os.environ.get("HALLSPICE_FUZZ", "1"))
 """How many times as many inputs as in the tests; above 1 with fresh random numbers."""

@@ -3,9 +3,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from circuits.arrays import ArrayConfig, crossbar
-from circuits.grid import block_tridiagonal, hierarchical_merge
-from circuits.nodal import factor
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar
+from circuits.solve.grid import block_tridiagonal, hierarchical_merge
+from circuits.solve.nodal import factor
 
 SOLVERS = [block_tridiagonal, hierarchical_merge]
 SHAPES = [(1, 1), (1, 2), (2, 1), (5, 3), (3, 5), (16, 16), (7, 32), (33, 9), (40, 10), (17, 33), (33, 49)]

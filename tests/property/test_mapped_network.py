@@ -4,12 +4,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuits.arrays import Architecture, ArrayConfig
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
 from nn_mapping.evaluate import Readout, convert_input, convert_output, propagate, tile_maps
 from nn_mapping.levels import PAPER_LEVELS_OHM, LevelSet, level_set
 from nn_mapping.mapping import MappedNetwork, combination, map_network, resistive_states
-from nn_mapping.network import Layer, TrainedNetwork
-from nn_mapping.solve import conductance_per_weight, ideal_transfers
+from nn_mapping.tiles import conductance_per_weight, ideal_transfers
+from nn_mapping.trained import Layer, TrainedNetwork
 
 schemes = st.sampled_from(["reference", "differential"])
 sizes = st.lists(st.integers(1, 17), min_size=2, max_size=4)

@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuits.arrays import Architecture, ArrayConfig, crossbar
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar
 from circuits.network import GROUND, Kind, Network
-from circuits.nodal import factor, nodal_matrix
+from circuits.solve.branches import nodal_matrix
+from circuits.solve.nodal import factor
 
 SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 6))
 WIRES = st.sampled_from([0.0, 1e-3, 1.0])

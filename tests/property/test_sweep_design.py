@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compact_model.document import DocumentError, parse_document
-from hallspice.sweep_design import Axis, Range, combined, option_axis, points, section_axes
+from compact_model.cards.document import DocumentError, parse_document
+from hallspice.sweeps.design import Axis, Range, combined, option_axis, points, section_axes
 
 ROW = ("array", "wire", "r_row")
 ends = st.floats(1e-6, 1e5).map(lambda value: float(f"{value:.6g}"))

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 
-from circuits.arrays import Architecture, ArrayConfig, crossbar, draw_mismatch, slots
-from circuits.nodal import factor
-from circuits.tensor import transfer_tensor
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar, slots
+from circuits.arrays.mismatch import draw_mismatch
+from circuits.solve.nodal import factor
+from circuits.solve.tensor import transfer_tensor
 
 HALL = [architecture for architecture in Architecture if architecture is not Architecture.RESISTIVE]
 SHAPES = [(1, 1), (1, 2), (2, 1), (5, 3), (16, 16), (32, 32)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from compact_model.card import load_card
+from compact_model.cards.device import load_card
 from hallspice.cli import app
 
 PAPER = Path(__file__).parents[2] / "examples" / "data" / "paper" / "paper.yaml"

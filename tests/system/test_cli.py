@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from circuits.ngspice import deck_options, find_simulator, run_batch
+from circuits.spice.engine import deck_options, find_simulator
+from circuits.spice.ngspice import run_batch
 from hallspice.cli import app
-from hallspice.tables import csv_text
+from hallspice.page.tables import csv_text
 
 needs_ngspice = pytest.mark.skipif(find_simulator().library is None, reason="missing program: libngspice")
 needs_executable = pytest.mark.skipif(find_simulator().executable is None, reason="missing program: ngspice")

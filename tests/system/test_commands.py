@@ -15,7 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from circuits.ngspice import find_simulator
+from circuits.spice.engine import find_simulator
 from hallspice.cli import app
 from hallspice.commands import MEANING, ExitCode
 from hallspice.doctor import collect
@@ -157,7 +157,7 @@ def test_errors_are_json_documents_with_their_exit_code(
 
 
 def test_a_failed_check_is_exit_code_1_and_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hallspice import export
+    from hallspice.model import export
 
     results = {"passed": False, "files": ["results.json"]}
     monkeypatch.setattr(export, "verify_card", lambda *_, **__: (results, ["1 checks, 1 failed."]))

@@ -15,15 +15,18 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from circuits import ngspice
-from circuits.comparison import draw, run_trial
-from circuits.ngspice import find_simulator, run_batch
 from circuits.periphery import load_periphery
-from circuits.read_error import ReadError
-from hallspice import array_check
+from circuits.read.read_error import ReadError
+from circuits.read.trial import draw, run_trial
+from circuits.spice import engine, ngspice
+from circuits.spice import size
+from circuits.spice.engine import find_simulator
+from circuits.spice.ngspice import run_batch
 from hallspice.cli import app
-from hallspice.comparison import all_trials, verdict
-from hallspice.setup import load_setup
+from hallspice.comparison import check
+from hallspice.comparison.trials import all_trials
+from hallspice.comparison.verdict import verdict
+from hallspice.config.load import load_setup
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "compare.yaml"
@@ -241,7 +244,7 @@ def test_without_capacitances_and_where_it_takes_long_there_is_no_transient(
     bare = write(tmp_path, ", wire: {c_row: 0, c_column: 0}")
     assert hallspice("compare", bare, "--out", tmp_path / "bare", "--quiet").exit_code == 0
     assert by_name(tmp_path / "bare")["active_series"]["ngspice_why_no_transient"] == "no capacitances"
-    monkeypatch.setattr(array_check, "LIMIT", 1e-3)
+    monkeypatch.setattr(check, "LIMIT", 1e-3)
     assert hallspice("compare", write(tmp_path), "--out", tmp_path / "slow", "--quiet").exit_code == 0
     row = by_name(tmp_path / "slow")["active_series"]
     assert row["ngspice_settling_s"] is None
@@ -254,8 +257,8 @@ def test_a_refusal_of_ngspice_is_shown_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = property(lambda load: 1e6 if load.wires else 1.0)  # rows in series
-    monkeypatch.setattr(ngspice._Load, "seconds", slow)
-    monkeypatch.setattr(array_check, "LIMIT", 2.0)
+    monkeypatch.setattr(size._Load, "seconds", slow)
+    monkeypatch.setattr(check, "LIMIT", 2.0)
     result = hallspice("compare", write(tmp_path), "--out", tmp_path / "out", "--quiet")
     assert result.exit_code == 0, result.output
     rows = by_name(tmp_path / "out")
@@ -272,7 +275,7 @@ def test_a_failure_of_ngspice_is_a_warning_with_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_given: Any) -> None:
-        raise ngspice.SpiceError("ngspice failed", log=["singular matrix: check node hp0_0"])
+        raise engine.SpiceError("ngspice failed", log=["singular matrix: check node hp0_0"])
 
     monkeypatch.setattr(ngspice, "simulate", fails)
     result = hallspice("compare", write(tmp_path), "--out", tmp_path / "out", "--quiet")
@@ -402,7 +405,7 @@ def test_the_seventh_architecture_of_the_documentation_is_compared_and_read(tmp_
     for package in ("compact_model", "veriloga", "nn_mapping", "hallspice"):
         (tmp_path / package).symlink_to(ROOT / package)
     shutil.copytree(ROOT / "circuits", tmp_path / "circuits")
-    (tmp_path / "circuits" / "loaded.py").write_text(builder[1])
+    (tmp_path / "circuits" / "arrays" / "loaded.py").write_text(builder[1])
     subprocess.run(["git", "apply"], input=change[1], text=True, cwd=tmp_path, check=True)
 
     def run(*arguments: str) -> None:

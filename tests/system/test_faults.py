@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from circuits.ngspice import find_simulator
+from circuits.spice.engine import find_simulator
 from hallspice.cli import app
 from hallspice.progress import _Terminal
 from veriloga.programs import ProgramError, run_ngspice

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from compact_model.card import DeviceCard, load_card
-from compact_model.document import DocumentError
-from hallspice import fit_figures
+from compact_model.cards.device import DeviceCard, load_card
+from compact_model.cards.document import DocumentError
 from hallspice.cli import app
 from hallspice.commands import PACKAGES
 from hallspice.files import OutputError, staged_folder
-from hallspice.page import Answer, Column, Detail, Page, Section, Table
+from hallspice.fitting import figures
+from hallspice.page.page import Answer, Column, Detail, Page, Section, Table
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -107,7 +107,7 @@ def test_pages_escape_what_they_are_given() -> None:
 
 def test_names_of_devices_are_no_formulae_in_figures() -> None:
     """An opened $ would end a fit with an error of matplotlib after its work."""
-    assert "$" not in re.sub(r"\\\$", "", fit_figures.plain("a $\\frac{ b"))
+    assert "$" not in re.sub(r"\\\$", "", figures.plain("a $\\frac{ b"))
 
 
 @pytest.mark.parametrize("link", ["figures", "results.json"])

@@ -1,12 +1,13 @@
 from dataclasses import replace
 
-from circuits.arrays import Architecture, ArrayConfig
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
 from nn_mapping.data import load
 from nn_mapping.evaluate import Readout, evaluate
 from nn_mapping.levels import PAPER_LEVELS_OHM, single_levels
 from nn_mapping.mapping import map_network
 from nn_mapping.recipes import GOOD
-from nn_mapping.solve import solve_tiles
+from nn_mapping.tiles import solve_tiles
 from nn_mapping.training import train
 
 

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hallspice.cli import app
-from hallspice.sweep_workers import LocalWorkers
+from hallspice.sweeps.executors import LocalWorkers
 
 CONFIG = """\
 seed: 6

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from circuits.ngspice import find_simulator, run_batch
+from circuits.spice.engine import find_simulator
+from circuits.spice.ngspice import run_batch
 from hallspice.cli import app
 
 LEVELS = (0.33, 0.46, 0.49, 0.52, 0.54, 0.57)

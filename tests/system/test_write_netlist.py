@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from circuits.ngspice import find_simulator, run_batch
+from circuits.spice.engine import find_simulator
+from circuits.spice.ngspice import run_batch
 from compact_model import synapse
-from compact_model.card import load_card
+from compact_model.cards.device import load_card
 from compact_model.hallbar import hall_bar
 from hallspice.cli import app
 from veriloga.programs import COMPILER, find_program

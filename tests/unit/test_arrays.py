@@ -5,21 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuits.arrays import (
-    Architecture,
-    ArrayConfig,
-    Isolation,
-    Mismatch,
-    Returns,
-    crossbar,
-    draw_mismatch,
-    ideal_transfer,
-    no_mismatch,
-    slots,
-)
+from circuits.arrays.architecture import Architecture, Isolation, Returns
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar, ideal_transfer, slots
+from circuits.arrays.mismatch import Mismatch, draw_mismatch, no_mismatch
+from circuits.arrays.parts import hall_cells, transconductors
 from circuits.network import GROUND, NetworkBuilder
-from circuits.nodal import factor
-from circuits.parts import hall_cells, transconductors
+from circuits.solve.nodal import factor
 
 RESISTIVE = Architecture.RESISTIVE
 PARALLEL = Architecture.ACTIVE_PARALLEL
@@ -250,11 +242,9 @@ def test_slots_and_mismatch_that_do_not_fit_are_named() -> None:
 
 def test_the_seventh_architecture_of_the_documentation_works() -> None:
     text = (Path(__file__).parents[2] / "docs" / "extend.md").read_text()
-    code = re.search(r"(def loaded_parallel.*?)```", text, re.DOTALL)
+    code = re.search(r"```python\n(import numpy.*?def loaded_parallel.*?)```", text, re.DOTALL)
     assert code is not None
     scope: dict[str, Any] = {}
-    for module in ("array_config", "network", "parts"):
-        exec(f"from circuits.{module} import *", scope)
     exec(code[1], scope)
     loaded = config(PARALLEL, r_row=0.0, r_driver=0.0, cmrr_db=np.inf, r_off=0.0)
     network = scope["loaded_parallel"](np.array([[0.4], [0.5]]), loaded, no_mismatch((2, 1)))

@@ -12,13 +12,13 @@ import pytest
 from filelock import Timeout
 from typer.testing import CliRunner
 
-from hallspice import networks
 from hallspice.cli import app
-from hallspice.networks import lock_of, trained
+from hallspice.networks import kept
+from hallspice.networks.kept import lock_of, trained
 from hallspice.progress import reporter
 from nn_mapping.data import Dataset
-from nn_mapping.network import Layer, TrainedNetwork
 from nn_mapping.recipes import GOOD
+from nn_mapping.trained import Layer, TrainedNetwork
 
 IMAGES, LABELS = np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.uint8)
 TINY = Dataset(name="mnist", train_images=IMAGES, train_labels=LABELS, test_images=IMAGES, test_labels=LABELS)
@@ -49,7 +49,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], threading.Eve
         info = {"recipe": {"name": "good", "epochs": 1}, "seed": seed, "data": "mnist"}
         return TrainedNetwork(layers=(layer,), levels=levels, info=info)
 
-    monkeypatch.setattr(networks, "train", train)
+    monkeypatch.setattr(kept, "train", train)
     return begun, end
 
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from circuits.arrays import ArrayConfig, crossbar, ideal_transfer
-from circuits.calibration import calibrate, calibrate_transfer
-from circuits.nodal import factor
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar, ideal_transfer
+from circuits.read.calibration import calibrate, calibrate_transfer
+from circuits.solve.nodal import factor
 
 
 def test_gain_and_offset_are_recovered() -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from compact_model.card import Provenance, load_card
-from compact_model.document import DocumentError
-from compact_model.thickness import with_anchor_file
+from compact_model.cards.anchors import with_anchor_file
+from compact_model.cards.device import load_card
+from compact_model.cards.document import DocumentError
+from compact_model.cards.entry import Provenance
 
 
 def mistakes_of(tmp_path: Path, text: str) -> list[str]:

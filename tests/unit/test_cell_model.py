@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from compact_model.card import load_card
+from compact_model.cards.device import load_card
 from veriloga.equations import Instance, Unknowns, residual, torque_factor
 from veriloga.model import SHORT_LENGTHS, cell_model
 from veriloga.verilog_a import verilog_a

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from circuits.arrays import ArrayConfig
+from circuits.arrays.config import ArrayConfig
 from nn_mapping.chips import ChipOptions, Variation, aged, monte_carlo, wilson, written
 from nn_mapping.data import Dataset
 from nn_mapping.evaluate import ReadNoise, Readout, propagate, tile_maps
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.mapping import MappedNetwork, map_network
 from nn_mapping.recipes import GOOD
-from nn_mapping.solve import conductance_per_weight, ideal_transfers
+from nn_mapping.tiles import conductance_per_weight, ideal_transfers
 from nn_mapping.training import train
 
 CONFIG = ArrayConfig(architecture="active_parallel")

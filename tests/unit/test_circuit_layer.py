@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from circuits.arrays import Architecture, ArrayConfig
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
 from nn_mapping.circuit_layer import ExactResponse, HallResponse, array_transfer, circuit_products
 from nn_mapping.evaluate import Readout, propagate, tile_maps
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.mapping import map_network, resistive_states
-from nn_mapping.network import Layer, TrainedNetwork
-from nn_mapping.solve import conductance_per_weight, solve_tiles
+from nn_mapping.tiles import conductance_per_weight, solve_tiles
+from nn_mapping.trained import Layer, TrainedNetwork
 
 RANDOM = np.random.default_rng(2)
 SMALL = {

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from circuits.arrays import ArrayConfig
+from circuits.arrays.config import ArrayConfig
 from nn_mapping.convert import CircuitLinear, convert
 from nn_mapping.evaluate import Readout
 from nn_mapping.levels import PAPER_LEVELS_OHM, pair_levels
-from nn_mapping.network import Layer, TrainedNetwork
 from nn_mapping.post_training import best_scale, quantised
+from nn_mapping.trained import Layer, TrainedNetwork
 
 PAIRS = pair_levels(PAPER_LEVELS_OHM)
 PERFECT = ArrayConfig(architecture="active_parallel", r_row=0, r_col=0, r_driver=0, cmrr_db=float("inf"))

@@ -10,7 +10,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from compact_model import curves, hallbar, readout, retention, scaling, spread, stack, switching, thermal
-from compact_model.card import load_card
+from compact_model.cards.device import load_card
 
 CARD = load_card()
 SET_B = CARD.with_choices(switching="B")

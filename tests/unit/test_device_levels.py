@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from compact_model import stack, switching, synapse
-from compact_model.card import DeviceCard, load_card
+from compact_model.cards.device import DeviceCard, load_card
 
 BOTH = ("A", "B")
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from compact_model import curves, events, hallbar, limits, port, stack, switching
-from compact_model.card import load_card
+from compact_model.cards.device import load_card
+from compact_model.cards.document import DocumentError
 from compact_model.constants import OERSTED
-from compact_model.document import DocumentError
 from compact_model.events import Event, EventKind
 
 CARD = load_card()

@@ -4,10 +4,14 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
-from circuits.arrays import Architecture, ArrayConfig, crossbar
-from circuits.dissection import elimination_rank
-from circuits.network import Ints, Kind, Network
-from circuits.nodal import lu_factors, nodal_matrix
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar
+from circuits.network import Kind, Network
+from circuits.solve.block_lu import lu_factors
+from circuits.solve.branches import nodal_matrix
+from circuits.solve.dissection import elimination_rank
+from compact_model.numeric import Ints
 
 
 def free_matrix(network: Network) -> tuple[csr_array, Ints, list[str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from circuits.ngspice import Simulator
+from circuits.spice.engine import Simulator
 from hallspice import doctor
 from hallspice.doctor import Finding, capabilities, ngspice_findings
 

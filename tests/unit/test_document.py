@@ -4,8 +4,14 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from compact_model.document import DocumentError, load_model, parse_document, validate, validate_leniently
-from compact_model.quantity import Quantity
+from compact_model.cards.document import (
+    DocumentError,
+    load_model,
+    parse_document,
+    validate,
+    validate_leniently,
+)
+from compact_model.cards.quantity import Quantity
 
 
 class Part(BaseModel):

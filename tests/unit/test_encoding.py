@@ -1,13 +1,15 @@
 import numpy as np
 import pytest
 
-from circuits.arrays import Architecture, ArrayConfig, crossbar, ideal_transfer
-from circuits.calibration import calibration_cost, subtract_reference
-from circuits.converter import Ladder, draw_converter, draw_row_dacs
-from circuits.encoding import Encoding, EncodingCost, encode, encoding_cost
-from circuits.nodal import factor
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar, ideal_transfer
 from circuits.periphery import load_periphery
-from circuits.read_error import read_error
+from circuits.read.calibration import calibration_cost, subtract_reference
+from circuits.read.converter import Ladder, draw_converter, draw_row_dacs
+from circuits.read.encoding import Encoding, EncodingCost, encode, encoding_cost
+from circuits.read.read_error import read_error
+from circuits.solve.nodal import factor
 
 BITS = 4
 

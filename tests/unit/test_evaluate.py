@@ -3,13 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from circuits.array_config import draw_mismatch
-from circuits.arrays import Architecture, ArrayConfig, crossbar
-from circuits.converter import Ladder, draw_converter
-from circuits.nodal import factor
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar
+from circuits.arrays.mismatch import draw_mismatch
 from circuits.periphery import load_periphery
-from circuits.transfer import Method
-from nn_mapping import solve
+from circuits.read.converter import Ladder, draw_converter
+from circuits.solve.nodal import factor
+from circuits.solve.transfer import Method
+from nn_mapping import tiles as solve
 from nn_mapping.cost import (
     PARTS,
     PartCosts,
@@ -31,14 +33,8 @@ from nn_mapping.evaluate import (
 )
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.mapping import MappedNetwork, map_network
-from nn_mapping.network import Layer, TrainedNetwork
-from nn_mapping.solve import (
-    TileResponse,
-    conductance_per_weight,
-    ideal_transfers,
-    solve_network,
-    solve_tiles,
-)
+from nn_mapping.tiles import TileResponse, conductance_per_weight, ideal_transfers, solve_network, solve_tiles
+from nn_mapping.trained import Layer, TrainedNetwork
 
 CONFIG = ArrayConfig(architecture=Architecture.ACTIVE_PARALLEL, r_row=0.05, r_col=0.05)
 READOUT = Readout(v_full=0.5)

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compact_model.card import Provenance, load_card
-from compact_model.document import DocumentError
-from compact_model.extraction import (
+from compact_model.cards.device import load_card
+from compact_model.cards.document import DocumentError
+from compact_model.cards.entry import Provenance
+from compact_model.measured.extraction import (
     LevelTable,
     extract_levels,
     pulse_response,
@@ -18,7 +19,8 @@ from compact_model.extraction import (
     state_table_card,
     suggested_ladder,
 )
-from compact_model.measurements import DataError, load_data
+from compact_model.measured.reader import load_data
+from compact_model.measured.tables import DataError
 from compact_model.switching import switched_fraction
 from compact_model.synapse import hall_resistance, levels, model_levels
 

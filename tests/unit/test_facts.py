@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from compact_model.card import load_card
-from compact_model.facts import FACTS, FactResult, Standing, Status, scoreboard
+from compact_model.cards.device import load_card
+from compact_model.published.facts import FACTS, FactResult, Standing, Status, scoreboard
 
 
 @pytest.fixture(scope="module")

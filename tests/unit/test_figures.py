@@ -4,8 +4,8 @@ import re
 
 import numpy as np
 
-from hallspice import figures
-from hallspice.page import themed
+from hallspice.inference import figures
+from hallspice.page.page import themed
 
 
 def drawn() -> str:

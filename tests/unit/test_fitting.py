@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compact_model import fitted_card as cards
-from compact_model.card import DeviceCard, Provenance, load_card
-from compact_model.fitting import FitError, FitResult, Fitted, fit
-from compact_model.laboratory import Imperfections, Laboratory, Protocol
-from compact_model.measurements import DataSet, load_data
+from compact_model.cards.device import DeviceCard, load_card
+from compact_model.cards.entry import Provenance
+from compact_model.fit import fitted_card as cards
+from compact_model.fit.fitting import FitResult, fit
+from compact_model.fit.intervals import Fitted
+from compact_model.fit.parameters import FitError
+from compact_model.measured.laboratory import Imperfections, Laboratory, Protocol
+from compact_model.measured.reader import load_data
+from compact_model.measured.records import DataSet
 
 PAPER = Path(__file__).parents[2] / "examples" / "data" / "paper" / "paper.yaml"
 

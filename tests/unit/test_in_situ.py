@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compact_model.card import load_card
+from compact_model.cards.device import load_card
 from nn_mapping.data import Dataset
 from nn_mapping.in_situ import HallCells, InSitu, Update, train_in_situ
 from nn_mapping.levels import PAPER_LEVELS_OHM, pair_levels, single_levels

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hallspice.networks import trained
+from hallspice.networks.kept import trained
 from nn_mapping.data import Dataset
-from nn_mapping.network import TrainedNetwork
 from nn_mapping.recipes import GOOD
+from nn_mapping.trained import TrainedNetwork
 
 RECIPE = replace(GOOD, epochs=4, batch=50)
 LEVELS = np.array([-1.0, 0.0, 1.0])

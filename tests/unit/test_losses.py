@@ -2,7 +2,7 @@
 
 import pytest
 
-from hallspice.losses import accuracy_losses, standard_error
+from hallspice.inference.losses import accuracy_losses, standard_error
 
 CAUSES = [{"key": "converters", "accuracy": 0.90}, {"key": "array", "accuracy": 0.96}]
 

@@ -3,7 +3,7 @@ import pytest
 
 from nn_mapping.levels import PAPER_LEVELS_OHM, pair_levels, single_levels
 from nn_mapping.mapping import map_network, resistive_states, split_evenly
-from nn_mapping.network import Layer, TrainedNetwork
+from nn_mapping.trained import Layer, TrainedNetwork
 
 SINGLE = single_levels(PAPER_LEVELS_OHM)
 

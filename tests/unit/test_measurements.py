@@ -8,19 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compact_model.card import load_card
-from compact_model.document import DocumentError
-from compact_model.laboratory import Imperfections, Laboratory, Protocol
-from compact_model.measurements import (
+from compact_model.cards.device import load_card
+from compact_model.cards.document import DocumentError
+from compact_model.measured.laboratory import Imperfections, Laboratory, Protocol
+from compact_model.measured.reader import load_data
+from compact_model.measured.records import noise_of, reduced_field_loop
+from compact_model.measured.tables import (
     ClippedError,
     DataError,
     EmptyLoopError,
     Kind,
     SwappedColumnsError,
     WrongUnitError,
-    load_data,
-    noise_of,
-    reduced_field_loop,
     unit_factor,
 )
 

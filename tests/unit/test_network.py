@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 
-from circuits.arrays import Architecture, ArrayConfig, crossbar
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar
 from circuits.network import GROUND, Kind, Network, NetworkBuilder
-from circuits.nodal import SingularNetworkError, factor
+from circuits.solve.block_lu import SingularNetworkError
+from circuits.solve.nodal import factor
 
 
 def ladder(ohms: list[float]) -> Network:

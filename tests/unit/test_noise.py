@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from scipy.constants import Boltzmann
 
-from circuits.arrays import ArrayConfig, crossbar
-from circuits.nodal import factor
-from circuits.noise import output_noise
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar
+from circuits.read.noise import output_noise
+from circuits.solve.nodal import factor
 
 ROOM = 4 * Boltzmann * 300.0
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hallspice.paper import LAYERS, level_sets, score, trainings
+from hallspice.paper.paper import LAYERS, level_sets, score, trainings
 from nn_mapping.levels import PAPER_LEVELS_OHM
 from nn_mapping.recipes import GOOD, PAPER
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from compact_model.card import load_card
-from compact_model.parameters import markdown, parameters
+from compact_model.cards.device import load_card
+from compact_model.cards.listing import markdown, parameters
 
 DOCS = Path(__file__).parents[2] / "docs"
 

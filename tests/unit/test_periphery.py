@@ -5,7 +5,7 @@ import pytest
 from pydantic import BaseModel
 
 from circuits.periphery import PeripheryCard, load_periphery
-from compact_model.document import DocumentError
+from compact_model.cards.document import DocumentError
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "circuits" / "cards" / "periphery_default.yaml"
@@ -22,7 +22,7 @@ def test_the_shipped_card_is_in_si_units() -> None:
 
 def test_every_entry_of_the_card_is_read_by_some_code() -> None:
     folders = ("circuits", "nn_mapping", "hallspice")
-    code = "".join(path.read_text() for folder in folders for path in sorted((ROOT / folder).glob("*.py")))
+    code = "".join(path.read_text() for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
     sections = {name: field.annotation for name, field in PeripheryCard.model_fields.items()}
     entries = {
         (section, entry)

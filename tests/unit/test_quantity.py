@@ -4,7 +4,7 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from compact_model.quantity import Quantity, parse_quantity
+from compact_model.cards.quantity import Quantity, parse_quantity
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuits.arrays import Architecture, ArrayConfig, Isolation, draw_mismatch, ideal_transfer
-from circuits.read_error import ReadError, read_error
-from circuits.transfer import nodal_transfer
+from circuits.arrays.architecture import Architecture, Isolation
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import ideal_transfer
+from circuits.arrays.mismatch import draw_mismatch
+from circuits.read.read_error import ReadError, read_error
+from circuits.solve.transfer import nodal_transfer
 
 MEAN = 0.45
 SIZE = 8

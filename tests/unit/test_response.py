@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compact_model import preisach, switching, synapse
-from compact_model.card import load_card
-from compact_model.laboratory import Imperfections, Laboratory
-from compact_model.measurements import Record, Start
-from compact_model.response import Form, Response, card_values, memory
+from compact_model.cards.device import load_card
+from compact_model.measured.laboratory import Imperfections, Laboratory
+from compact_model.measured.records import Record
+from compact_model.measured.response import Form, Response, card_values, memory
+from compact_model.measured.tables import Start
 
 LAW = switching.switching_law(load_card())
 pulses = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=30)

@@ -3,13 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from circuits.arrays import crossbar
+from circuits.arrays.crossbar import crossbar
 from compact_model import synapse
-from compact_model.document import DocumentError, parse_document, validate
-from hallspice.config import Config
-from hallspice.provenance import provenance_entries
-from hallspice.setup import Setup, load_setup
-from hallspice.starter import starter_text
+from compact_model.cards.document import DocumentError, parse_document, validate
+from hallspice.config.load import load_setup
+from hallspice.config.schema import Config
+from hallspice.config.setup import Setup
+from hallspice.config.starter import starter_text
+from hallspice.page.provenance import provenance_entries
 
 
 def _setup(tmp_path: Path, text: str) -> Setup:

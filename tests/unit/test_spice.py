@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from circuits.arrays import ArrayConfig, crossbar
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar
 from circuits.network import GROUND, NetworkBuilder
-from circuits.spice import batch_deck, netlist
+from circuits.spice.netlist import batch_deck, netlist
 
 PARALLEL = ArrayConfig(architecture="active_parallel")
 RESISTIVE = ArrayConfig(architecture="resistive", r_row=1 / 3)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from compact_model.card import load_card
+from compact_model.cards.device import load_card
+from veriloga.dialects import Dialect
 from veriloga.model import CellModel, cell_model
 from veriloga.subcircuit import (
-    Dialect,
     corner_library,
     frozen_subcircuit,
     spectre_cell,

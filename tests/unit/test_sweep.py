@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from compact_model.document import DocumentError
-from hallspice import sweep as module
-from hallspice import sweep_point
+from compact_model.cards.document import DocumentError
 from hallspice.cli import app
 from hallspice.progress import reporter
-from hallspice.sweep import Point, carried_out, plan, sweep
-from hallspice.sweep_point import Outcome, Task, failed
+from hallspice.sweeps import point as sweep_point
+from hallspice.sweeps import sweep as module
+from hallspice.sweeps.point import Outcome, Task, failed
+from hallspice.sweeps.sweep import Point, carried_out, plan, sweep
 
 CONFIG = """\
 seed: 4

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hallspice import sweep_figures
-from hallspice.sweep_summary import Design, Summary, not_dominated, summary
+from hallspice.sweeps import figures
+from hallspice.sweeps.summary import Design, Summary, not_dominated, summary
 
 shares = st.integers(0, 6).map(lambda value: value / 6)
 
@@ -76,10 +76,10 @@ def test_many_values_are_cut_into_groups() -> None:
 )
 def test_figures_of_few_and_of_many_values(wires: list[float], seeds: int) -> None:
     found = _sweep([32, 64, 128], wires, seeds)
-    drawing = sweep_figures.pareto(found)
+    drawing = figures.pareto(found)
     assert drawing.count("not dominated") == 1
     assert "energy per inference" in drawing
-    assert "mean accuracy (%)" in sweep_figures.effects(found)
+    assert "mean accuracy (%)" in figures.effects(found)
 
 
 def test_a_sweep_in_which_everything_failed_has_a_table() -> None:

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compact_model.document import DocumentError
-from compact_model.quantity import Quantity
-from hallspice.tables import csv_text, read_matrix
+from compact_model.cards.document import DocumentError
+from compact_model.cards.quantity import Quantity
+from hallspice.page.tables import csv_text, read_matrix
 
 STATE = Quantity("ohm", "a state", above=0.0)
 

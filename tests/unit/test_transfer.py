@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from circuits.arrays import Architecture, ArrayConfig, Isolation
-from circuits.transfer import Method, choose_method, nodal_transfer, transfers
+from circuits.arrays.architecture import Architecture, Isolation
+from circuits.arrays.config import ArrayConfig
+from circuits.solve.transfer import Method, choose_method, nodal_transfer, transfers
 
 RESISTIVE = ArrayConfig(architecture="resistive")
 PARALLEL = ArrayConfig(architecture="active_parallel")

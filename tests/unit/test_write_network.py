@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from circuits.arrays import Architecture
-from circuits.nodal import factor
-from circuits.write_config import Order, Scheme, WriteConfig
-from circuits.write_network import PARTS, WriteSolver, write_network
+from circuits.arrays.architecture import Architecture
+from circuits.solve.nodal import factor
+from circuits.write.circuit import PARTS, write_network
+from circuits.write.scheme import Order, Scheme, WriteConfig
+from circuits.write.solver import WriteSolver
 
 CONFIGS = [
     WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_col=0.2),

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from circuits.arrays import Architecture
-from circuits.write_config import Order, Scheme, WriteConfig
-from circuits.write_disturb import disturb, moved, worst_pattern
-from circuits.write_network import WriteSolver
-from circuits.write_plant import Faults, ModelPlant
-from circuits.write_verify import Algorithm, Curve, Ladder, Recipe, Step, Verdict, program, pulse_curve
+from circuits.arrays.architecture import Architecture
+from circuits.write.disturb import disturb, moved, worst_pattern
+from circuits.write.plant import Faults, ModelPlant
+from circuits.write.scheme import Order, Scheme, WriteConfig
+from circuits.write.solver import WriteSolver
+from circuits.write.write_verify import Algorithm, Curve, Ladder, Recipe, Step, Verdict, program, pulse_curve
 from compact_model import synapse
-from compact_model.card import load_card
+from compact_model.cards.device import load_card
 from compact_model.hallbar import hall_bar
 
 T_PULSE = 200e-6

@@ -63,7 +63,7 @@ def measure() -> dict[str, Any]:
 
 
 def _versions() -> Iterator[tuple[str, str]]:
-    from circuits.ngspice import find_simulator
+    from circuits.spice.engine import find_simulator
 
     yield "hallspice", version("hallspice")
     yield "Python", platform.python_version()
@@ -83,8 +83,8 @@ def _device() -> Iterator[Check | str]:
     import numpy as np
 
     from compact_model import synapse
-    from compact_model.card import load_card
-    from compact_model.facts import Status, scoreboard
+    from compact_model.cards.device import load_card
+    from compact_model.published.facts import Status, scoreboard
     from veriloga.model import cell_model
     from veriloga.verify import certify
 
@@ -120,11 +120,11 @@ def _device() -> Iterator[Check | str]:
 
 def _fitting() -> Iterator[Check | str]:
     """Measured in the synthetic laboratory, fitted, compared with the card that was measured."""
-    from compact_model.card import load_card
-    from compact_model.fitting import fit
-    from compact_model.laboratory import Protocol
-    from compact_model.measurements import load_data
-    from hallspice.fit import measure as laboratory
+    from compact_model.cards.device import load_card
+    from compact_model.fit.fitting import fit
+    from compact_model.measured.laboratory import Protocol
+    from compact_model.measured.reader import load_data
+    from hallspice.fitting.fit import measure as laboratory
 
     with tempfile.TemporaryDirectory(prefix="hallspice-") as folder:
         laboratory(None, Protocol.FULL, Path(folder), seed=1, points=60, devices=1, broken=0, noise="1 mohm")
@@ -145,7 +145,7 @@ def _fitting() -> Iterator[Check | str]:
 
 
 def _states(architecture: Any, random: Any) -> Any:
-    from circuits.arrays import Architecture
+    from circuits.arrays.architecture import Architecture
 
     return random.uniform(*((1e4, 1e5) if architecture is Architecture.RESISTIVE else (0.33, 0.57)), _SHAPE)
 
@@ -154,14 +154,18 @@ def _arrays() -> Iterator[Check | str]:
     """One network, solved by ourselves and by ngspice."""
     import numpy as np
 
-    from circuits import ngspice
-    from circuits.arrays import Architecture, ArrayConfig, crossbar, draw_mismatch
-    from circuits.nodal import factor
-    from circuits.transfer import nodal_transfer, transfers
+    from circuits.arrays.architecture import Architecture
+    from circuits.arrays.config import ArrayConfig
+    from circuits.arrays.crossbar import crossbar
+    from circuits.arrays.mismatch import draw_mismatch
+    from circuits.solve.nodal import factor
+    from circuits.solve.transfer import nodal_transfer, transfers
+    from circuits.spice import engine
+    from circuits.spice import ngspice
 
-    here = not ngspice.find_simulator().problem
+    here = not engine.find_simulator().problem
     if not here:
-        yield f"ngspice: {ngspice.find_simulator().problem}"
+        yield f"ngspice: {engine.find_simulator().problem}"
     for architecture in Architecture:
         random = np.random.default_rng(0)
         config = ArrayConfig(architecture=architecture, r_row=0.5, r_col=0.25)
@@ -198,8 +202,8 @@ def _solvers() -> Iterator[Check | str]:
 
     import numpy as np
 
-    from circuits.arrays import ArrayConfig
-    from circuits.transfer import Method, nodal_transfer, transfers
+    from circuits.arrays.config import ArrayConfig
+    from circuits.solve.transfer import Method, nodal_transfer, transfers
 
     random = np.random.default_rng(0)
     shape = (20, 16)
@@ -236,7 +240,7 @@ def _gradients() -> Iterator[Check | str]:
     import numpy as np
     import torch
 
-    from circuits.arrays import ArrayConfig
+    from circuits.arrays.config import ArrayConfig
     from nn_mapping.circuit_layer import ExactResponse, HallResponse, array_transfer
 
     random = np.random.default_rng(2)

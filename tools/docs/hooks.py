@@ -34,7 +34,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     """Put in what the comments stand for."""
     markdown = re.sub(r"<!-- schematic (\w+) -->", lambda found: _figure(found[1]), markdown)
     if "<!-- configuration -->" in markdown:
-        from hallspice.starter import starter_text
+        from hallspice.config.starter import starter_text
 
         markdown = markdown.replace("<!-- configuration -->", f"```yaml\n{starter_text()}```")
     if "<!-- checks -->" in markdown:

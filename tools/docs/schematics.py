@@ -1,6 +1,6 @@
 """Schematics of the Hall cell and of the arrays, two rows by two columns, as SVG in the colour of the text.
 
-Names of elements are those of `circuits.parts`, `circuits.parallel` and `circuits.series`.
+Names of elements are those of `circuits.arrays.parts`, `circuits.arrays.parallel` and `circuits.arrays.series`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Arrays as branch tables: topologies, what they are made of, and their builders."""

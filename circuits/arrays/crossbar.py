@@ -1,0 +1,128 @@
+"""Array architectures: cell states in, `Network` out.
+
+To add one: a function from states, `ArrayConfig` and `Mismatch` to a `Network`, made of the parts in
+`circuits.arrays.parts`; a member of `Architecture`; a line in `_TOPOLOGIES`. Configurations, solvers, netlists,
+`hallspice read`, `hallspice compare` and the tests that run over all of `Architecture` follow by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.mismatch import Mismatch, no_mismatch
+from circuits.arrays.parallel import active_parallel, passive_parallel, resistive
+from circuits.arrays.series import active_series, row_multiplexed, series_hall
+from circuits.network import Network
+from compact_model.numeric import Floats
+
+_TOPOLOGIES: dict[Architecture, tuple[Callable[..., Network], Callable[[Floats, ArrayConfig], Floats]]] = {
+    Architecture.RESISTIVE: (resistive, lambda r, _: 1 / r),
+    Architecture.ACTIVE_PARALLEL: (active_parallel, lambda r, config: config.gm / config.r_channel * r),
+    Architecture.PASSIVE_PARALLEL: (passive_parallel, lambda r, config: r / (r.shape[1] * config.r_channel)),
+    Architecture.ACTIVE_SERIES: (active_series, lambda r, config: config.gm * r),
+    Architecture.SERIES_HALL: (series_hall, lambda r, _: r),
+    Architecture.ROW_MULTIPLEXED: (row_multiplexed, lambda r, _: r),
+}
+"""Builder, and output per input without losses from the states (columns, rows).
+
+A builder takes states, array and mismatch, and the selected row where rows are read in turns.
+"""
+
+
+def crossbar(
+    states: ArrayLike, config: ArrayConfig, mismatch: Mismatch | None = None, *, slot: int = 0
+) -> Network:
+    """The array as a network.
+
+    Parameters
+    ----------
+    states
+        (rows, columns) [Ohm]: cell resistance for `resistive`, Hall resistance R_xy for Hall cells.
+    config
+        Everything else.
+    mismatch
+        Deviations of the Hall cells; None: there are none. `resistive` has no use for it.
+    slot
+        Which time slot, for the architecture that reads one row after the other. Each slot is a network of its
+        own, in which only the input of its row has an effect; the outputs of all slots are added digitally.
+
+    Returns
+    -------
+    Network
+        One input per row, one output per column, in the units of `Architecture`. Probes: ``"channel"``;
+        ``"arms"`` for Hall cells.
+
+    Raises
+    ------
+    ValueError
+        When a state is not a positive finite number, or there are none.
+
+    Examples
+    --------
+    >>> network = crossbar([[1e4, 2e4]], ArrayConfig(architecture=Architecture.RESISTIVE))
+    >>> network.n_inputs, network.output_names
+    (1, ('i0', 'i1'))
+    """
+    return network_of(checked_states(states, config), config, mismatch, slot)
+
+
+def network_of(resistance: Floats, config: ArrayConfig, mismatch: Mismatch | None, slot: int) -> Network:
+    """As `crossbar`, for Hall resistances of any sign."""
+    spread = no_mismatch(resistance.shape) if mismatch is None else mismatch
+    if spread.channel.shape != resistance.shape:
+        raise ValueError(
+            f"mismatch has shape {spread.channel.shape}, expected that of the states, {resistance.shape}"
+        )
+    count = slots(config, len(resistance))
+    if not 0 <= slot < count:
+        raise ValueError(f"slot = {slot}, allowed: 0 <= value < {count}")
+    build, _ = _TOPOLOGIES[config.architecture]
+    return build(resistance, config, spread, *([slot] if config.architecture.in_turns else []))
+
+
+def slots(config: ArrayConfig, rows: int) -> int:
+    """Number of time slots of a read: one, or one per row where rows are read in turns."""
+    return rows if config.architecture.in_turns else 1
+
+
+def amplifiers(config: ArrayConfig, shape: tuple[int, int]) -> int:
+    """Number of amplifiers of an array: one per cell, or one per column whose voltage is read; none for `resistive`.
+
+    Examples
+    --------
+    >>> [amplifiers(ArrayConfig(architecture=a), (4, 3)) for a in ("active_series", "row_multiplexed", "resistive")]
+    [12, 3, 0]
+    """
+    if config.architecture.amplified:
+        return shape[0] * shape[1]
+    return shape[1] if config.architecture.output_unit == "V" else 0
+
+
+def ideal_transfer(states: ArrayLike, config: ArrayConfig) -> Floats:
+    """Output per input without wires, drivers, offsets and common mode, (columns, rows).
+
+    ``1 / R`` for `resistive`; ``gm R_xy / r_channel`` for `active_parallel`, its mean over the rows ``R_xy /
+    (rows r_channel)`` for `passive_parallel`; ``gm R_xy`` for `active_series`; ``R_xy`` for `series_hall` and
+    `row_multiplexed`.
+    """
+    _, ideal = _TOPOLOGIES[config.architecture]
+    return np.ascontiguousarray(ideal(checked_states(states, config).T, config))
+
+
+def checked_states(states: ArrayLike, config: ArrayConfig) -> Floats:
+    """States as a (rows, columns) array of floats [Ohm]; ValueError naming the first wrong cell."""
+    resistance = np.asarray(states, dtype=float)
+    if resistance.ndim != 2 or resistance.size == 0:
+        raise ValueError(f"states have shape {resistance.shape}, expected (rows, columns), each at least 1")
+    wrong = ~(np.isfinite(resistance) & (resistance > 0))
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        what = "cell resistance" if config.architecture is Architecture.RESISTIVE else "R_xy"
+        value = resistance[row, column]
+        raise ValueError(f"{what} of cell ({row}, {column}) = {value} Ohm, allowed: 0 < value < inf")
+    return resistance

@@ -1,0 +1,1 @@
+"""What a read gives: noise, settling, calibration, converters, errors, energy."""

@@ -1,0 +1,1 @@
+"""Solvers of networks: nodal, on grids, and to first order in the Hall resistances."""

@@ -1,0 +1,1 @@
+"""Networks and devices in ngspice: decks, the simulator, its limits."""

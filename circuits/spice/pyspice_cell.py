@@ -1,0 +1,107 @@
+"""The Hall bar inside a user's own PySpice circuit: as a subcircuit, or as the compiled Verilog-A module."""
+
+from __future__ import annotations
+
+import warnings
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from circuits.spice.engine import shared_ngspice
+from veriloga.dialects import Dialect
+from veriloga.model import MODULE, CellModel
+from veriloga.subcircuit import subcircuit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # PySpice 1.5 is older than this Python
+    from PySpice.Spice.Netlist import SubCircuitFactory
+
+NODES = ("ip", "in", "hp", "hn")
+"""Terminals: ends of the channel, Hall contacts."""
+
+_MODEL = "hallbar"
+
+
+class HallBarCell(SubCircuitFactory):  # type: ignore[misc]  # PySpice has no types
+    """The cell as a subcircuit for PySpice.
+
+    Parameters
+    ----------
+    model
+        The cell.
+
+    Examples
+    --------
+    ``circuit.subcircuit(HallBarCell(model))``, then
+    ``circuit.X("1", HallBarCell.NAME, "ip", circuit.gnd, "hp", "hn", s0=0.3)``.
+    """
+
+    NAME = MODULE
+    NODES = NODES
+
+    def __init__(self, model: CellModel) -> None:
+        instance = {p.name: p.number for p in model.parameters if p.instance}
+        super().__init__(**instance)
+        lines = subcircuit(model, Dialect.NGSPICE, date.min).splitlines()
+        first = next(k for k, line in enumerate(lines) if line.startswith(".subckt"))
+        body = [line for line in lines[first + 1 : lines.index(f".ends {MODULE}")] if line]
+        while body[0].startswith("+"):  # the rest of the .subckt line, which PySpice writes itself
+            del body[0]
+        self.raw_spice = "\n".join([*body, ""])
+
+
+def add_module_cell(circuit: Any, name: str, nodes: tuple[str, str, str, str], **parameters: float) -> None:
+    """Add a cell as the compiled module (element N) to a PySpice circuit.
+
+    Parameters
+    ----------
+    circuit
+        PySpice circuit.
+    name
+        Of the element, without the N; unique in the circuit.
+    nodes
+        Nodes at ip, in, hp, hn.
+    parameters
+        Instance parameters, such as ``s0=0.3``.
+    """
+    card = f".model {_MODEL} {MODULE}\n"
+    if card not in circuit.raw_spice:
+        circuit.raw_spice += card
+    given = " ".join(f"{key}={value:.15g}" for key, value in parameters.items())
+    circuit.raw_spice += f"N{name} {' '.join(nodes)} {_MODEL} {given}\n"
+
+
+def simulator(
+    circuit: Any, module: Path | None = None, *, options: Mapping[str, float | str] | None = None
+) -> Any:
+    """PySpice simulator in shared mode, at the temperature of the model's thresholds (300 K).
+
+    Parameters
+    ----------
+    circuit
+        PySpice circuit.
+    module
+        Compiled module (``.osdi``), when the circuit has cells of `add_module_cell`.
+    options
+        Of ngspice; ``reltol`` is 1e-4 unless given.
+
+    Raises
+    ------
+    circuits.ngspice.SimulatorMissing
+        Without a shared library of ngspice.
+    """
+    shared = shared_ngspice()
+    if module is not None:
+        shared.ask(f"osdi {module.resolve()}")
+    shared.ask("set num_threads=1")  # threads cost more than they save on small circuits
+    made = circuit.simulator(
+        temperature=26.85,
+        nominal_temperature=26.85,
+        simulator="ngspice-shared",
+        ngspice_shared=shared.engine,
+    )
+    made.options(**{"reltol": 1e-4, **(options or {})})
+    return made

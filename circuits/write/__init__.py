@@ -1,0 +1,1 @@
+"""Writing an array: circuits of a pulse, controllers, plants."""

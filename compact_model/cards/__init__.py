@@ -1,0 +1,1 @@
+"""Cards: documents with units, provenance and line numbers."""

@@ -1,0 +1,170 @@
+"""The parameters of a fit: which the data can move, and between what bounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from compact_model import thickness
+from compact_model.cards.device import DeviceCard
+from compact_model.constants import OERSTED
+from compact_model.measured.records import DataSet, Record
+from compact_model.measured.response import Form
+from compact_model.measured.tables import DataError, Kind
+from compact_model.numeric import Floats, FloatsLike
+
+
+class FitError(DataError):
+    """Data that no fit can be made of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One parameter that a fit may move."""
+
+    path: str  # in the card, or of a form that no card holds
+    symbol: str  # in the equations
+    unit: str
+    default: float
+    low: float
+    high: float
+    widest: float  # interval (ratio if logarithmic, else difference) beyond which the data leave it open
+    logarithmic: bool = True
+    anchor: float | None = None  # thickness of an anchor [m]
+
+    @property
+    def name(self) -> str:
+        """Path, with the thickness of an anchor."""
+        return self.path if self.anchor is None else f"{self.path}({1e9 * self.anchor:g} nm)"
+
+    def inner(self, value: FloatsLike) -> Any:
+        """Coordinate of the fit."""
+        return np.log(value) if self.logarithmic else value
+
+    def outer(self, x: FloatsLike) -> Any:
+        """Value of a coordinate."""
+        return np.exp(x) if self.logarithmic else x
+
+
+def candidates(card: DeviceCard, data: DataSet, form: Form, *, electrothermal: bool) -> list[Parameter]:
+    """Everything that a fit could move, whether or not the data speak of it."""
+    law = card.switching.set_b if electrothermal else card.switching.set_a
+    prefix = f"switching.set_{'b' if electrothermal else 'a'}"
+    j63 = law.j63.value
+    shapes = {
+        Form.WEIBULL: [
+            _positive(f"{prefix}.j63", "j63", "A/m^2", j63, 30.0),
+            replace(_positive(f"{prefix}.shape", "shape", "1", law.shape.value, 10.0), low=0.3, high=30.0),
+            Parameter(
+                path=f"{prefix}.u0",
+                symbol="u0",
+                unit="1",
+                default=law.u0.value,
+                low=0.0,
+                high=0.9,
+                widest=0.25,
+                logarithmic=False,
+            ),
+        ],
+        Form.LINEAR: [
+            _positive("linear.j0", "j0", "A/m^2", 0.45 * j63, 30.0),
+            _positive("linear.j_width", "j_width", "A/m^2", 0.87 * j63, 30.0),
+        ],
+        Form.LOGNORMAL: [
+            _positive("lognormal.j50", "j50", "A/m^2", 0.9 * j63, 30.0),
+            replace(_positive("lognormal.sigma", "sigma", "1", 0.3, 10.0), low=0.02, high=2.0),
+        ],
+    }
+    c, own = card.switching, card.geometry.t_oxide.value
+    drive_name = f"thickness.field_free_drive_{'b' if electrothermal else 'a'}"
+    drives = getattr(card.thickness, drive_name.split(".")[1])
+    others = sorted({r.t_oxide for r in data.records if abs(r.t_oxide - own) > 1e-13})
+    return [
+        Parameter(
+            path="hall.r_reset",
+            symbol="r_reset",
+            unit="ohm",
+            default=card.hall.r_reset.value,
+            low=-1e3,
+            high=1e3,
+            widest=math.inf,
+            logarithmic=False,
+        ),
+        _positive(f"{prefix}.delta_r", "delta_r", "ohm", law.delta_r.value, 1e4),
+        *shapes[form],
+        replace(_positive("switching.delta", "delta", "1", c.delta.value, 10.0), low=25.0, high=400.0),
+        replace(_positive("switching.t_wall", "t_wall", "s", c.t_wall.value, 300.0), widest=4.0),
+        replace(_positive("fields.h_int", "h_int", "A/m", card.fields.h_int.value, 50.0), low=OERSTED),
+        replace(_positive("fields.h_dmi", "h_dmi", "A/m", card.fields.h_dmi.value, 50.0), low=10 * OERSTED),
+        *(
+            Parameter(
+                path=drive_name,
+                symbol=f"drive@{t!r}",
+                unit="1",
+                default=float(thickness.evaluate(drives, t)),
+                low=0.0,
+                high=4.0,
+                widest=0.6,
+                logarithmic=False,
+                anchor=t,
+            )
+            for t in others
+        ),
+        _positive("transport.theta_sh", "theta", "1", card.transport.theta_sh.value, 100.0),
+        replace(
+            _positive(
+                "thickness.rho", "rho", "ohm*m", float(thickness.evaluate(card.thickness.rho, own)), 10.0
+            ),
+            anchor=own,
+        ),
+    ]
+
+
+def _positive(path: str, symbol: str, unit: str, default: float, reach: float) -> Parameter:
+    return Parameter(
+        path=path,
+        symbol=symbol,
+        unit=unit,
+        default=default,
+        low=default / reach,
+        high=default * reach,
+        widest=3.0,
+    )
+
+
+def silent(parameter: Parameter, records: Sequence[Record]) -> str | None:
+    """Why records of this kind cannot speak of a parameter; None when they can."""
+    kinds = {record.kind for record in records}
+    pulsed = [r for r in records if r.kind in (Kind.LOOP, Kind.TRAIN, Kind.FRACTION)]
+    symbol = parameter.symbol
+    if symbol == "theta":
+        return None if Kind.SHIFT in kinds else "no loop shift against current was measured"
+    if symbol == "rho":
+        return None if Kind.ENERGY in kinds else "no pulse energy or channel resistance was measured"
+    if symbol == "r_reset":
+        hall = kinds & {Kind.LOOP, Kind.TRAIN, Kind.FIELD_LOOP}
+        return None if hall else "no Hall resistance was measured"
+    if symbol == "delta_r":
+        hall = kinds & {Kind.LOOP, Kind.TRAIN, Kind.FIELD_LOOP}
+        return None if hall else "no Hall resistance was measured"
+    if not pulsed:
+        return "no switching pulses were measured"
+    lengths = np.unique(np.concatenate([r.t_pulse for r in pulsed]))
+    fields = np.unique(np.concatenate([np.abs(r.h) for r in pulsed]))
+    if symbol == "delta" and lengths.max() < 3.0 * lengths.min():
+        return f"pulse width: all pulses are {_lengths(lengths)} long, so nothing says how thresholds depend on it"
+    if symbol == "t_wall" and (lengths.max() < 3.0 * lengths.min() or lengths.min() > 2e-6):
+        return (
+            f"pulse width: the shortest pulse is {lengths.min():.3g} s; wall transit shows below about 1e-6 s"
+        )
+    if symbol in ("h_int", "h_dmi") and len(fields) < 2:
+        return f"in-plane field: all pulses were applied at {fields[0] / OERSTED:.4g} Oe"
+    return None
+
+
+def _lengths(lengths: Floats) -> str:
+    return f"{lengths[0]:.4g} s" if len(lengths) == 1 else f"{lengths[0]:.3g}..{lengths[-1]:.3g} s"

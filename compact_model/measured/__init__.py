@@ -1,0 +1,1 @@
+"""Measurements: files, records, and what a device would have given."""

@@ -1,0 +1,150 @@
+"""What a record must look like before anything is fitted to it."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.constants import mu_0
+
+from compact_model import stack
+from compact_model.cards.device import DeviceCard
+from compact_model.measured.records import Record, noise_of
+from compact_model.measured.tables import (
+    ClippedError,
+    EmptyLoopError,
+    Kind,
+    SwappedColumnsError,
+    WrongUnitError,
+)
+from compact_model.numeric import Floats
+
+LARGEST_DENSITY = 1e13
+"""Beyond any pulse that a metal channel survives [A/m^2]."""
+
+
+SMALLEST_DENSITY = 1e9
+"""Below anything that moves a wall by a spin-orbit torque [A/m^2]."""
+
+
+SMALLEST_HALL_ANGLE = 1e-5
+"""Hall window over sheet resistance below which a unit is wrong rather than a film unusual."""
+
+
+LARGEST_FIELD = 10.0 / mu_0
+"""Ten tesla [A/m]."""
+
+
+CLIPPED_SHARE = 0.05
+"""A loop with more of its readings at exactly its largest or smallest value ran into the range of the meter."""
+
+
+SMALLEST_MOTION = 1.5
+"""A loop that moves by less than this many times its noise is empty."""
+
+
+def check_record(record: Record, card: DeviceCard) -> None:
+    """Refuse a record whose numbers can't be what its description says.
+
+    Raises
+    ------
+    WrongUnitError, SwappedColumnsError, ClippedError, EmptyLoopError
+        By the first check that fails.
+    """
+    seen = record.measured
+    if len(seen) == 0:
+        raise EmptyLoopError(f"{record.name}: holds no readings")
+    if record.kind in (Kind.LOOP, Kind.TRAIN):
+        _check_swapped(record)
+    _check_units(record, card)
+    if record.kind in (Kind.LOOP, Kind.FIELD_LOOP) and len(seen) >= 20:
+        _check_clipped(record)
+        _check_open(record)
+
+
+def _check_units(record: Record, card: DeviceCard) -> None:
+    sheet = float(stack.sheet_resistance(card))
+    if record.kind is not Kind.FIELD_LOOP:
+        density = np.abs(stack.current_density(card, record.current, record.t_oxide)).max()
+        if not SMALLEST_DENSITY <= density <= LARGEST_DENSITY:
+            raise WrongUnitError(
+                f"{record.name}: the largest current is {np.abs(record.current).max():.3g} A or {density:.3g} A/m^2, "
+                f"allowed: {SMALLEST_DENSITY:g}..{LARGEST_DENSITY:g} A/m^2; is the unit of the current right?"
+            )
+        if record.t_pulse.min() < 1e-12 or record.t_pulse.max() > 100.0:
+            raise WrongUnitError(
+                f"{record.name}: pulse lengths {record.t_pulse.min():.3g}..{record.t_pulse.max():.3g} s, allowed: "
+                "1e-12..100 s; is their unit right?"
+            )
+    largest = float(np.abs(record.h).max())
+    if largest > LARGEST_FIELD or 0.0 < largest < 1.0:
+        raise WrongUnitError(
+            f"{record.name}: the largest field is {largest:.3g} A/m, allowed: 0 or 1..{LARGEST_FIELD:.3g} A/m; "
+            "is its unit right?"
+        )
+    if record.kind in (Kind.LOOP, Kind.TRAIN, Kind.FIELD_LOOP):
+        highest, window = float(np.abs(record.measured).max()), float(np.ptp(record.measured))
+        if np.median(np.abs(record.measured)) > sheet:
+            raise WrongUnitError(
+                f"{record.name}: Hall resistances of {highest:.3g} ohm exceed the sheet resistance of {sheet:.3g} "
+                "ohm; is their unit right (mohm instead of ohm)?"
+            )
+        if 0.0 < window < SMALLEST_HALL_ANGLE * sheet:
+            raise WrongUnitError(
+                f"{record.name}: the Hall resistance changes by {window:.3g} ohm, less than "
+                f"{SMALLEST_HALL_ANGLE:g} of the sheet resistance of {sheet:.3g} ohm; is its unit right?"
+            )
+    if record.kind is Kind.FRACTION and (record.measured.min() < -0.2 or record.measured.max() > 1.2):
+        raise WrongUnitError(
+            f"{record.name}: switched fractions {record.measured.min():.3g}..{record.measured.max():.3g}, "
+            "allowed: 0..1; write the unit % if it is percent"
+        )
+
+
+def _straightness(values: Floats) -> float:
+    """Share of points where a series goes on with the step it came with: near 1 for a programmed sweep."""
+    steps = np.diff(values)
+    size = float(np.median(np.abs(steps[steps != 0.0]))) if np.any(steps != 0.0) else 1.0
+    return float(np.mean(np.abs(np.diff(steps)) < 0.02 * size))
+
+
+def _check_swapped(record: Record) -> None:
+    there = np.isfinite(record.value)
+    current, value = record.current[there], record.value[there]
+    if len(value) < 20 or record.kind is not Kind.LOOP:
+        return
+    programmed, read = _straightness(current), _straightness(value)
+    if read > 0.8 and programmed < 0.5:
+        raise SwappedColumnsError(
+            f"{record.name}: the Hall resistance is swept in equal steps ({read:.0%} of its points) and the current "
+            f"is not ({programmed:.0%}); are the two columns swapped?"
+        )
+
+
+def _check_clipped(record: Record) -> None:
+    seen = record.measured
+    scale = max(noise_of(seen), 1e-12 * float(np.abs(seen).max()))
+    for name, extreme in (("largest", seen.max()), ("smallest", seen.min())):
+        share = float(np.mean(seen == extreme))
+        if share > CLIPPED_SHARE and len(np.unique(seen)) > 3 and scale > 0.0 and np.ptp(seen) > 0.0:
+            raise ClippedError(
+                f"{record.name}: {share:.0%} of the readings are exactly the {name}, {extreme:.4g} ohm: "
+                "the meter was saturated"
+            )
+    if np.ptp(seen) == 0.0:
+        raise EmptyLoopError(f"{record.name}: all readings are {seen[0]:.4g} ohm")
+
+
+def _check_open(record: Record) -> None:
+    """A loop must move by more than its noise, beyond what drift, the ordinary Hall effect and heating give."""
+    there = np.isfinite(record.value)
+    drive = (record.h if record.kind is Kind.FIELD_LOOP else record.current)[there]
+    value = record.value[there]
+    noise = noise_of(value)
+    x = drive / np.abs(drive).max()
+    design = np.column_stack([np.ones_like(x), np.linspace(-0.5, 0.5, len(x)), x, x**2])
+    residual = value - design @ np.linalg.lstsq(design, value, rcond=None)[0]
+    moves = float(residual.std())
+    if moves < SMALLEST_MOTION * noise:
+        raise EmptyLoopError(
+            f"{record.name}: beyond drift and heating the readings move by {1e3 * moves:.3g} mohm (rms), their noise "
+            f"is {1e3 * noise:.3g} mohm: nothing switches"
+        )

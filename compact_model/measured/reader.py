@@ -1,0 +1,238 @@
+"""Measured data as laboratories have it: tables with named columns and units, read into records."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.constants import mu_0
+
+from compact_model import stack
+from compact_model.cards.device import SHIPPED, DeviceCard, load_card
+from compact_model.cards.document import load_model
+from compact_model.cards.quantity import parse_quantity
+from compact_model.measured.checks import check_record
+from compact_model.measured.records import DataSet, Exclusion, Record
+from compact_model.measured.tables import (
+    MEASURED,
+    UNITS,
+    DataError,
+    DataFile,
+    Kind,
+    Table,
+    WrongUnitError,
+    read_rows,
+    unit_factor,
+)
+from compact_model.numeric import Floats
+
+
+def load_data(path: str | Path) -> DataSet:
+    """Read a data set: the YAML file and the tables that it names.
+
+    Records that are empty, clipped or impossible are left out and listed; when most of a table are, the first
+    reason is raised.
+
+    Raises
+    ------
+    compact_model.document.DocumentError
+        For mistakes in the YAML file, each with its line.
+    DataError
+        For tables that can't be used.
+    """
+    described = load_model(path, DataFile)
+    folder = Path(path).parent
+    card = load_card(None if described.card == SHIPPED else folder / described.card)
+    digest = hashlib.sha256(Path(path).read_bytes())
+    records: list[Record] = []
+    excluded: list[Exclusion] = []
+    artefacts: list[str] = []
+    for table in described.data:
+        file = folder / table.file
+        rows = read_rows(file, table.sheet)
+        digest.update(file.read_bytes())
+        read, found = _records(rows, table, card, described.name)
+        usable, failed = _usable(read, card)
+        records += usable
+        excluded += failed
+        artefacts += found
+    return DataSet(
+        name=described.name,
+        description=described.description,
+        synthetic=described.synthetic,
+        card=card,
+        records=tuple(records),
+        excluded=tuple(excluded),
+        artefacts=tuple(artefacts),
+        choices=described.fit,
+        sha256=digest.hexdigest(),
+    )
+
+
+def _usable(records: Sequence[Record], card: DeviceCard) -> tuple[list[Record], list[Exclusion]]:
+    """Records of one table without those that fail a check; when most of them fail, the first failure is raised.
+
+    One broken device of many is an exclusion; a wrong description of the columns breaks all records, or the only one.
+    """
+    kept: list[Record] = []
+    failures: list[tuple[Record, DataError]] = []
+    for record in records:
+        try:
+            check_record(record, card)
+            kept.append(record)
+        except DataError as error:
+            failures.append((record, error))
+    if len(failures) > len(kept):
+        raise failures[0][1]
+    return kept, [Exclusion(record.name, str(error)) for record, error in failures]
+
+
+def _records(
+    rows: list[list[str]], table: Table, card: DeviceCard, name: str
+) -> tuple[list[Record], list[str]]:
+    header = [cell.strip() for cell in rows[0]]
+    columns: dict[str, Floats] = {}
+    labels: dict[str, list[str]] = {}
+    measured_unit = UNITS[MEASURED[table.kind]]
+    for quantity, where in table.columns.items():
+        if where.column not in header:
+            raise DataError(f"{table.file}: no column {where.column!r}; the header has: {', '.join(header)}")
+        place = header.index(where.column)
+        cells = [row[place].strip() if place < len(row) else "" for row in rows[1:]]
+        if quantity in ("device", "cycle"):
+            labels[quantity] = cells
+            continue
+        try:
+            factor = unit_factor(where.unit, UNITS[quantity] or measured_unit)
+        except ValueError as error:
+            raise WrongUnitError(f"{table.file}: column {where.column!r} ({quantity}): {error}") from None
+        columns[quantity] = factor * _numbers(cells, f"{table.file}: column {where.column!r}")
+    count = len(rows) - 1
+    for quantity, constant in table.constants.items():
+        if quantity in ("device", "cycle"):
+            labels[quantity] = [str(constant)] * count
+        else:
+            columns[quantity] = np.full(
+                count, _constant(constant, UNITS[quantity] or measured_unit, table.file)
+            )
+    devices = labels.get("device", [name] * count)
+    cycles = labels.get("cycle", [""] * count)
+    artefacts: list[str] = []
+    found: list[Record] = []
+    groups = dict.fromkeys(zip(devices, cycles, strict=True))
+    # Sweeps at several fields (or thicknesses) in one file are one record each.
+    split = columns.get("h_x") if table.kind is Kind.LOOP else None
+    thicknesses = columns.get("t_oxide", np.full(count, card.geometry.t_oxide.value))
+    for device, cycle in groups:
+        mine = np.array([(d, c) == (device, cycle) for d, c in zip(devices, cycles, strict=True)], dtype=bool)
+        for thickness in dict.fromkeys(thicknesses[mine].tolist()):
+            chosen = mine & (thicknesses == thickness)
+            for piece in _pieces(chosen, split):
+                suffix = f" cycle {cycle}" if cycle else ""
+                suffix += f" {split[piece][0] * mu_0 * 1e4:+.0f} Oe" if split is not None else ""
+                record, said = _record(
+                    {key: values[piece] for key, values in columns.items()},
+                    table,
+                    card,
+                    f"{table.file} {device}{suffix}",
+                    device,
+                    thickness,
+                )
+                found.append(record)
+                artefacts += said
+    return found, artefacts
+
+
+def _pieces(chosen: Any, split: Floats | None) -> Iterator[Any]:
+    """Indices of the rows, cut where the field of a loop changes."""
+    places = np.flatnonzero(chosen)
+    if split is None:
+        yield places
+        return
+    yield from np.split(places, np.flatnonzero(np.diff(split[places]) != 0.0) + 1)
+
+
+def _record(
+    columns: dict[str, Floats], table: Table, card: DeviceCard, name: str, device: str, t_oxide: float
+) -> tuple[Record, list[str]]:
+    count = len(next(iter(columns.values())))
+    value, said = _measured(columns, table, name)
+    current = columns.get("current", np.zeros(count))
+    if "density" in columns:
+        current = stack.current(card, columns["density"], t_oxide)
+    t_pulse = columns.get("t_pulse", np.full(count, card.synapse.t_pulse.value))
+    h = columns.get("h_z" if table.kind is Kind.FIELD_LOOP else "h_x", np.zeros(count))
+    sigma = columns.get("sigma")
+    if sigma is None and table.rounding is not None:
+        step = _constant(table.rounding, UNITS[MEASURED[table.kind]], table.file)
+        sigma = np.full(count, step / math.sqrt(12.0))
+    known = np.isfinite(current) & np.isfinite(t_pulse) & np.isfinite(h)
+    if not known.all():
+        said.append(f"{name}: {int((~known).sum())} lines without current, field or pulse length left out")
+    bipolar = bool(np.any(current[known] > 0.0) and np.any(current[known] < 0.0))
+    pulses = table.kind in (Kind.LOOP, Kind.TRAIN)
+    return (
+        Record(
+            name=name,
+            kind=table.kind,
+            device=device,
+            start=table.prepared,
+            t_oxide=t_oxide,
+            current=current[known],
+            t_pulse=t_pulse[known],
+            h=h[known],
+            value=value[known],
+            sigma=None if sigma is None else sigma[known],
+            drift=pulses and (int(known.sum()) >= 20 if table.drift is None else table.drift),
+            even=(table.kind is Kind.LOOP and bipolar) if table.even is None else table.even,
+        ),
+        said,
+    )
+
+
+def _measured(columns: dict[str, Floats], table: Table, name: str) -> tuple[Floats, list[str]]:
+    """What was measured in SI, and what was separated from it."""
+    if "voltage_plus" in columns:
+        plus, minus, read = columns["voltage_plus"], columns["voltage_minus"], columns["i_read"]
+        even = 0.5 * (plus + minus)
+        said = f"{name}: reads of both signs; the even part (amplifier offset, thermoelectric) of "
+        said += f"{1e6 * float(np.nanmean(even)):.3g} uV in the mean is taken out"
+        return table.sign * (plus - minus) / (2.0 * read), [said]
+    if "voltage" in columns:
+        return table.sign * columns["voltage"] / columns["i_read"], [
+            f"{name}: read with one sign; an amplifier offset cannot be told from the offset resistance"
+        ]
+    value = columns[MEASURED[table.kind]]
+    return (table.sign * value if MEASURED[table.kind] == "hall" else value), []
+
+
+def _constant(value: str | float, unit: str, file: str) -> float:
+    if isinstance(value, str) and unit == "A/m":
+        number, _, written = value.strip().partition(" ")
+        try:
+            return float(number) * (unit_factor(written, unit) if written else 1.0)
+        except ValueError as error:
+            raise WrongUnitError(f"{file}: {error}") from None
+    try:
+        return parse_quantity(value, unit)
+    except ValueError as error:
+        raise WrongUnitError(f"{file}: {error}") from None
+
+
+def _numbers(cells: Sequence[str], where: str) -> Floats:
+    """Numbers of a column; what is empty or marked as missing is NaN."""
+    values = np.full(len(cells), math.nan)
+    for place, cell in enumerate(cells):
+        if cell.lower() in ("", "nan", "na", "n/a", "-", "--", "#n/a", "overload", "inf", "ovld"):
+            continue
+        try:
+            values[place] = float(cell)
+        except ValueError:
+            raise DataError(f"{where}: line {place + 2} of the table holds {cell!r}, not a number") from None
+    if not np.isfinite(values).any():
+        raise DataError(f"{where}: holds no numbers")
+    return values

@@ -1,0 +1,238 @@
+"""Tables of measurements: files, columns, units."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+import zipfile
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from scipy.constants import mu_0
+
+from compact_model.cards.device import SHIPPED
+from compact_model.cards.document import MAX_TABLE_BYTES, read_content
+from compact_model.cards.entry import Name
+from compact_model.cards.quantity import parse_quantity
+
+
+class DataError(ValueError):
+    """Measured data that can't be used; says which file or record, and why."""
+
+
+class WrongUnitError(DataError):
+    """Numbers that are impossible in the stated unit."""
+
+
+class SwappedColumnsError(DataError):
+    """A column that looks like the other one."""
+
+
+class ClippedError(DataError):
+    """Readings at the end of the meter's range."""
+
+
+class EmptyLoopError(DataError):
+    """A loop that does not open, or does not move."""
+
+
+class Kind(StrEnum):
+    """What one table holds."""
+
+    LOOP = "loop"  # R_xy after (or during) each pulse of a current sweep
+    TRAIN = "train"  # R_xy after each pulse of any sequence
+    FIELD_LOOP = "field_loop"  # R_xy against H_z: window and offset
+    FRACTION = "fraction"  # switched share after one pulse from the reset state
+    SHIFT = "shift"  # centre of an R_xy(H_z) loop against the current
+    ENERGY = "energy"  # energy of one pulse
+
+
+class Start(StrEnum):
+    """State before the first pulse of a record."""
+
+    PLUS = "+z"
+    MINUS = "-z"
+    UNKNOWN = "unknown"
+
+
+UNITS = {
+    "current": "A",
+    "density": "A/m^2",
+    "hall": "ohm",
+    "voltage": "V",
+    "voltage_plus": "V",
+    "voltage_minus": "V",
+    "h_x": "A/m",
+    "h_z": "A/m",
+    "shift": "A/m",
+    "t_pulse": "s",
+    "t_oxide": "m",
+    "time": "s",
+    "fraction": "1",
+    "energy": "J",
+    "i_read": "A",
+    "sigma": "",  # the unit of what is measured
+    "device": "",
+    "cycle": "",
+}
+"""What a column or a constant can be, and its unit inside the program."""
+
+
+MEASURED = {
+    Kind.LOOP: "hall",
+    Kind.TRAIN: "hall",
+    Kind.FIELD_LOOP: "hall",
+    Kind.FRACTION: "fraction",
+    Kind.SHIFT: "shift",
+    Kind.ENERGY: "energy",
+}
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ColumnName(_Model):
+    """Header of a column in the file, and the unit of its numbers."""
+
+    column: str
+    unit: str = "1"
+
+
+class Table(_Model):
+    """One file: what it holds, which column is what, and what is the same for all of it."""
+
+    file: str
+    kind: Kind
+    columns: dict[str, ColumnName]
+    constants: dict[str, str | float] = {}
+    prepared: Start = Start.PLUS
+    rounding: str | float | None = Field(
+        default=None, description="last printed digit of published numbers; their error is rounding/sqrt(12)"
+    )
+    sign: Literal[1, -1] = Field(default=1, description="-1 when the Hall contacts were read the other way")
+    drift: bool | None = Field(
+        default=None, description="separate a linear drift; default: 20 readings or more"
+    )
+    even: bool | None = Field(
+        default=None,
+        description="separate a thermoelectric part that goes as I^2; default: loops of both signs",
+    )
+    sheet: str | None = Field(default=None, description="sheet of an Excel file; default: the first")
+
+    @model_validator(mode="after")
+    def _known(self) -> Table:
+        names = [*self.columns, *self.constants]
+        for name in names:
+            if name not in UNITS:
+                raise ValueError(f"{name!r} is no known quantity, allowed: {', '.join(UNITS)}")
+        if len(set(names)) != len(names):
+            raise ValueError("a quantity is both a column and a constant; keep one")
+        wanted = MEASURED[self.kind]
+        ways = {"hall": ({"hall"}, {"voltage"}, {"voltage_plus", "voltage_minus"})}.get(wanted, ({wanted},))
+        if not any(way <= set(self.columns) for way in ways):
+            raise ValueError(f"kind {self.kind.value} needs a column for {wanted}")
+        if self.columns.keys() & {"voltage", "voltage_plus"} and "i_read" not in names:
+            raise ValueError("a voltage needs i_read, the read current, as a column or a constant")
+        if self.kind is Kind.FIELD_LOOP:
+            if "h_z" not in names:
+                raise ValueError("kind field_loop needs h_z")
+        elif not {"current", "density"} & set(names):
+            raise ValueError(f"kind {self.kind.value} needs current or density")
+        return self
+
+
+class FitChoices(_Model):
+    """How the fit is made; every key may be left out."""
+
+    per_device: list[str] = Field(default=["hall.r_reset"], description="parameters with a value per device")
+    fixed: list[str] = Field(default=[], description="parameters that stay at the card's value")
+    bounds: dict[str, tuple[float, float]] = Field(default={}, description="limits in SI, by parameter")
+    loss: Literal["linear", "soft_l1", "huber", "cauchy"] = "soft_l1"
+    starts: Annotated[int, Field(ge=1, le=200)] = 6
+
+
+class DataFile(_Model):
+    """A data set: its tables, the card that supplies geometry and defaults, and how to fit it."""
+
+    name: Name
+    description: str = ""
+    synthetic: bool = False
+    card: str = SHIPPED
+    data: list[Table] = Field(min_length=1)
+    fit: FitChoices = FitChoices()
+
+
+def read_rows(path: Path, sheet: str | None) -> list[list[str]]:
+    """Cells of a CSV, TSV or Excel file as text; comment and empty lines are passed over."""
+    raw = read_content(path, MAX_TABLE_BYTES)
+    if path.suffix.lower() in (".xlsx", ".xlsm"):
+        rows = _excel_rows(path, sheet)
+    else:
+        text = _decoded(raw)
+        lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        if not lines:
+            raise DataError(f"{path}: holds no lines")
+        separator = max(",;\t", key=lines[0].count)
+        try:
+            rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=separator))
+        except csv.Error as error:
+            raise DataError(f"{path}: cannot be read as a table: {error}") from None
+        if separator == ";":  # where a semicolon separates, a comma is the decimal point
+            rows = [rows[0], *([cell.replace(",", ".") for cell in row] for row in rows[1:])]
+    if len(rows) < 2:
+        raise DataError(f"{path}: holds a header and no numbers")
+    return rows
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")  # instruments write the micro sign so
+
+
+def _excel_rows(path: Path, sheet: str | None) -> list[list[str]]:
+    try:
+        openpyxl = importlib.import_module("openpyxl")
+    except ModuleNotFoundError:
+        raise DataError(
+            f"{path}: reading Excel needs openpyxl (the extra `excel`); or save the sheet as CSV"
+        ) from None
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as Excel: {error}") from None
+    if sheet is not None and sheet not in book.sheetnames:
+        raise DataError(f"{path}: no sheet {sheet!r}, allowed: {', '.join(book.sheetnames)}")
+    page = book[sheet] if sheet is not None else book.worksheets[0]
+    rows = [["" if cell is None else str(cell) for cell in row] for row in page.iter_rows(values_only=True)]
+    book.close()
+    return [row for row in rows if any(row) and not row[0].startswith("#")]
+
+
+def unit_factor(unit: str, wanted: str) -> float:
+    """Factor from a laboratory's unit to the program's; a flux density counts as a field in vacuum.
+
+    Examples
+    --------
+    >>> unit_factor("mA", "A")
+    0.001
+    >>> round(unit_factor("mT", "A/m"), 3)
+    795.775
+    """
+    if wanted == "1":
+        return 0.01 if unit == "%" else parse_quantity(1.0, "1") if unit == "1" else _no_unit(unit)
+    try:
+        return parse_quantity(f"1 {unit}", wanted)
+    except ValueError:
+        if wanted == "A/m":
+            return parse_quantity(f"1 {unit}", "T") / float(mu_0)
+        raise
+
+
+def _no_unit(unit: str) -> float:
+    raise ValueError(f"expected a plain number or %, got the unit {unit!r}")

@@ -1,0 +1,1 @@
+"""The published facts, and what the model answers to each."""

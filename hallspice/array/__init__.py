@@ -1,0 +1,1 @@
+"""`hallspice read` and `hallspice netlist`: one array."""

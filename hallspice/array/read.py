@@ -1,0 +1,284 @@
+"""The user's own array: read with any inputs, or written as a netlist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar, slots
+from circuits.arrays.mismatch import Mismatch
+from circuits.network import Network
+from circuits.solve.branches import branch_currents
+from circuits.solve.nodal import factor
+from circuits.solve.transfer import Method, transfers
+from circuits.spice.engine import find_simulator
+from circuits.spice.ngspice import node_voltages, simulate
+from circuits.spice.size import LONGEST
+from compact_model import switching, synapse
+from compact_model.cards.document import DocumentError, Mistake, read_document
+from compact_model.cards.quantity import Quantity
+from compact_model.numeric import Floats
+from hallspice.config.load import setup_of
+from hallspice.config.setup import Setup
+from hallspice.files import write_text
+from hallspice.page.tables import csv_text, read_matrix
+from hallspice.progress import Reporter
+
+ROUNDING = 1e-6  # a published level may lie this far outside the window that it was rounded from, relative
+
+
+FIRST_ORDER = 5e-6
+"""Largest relative error that the first order in the Hall resistance has in ordinary arrays."""
+
+CHECKED_CELLS = 100_000
+"""Cells, in all time slots together, up to which a first-order read is compared with the full solution."""
+
+
+class Engine(StrEnum):
+    """Who solves the network."""
+
+    NODAL = "nodal"
+    """Every tile in full."""
+    TRANSFER = "transfer"
+    """As `hallspice run` does: first order in the Hall resistance, or a solver for regular resistive grids."""
+    NGSPICE = "ngspice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """An array that was read."""
+
+    files: list[Path]
+    vectors: int
+    columns: int
+    how: str
+    """Who solved it."""
+    difference: Difference | None
+    """How far a first-order read is from the full solution; None where it isn't known, or there is nothing to know."""
+    warnings: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A first-order read beside the full solution."""
+
+    transfer: float
+    """Largest difference of an entry of the transfer matrix over its largest entry [1]."""
+    outputs: float
+    """Largest difference of an output over the largest output of its vector [1]."""
+
+
+def read_array(
+    config: Path,
+    states: Path,
+    inputs: Path,
+    out: Path,
+    *,
+    engine: Engine,
+    full: bool,
+    seed: int | None = None,
+    longest: float | None = None,
+    progress: Reporter,
+) -> Reading:
+    """Read an array of given states with given inputs, and write its outputs.
+
+    Parameters
+    ----------
+    config
+        YAML configuration; its array section describes everything but size and states.
+    states
+        CSV of cell states in ohm, one line per row of the array.
+    inputs
+        CSV of input vectors in the architecture's unit, one line per vector, one number per row of the array.
+    out
+        CSV to write: one line per vector, one output per column.
+    engine
+        Solver.
+    full
+        Also write all node voltages and branch currents beside `out` (not for engine `transfer`).
+    seed
+        Replaces that of the configuration.
+    longest
+        Longest time that ngspice may be expected to take [s]; None: `circuits.ngspice.LONGEST`.
+    progress
+        Told of time slots.
+
+    """
+    document = read_document(config)
+    setup = setup_of(document, config.parent, seed, network=False, full_input=False)
+    if full and engine is Engine.TRANSFER:
+        raise ValueError(
+            "--full needs the engine nodal or ngspice: transfer computes no voltages and currents of the array"
+        )
+    if longest is not None and engine is not Engine.NGSPICE:
+        raise ValueError(f"--longest is for the engine ngspice, but the engine is {engine}; leave it out")
+    hall = setup.array.architecture is not Architecture.RESISTIVE
+    if hall and setup.config.array.exact and engine is Engine.TRANSFER:
+        what = "true asks for the full solution, but --engine transfer is of first order; take --engine nodal"
+        raise DocumentError([document.mistake(("array", "exact"), what)])
+    tables = [out.with_name(f"{out.stem}-{what}.csv") for what in ("nodes", "branches")] if full else []
+    for path in (out, *tables):
+        if path.resolve() in {given.resolve() for given in (config, states, inputs)}:
+            raise ValueError(f"--out {out}: {path} is read by this command; name another file")
+    matrix = read_matrix(states, state_quantity(setup))
+    vectors = read_matrix(inputs, _input_quantity(setup, matrix.shape[1]))
+    if vectors.shape[1] != matrix.shape[0]:
+        what = (
+            f"{vectors.shape[1]} inputs per vector, but {states} has {matrix.shape[0]} rows; give one per row"
+        )
+        raise DocumentError([Mistake(str(inputs), None, "", what)])
+    array, mismatch = setup.array, setup.mismatch(matrix.shape)
+    count = slots(array, len(matrix))
+    networks = _networks(matrix, array, mismatch, progress)
+    warnings = list(_disturbing(setup, vectors))
+    difference: Difference | None = None
+    texts: list[str] = []
+    how = engine.value
+    if engine is Engine.TRANSFER:
+        found = transfers(matrix, array, mismatch)
+        how = f"{found.method} ({found.reason})"
+        outputs = vectors @ found.matrices[0].T
+        if found.method is Method.TENSOR and matrix.size * count <= CHECKED_CELLS:
+            difference = _difference(found.matrices[0], _nodal_transfer(networks), vectors)
+            warnings += _too_coarse(difference)
+        elif found.method is Method.TENSOR:
+            how += f", not compared with the full solution: more than {CHECKED_CELLS} cells in all time slots"
+    elif engine is Engine.NGSPICE:
+        how = f"ngspice {find_simulator().version}"
+        limit_s = LONGEST if longest is None else longest
+        if full:
+
+            def simulated(network: Network) -> Solution:
+                voltages = node_voltages(network, vectors, limit_s=limit_s, runs=count)
+                return voltages, branch_currents(network, voltages, vectors)
+
+            outputs, texts = _everything(networks, simulated)
+        else:
+            outputs = _sum(simulate(network, vectors, limit_s=limit_s, runs=count) for network in networks)
+    elif full:
+
+        def solved(network: Network) -> Solution:
+            factored = factor(network)
+            return factored.solve(vectors).node_voltages, factored.currents(vectors)
+
+        outputs, texts = _everything(networks, solved)
+    else:
+        outputs = _sum(factor(network).solve(vectors).outputs for network in networks)
+    letter, unit = ("i", "a") if array.architecture.output_unit == "A" else ("v", "v")
+    header = [f"{letter}_column_{column}_{unit}" for column in range(matrix.shape[1])]
+    files = [out, *tables]
+    for path, text in zip(files, [csv_text(header, outputs.tolist()), *texts], strict=True):
+        write_text(path, text)
+    return Reading(
+        files=files,
+        vectors=len(outputs),
+        columns=len(header),
+        how=how,
+        difference=difference,
+        warnings=warnings,
+    )
+
+
+Solution = tuple[Floats, Floats]
+"""Node voltages (vectors, nodes) and branch currents (vectors, branches)."""
+
+
+def _networks(
+    states: Floats, array: ArrayConfig, mismatch: Mismatch | None, progress: Reporter
+) -> Iterator[Network]:
+    """The array in each of its time slots."""
+    count = slots(array, len(states))
+    for slot in range(count):
+        yield crossbar(states, array, mismatch, slot=slot)
+        if count > 1:
+            progress(slot + 1, count, "time slots")
+
+
+def _sum(parts: Iterable[Floats]) -> Floats:
+    """Sum over the time slots, one at a time in memory."""
+    return reduce(np.add, parts)
+
+
+def _nodal_transfer(networks: Iterable[Network]) -> Floats:
+    """Transfer matrix by the full solution, (columns, rows)."""
+    return _sum(factor(network).transfer() for network in networks)
+
+
+def _difference(found: Floats, exact: Floats, vectors: Floats) -> Difference:
+    outputs = vectors @ exact.T
+    largest = np.abs(outputs).max(axis=1)
+    apart = np.abs(vectors @ found.T - outputs).max(axis=1)
+    return Difference(
+        transfer=float(np.abs(found - exact).max() / np.abs(exact).max()),
+        outputs=float(np.max(apart[largest > 0] / largest[largest > 0], initial=0.0)),
+    )
+
+
+def _too_coarse(difference: Difference) -> Iterator[str]:
+    worst = max(difference.transfer, difference.outputs)
+    if worst > FIRST_ORDER:
+        yield (
+            f"first order in the Hall resistance is {worst:.1e} from the full solution here, more than the "
+            f"{FIRST_ORDER:g} of ordinary arrays: take --engine nodal"
+        )
+
+
+def _disturbing(setup: Setup, vectors: Floats) -> Iterator[str]:
+    """Whether the inputs switch cells: by the current of a channel before losses in wires and drivers."""
+    if setup.array.architecture is Architecture.RESISTIVE:
+        return
+    onset = switching.disturb_onset_current(setup.card)
+    largest = np.abs(vectors).max() / (
+        setup.array.r_channel if setup.array.architecture.input_unit == "V" else 1
+    )
+    if largest >= onset:
+        yield (
+            f"inputs drive up to {largest:.4g} A through a channel, and the device begins to switch at {onset:.4g} A: "
+            "this read disturbs the states"
+        )
+
+
+def _everything(
+    networks: Iterable[Network], solve: Callable[[Network], Solution]
+) -> tuple[Floats, list[str]]:
+    """Outputs, and tables of node voltages and branch currents with one line per vector and time slot."""
+    outputs, nodes, branches = [], [], []
+    names: list[list[str]] = []
+    for slot, network in enumerate(networks):
+        voltages, currents = solve(network)
+        outputs.append(network.read_out(voltages))
+        nodes += [[vector, slot, *row] for vector, row in enumerate(voltages.tolist())]
+        branches += [[vector, slot, *row] for vector, row in enumerate(currents.tolist())]
+        names = [[f"v_{n}_v" for n in network.node_names], [f"i_{n}_a" for n in network.branch_names]]
+    where = ["vector", "slot"]
+    tables = [csv_text([*where, *of], rows) for of, rows in zip(names, (nodes, branches), strict=True)]
+    return _sum(outputs), tables
+
+
+def _input_quantity(setup: Setup, columns: int) -> Quantity:
+    """What an input is, and what the supply of the row drivers carries."""
+    supply = f"the supply is {setup.v_supply:g} V"
+    if setup.array.architecture.input_unit == "V":
+        meaning, largest = f"an input (voltage of a row; {supply})", setup.v_supply
+    else:
+        row = columns * setup.array.r_channel
+        meaning, largest = f"an input (current of a row of {row:g} ohm; {supply})", setup.v_supply / row
+    # as it is shown: 0.6 mA is allowed where 1.8 V over 3 kohm are 0.6 mA but for rounding
+    largest = float(f"{largest:.6g}")
+    return Quantity(setup.array.architecture.input_unit, meaning, low=-largest, high=largest)
+
+
+def state_quantity(setup: Setup) -> Quantity:
+    """What a cell's state is in the configured architecture, and its range."""
+    if setup.array.architecture is Architecture.RESISTIVE:
+        return Quantity("ohm", "a cell resistance", above=0.0, high=1e15)
+    low = setup.card.hall.r_reset.value
+    high = low + synapse.window(setup.card)
+    return Quantity("ohm", "a Hall resistance", low=low * (1 - ROUNDING), high=high * (1 + ROUNDING))

@@ -1,0 +1,1 @@
+"""`hallspice device`: a card beside the published facts."""

@@ -1,0 +1,1 @@
+"""`hallspice compare`: architectures side by side."""

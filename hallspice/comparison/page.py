@@ -1,0 +1,337 @@
+"""The page of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table as TerminalTable
+
+from circuits.arrays.architecture import Architecture
+from hallspice.comparison.check import LIMIT
+from hallspice.comparison.verdict import ADDED, CLEAR, USELESS
+from hallspice.config.setup import Setup
+from hallspice.page.page import Answer, Caption, Column, Detail, Page, Section, Table
+from hallspice.page.style import engineering
+from hallspice.progress import Reporter
+
+
+def page_of(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> Page:
+    """The page of a comparison."""
+    rows = results["architectures"]
+    working = [row["architecture"] for row in rows if row["verdict"] in ("works", "needs calibration")]
+    dead = [row for row in rows if row["verdict"] == "dead"]
+    limited = [row for row in rows if row["limited_by_supply"]]
+    hall = [row for row in rows if row["architecture"] in working and row["architecture"] != "resistive"]
+    asked = len(Architecture) - 1  # of Hall cells
+    best = min(hall, key=lambda row: row["error_calibrated"]) if hall else None
+    sparing = min(hall, key=lambda row: row["energy_j"]) if hall else None
+    array = setup.config.array
+    answers = [
+        Answer(
+            "Hall arrays that work", f"{len(hall)} of {asked}", ", ".join(row["architecture"] for row in hall)
+        )
+    ]
+    if best and sparing:
+        answers += [
+            Answer(
+                "smallest error", f"{best['error_calibrated']:.2g}", f"{best['architecture']}, calibrated"
+            ),
+            Answer("lowest energy of a read", engineering(sparing["energy_j"], "J"), sparing["architecture"]),
+        ]
+    warnings = [f"{row['architecture']} computes nothing: {row['reason']}." for row in dead]
+    warnings += results["warnings"]
+    if limited:
+        volts = ", ".join(f"{row['architecture']} {row['v_row_v']:.3g} V" for row in limited)
+        currents = sorted({engineering(row["input_full"], row["input_unit"]) for row in limited})
+        warnings.append(
+            f"A full input would need more than the supply ({volts}); inputs of these are limited to "
+            f"{' and '.join(currents)}. Their errors don't depend on it, their signal to noise does."
+        )
+    return Page(
+        title=f"architectures, {array.rows} x {array.columns}",
+        question="Which array of Hall bars computes, and what does a read cost?",
+        subtitle=f"Device {setup.card.name}, read of {engineering(setup.t_read, 's')}, seed {setup.config.seed}, "
+        f"hallspice {results['versions']['hallspice']}, {results['created']}.",
+        answers=answers,
+        sentences=[
+            "Errors are relative to the compute signal: the ideal output with the mean weight taken out. Hall "
+            "resistances are all positive with a large mean, so relative to the raw output an array that knows nothing "
+            f"but the mean would look good. Above {USELESS:g} an array is useless.",
+        ],
+        warnings=warnings,
+        sections=[
+            Section(
+                "Side by side",
+                tables=[_errors_table(rows), _cost_table(rows)],
+                figures=[
+                    Caption(
+                        "comparison",
+                        "Error raw (open) and calibrated (filled), signal to noise, and energy of a read.",
+                        wide=True,
+                    )
+                ],
+                details=[Detail("What the columns mean", table=_MEANINGS)],
+            ),
+            Section(
+                "Size and read time",
+                text=[
+                    f"Length of a read that makes signal over noise {CLEAR:g} (white noise, one draw, inputs as the "
+                    "supply allows; of each row where rows take turns), and the largest of these arrays for which "
+                    f"{engineering(setup.t_read, 's')} will do."
+                ],
+                tables=[_sizes_table(results["sizes"])],
+            ),
+            Section(
+                "Settling",
+                text=[
+                    "Elmore's estimate to a thousandth, with the capacitances of wires and arms, beside a transient in "
+                    "ngspice; and the energy that the sources deliver in a read of full inputs and its settling, as "
+                    "power of the nodal solution times the time and as integral in ngspice (whose inputs rise within a "
+                    "thousandth of its transient). First draw; one row where rows take turns. A transient that would "
+                    f"take ngspice more than {engineering(LIMIT, 's')} is not run."
+                ],
+                tables=[_transient_table(rows)],
+            ),
+            Section(
+                "Calibration or reference",
+                text=[
+                    "Gain and offset of all columns are fitted to reads of known inputs, once. This many reads of the "
+                    f"whole array keep the error that their noise adds to every later read below {ADDED:g} of the "
+                    "compute signal.",
+                    "A reference in the array (two more columns at the lowest and the highest level, whose mean is "
+                    "subtracted before the conversion) needs none of these reads, but adds the energy of its cells and "
+                    "amplifiers to every read, as much as two columns take on average.",
+                ],
+                tables=[_calibration_table(rows)],
+            ),
+            Section(
+                "Input encodings",
+                text=[
+                    f"One product of {array.architecture} with inputs of {array.converters.dac_bits} bits: as an "
+                    "amplitude; as a number of full pulses, over which the columns integrate; or bit by bit, with a "
+                    "conversion, shift and addition each. All give the same product. Noise is relative to one read "
+                    "of amplitude, each slot as long as a read."
+                ],
+                tables=[_encoding_table(results["encodings"])],
+            ),
+            Section(
+                "What is assumed",
+                text=[
+                    "Weights are uniform between the lowest and the highest level, inputs between zero and full. "
+                    "Every draw has the same weights and inputs in every architecture; draw k has the seed "
+                    f"[{setup.config.seed}, k].",
+                    "A column whose voltage is read has one amplifier of the periphery card, with its noise and "
+                    "supply. Noise: Johnson noise of all resistors, channel noise of the amplifiers, 1/f noise of the "
+                    "Hall resistances (Hooge's law, the device card's parameter) since the last calibration; averaged "
+                    "over the read. The ideal isolation amplifiers are free and quiet, which no circuit is.",
+                    "series_hall is shown as drawn and with ideal isolation, whatever array.series.isolation says.",
+                    "resistive cells are an assumed two-terminal read-out and stand here as the reference.",
+                    "decks/ holds the first vector of the first draw of each as a netlist for ngspice; draws.csv the "
+                    "errors of every draw.",
+                ],
+            ),
+        ],
+        figures=drawn,
+    )
+
+
+_MEANINGS = Table(
+    [Column("column"), Column("meaning")],
+    [
+        ["mismatch", "standard deviation of what makes cells unequal: halves of the channel, Hall arms"],
+        ["CMRR", "common-mode rejection ratio of the amplifiers"],
+        ["e raw", "root mean square error over that of the compute signal, median over the draws"],
+        ["calibrated", "the same after the best gain and offset per column"],
+        [
+            "reference",
+            "without calibration, but with two columns at the lowest and highest level whose mean is subtracted "
+            "(first draw; two columns bring their own errors)",
+        ],
+        [
+            "ngspice differs",
+            "one vector of the first draw, read by ngspice; why it was not run is among the warnings or under Settling",
+        ],
+        [
+            "SNR, bits",
+            "signal over the noise of one read, and the bits that it leaves (first draw, as all below)",
+        ],
+        [
+            "energy",
+            "what row drivers, amplifiers, converters and logic take for one read of the whole array and its settling, "
+            "uniform inputs",
+        ],
+        ["row needs", "voltage for a full input, whatever the supply"],
+        ["cell gets", "share of its voltage that the worst cell is left with"],
+        ["SNR 10 in", "length of a read that makes signal over noise 10 (white noise)"],
+    ],
+)
+
+
+def _errors_table(rows: Sequence[dict[str, Any]]) -> Table:
+    head = [
+        Column("architecture"),
+        Column("mismatch", True),
+        Column("CMRR (dB)", True),
+        Column("e raw", True),
+        Column("calibrated", True),
+        Column("reference", True),
+        Column("draws", True),
+        Column("ngspice differs", True),
+        Column("verdict"),
+        Column("why"),
+    ]
+    lines = [
+        [
+            row["architecture"],
+            "" if row["mismatch"] is None else f"{100 * row['mismatch']:.2g} %",
+            "" if row["cmrr_db"] is None else f"{row['cmrr_db']:g}",
+            f"{row['error_raw']:.2g}",
+            f"{row['error_calibrated']:.2g}",
+            "" if row["error_with_reference"] is None else f"{row['error_with_reference']:.2g}",
+            str(row["draws"]),
+            "not run" if row["ngspice_difference"] is None else f"{row['ngspice_difference']:.0e}",
+            row["verdict"],
+            row["reason"],
+        ]
+        for row in rows
+    ]
+    return Table(head, lines)
+
+
+def _cost_table(rows: Sequence[dict[str, Any]]) -> Table:
+    names = (
+        *("SNR (dB)", "bits", "energy", "array", "amplifiers", "converters", "latency", "row needs"),
+        *("full input", "cell gets", "SNR 10 in"),
+    )
+    head = [Column("architecture"), *(Column(name, True) for name in names)]
+    lines = [
+        [
+            row["architecture"],
+            "" if row["snr_db"] is None else f"{row['snr_db']:.1f}",
+            "" if row["snr_db"] is None else f"{row['effective_bits']:.1f}",
+            engineering(row["energy_j"], "J"),
+            engineering(row["energy_array_j"], "J"),
+            engineering(row["energy_amplifiers_j"], "J"),
+            engineering(row["energy_dac_j"] + row["energy_adc_j"], "J"),
+            engineering(row["latency_s"], "s"),
+            engineering(row["v_row_v"], "V"),
+            engineering(row["input_full"], row["input_unit"]),
+            f"{100 * row['weakest_cell']:.4g} %",
+            "" if row["snr_db"] is None else engineering(row["t_read_for_snr_10_s"], "s"),
+        ]
+        for row in rows
+    ]
+    return Table(head, lines)
+
+
+def _transient_table(rows: Sequence[dict[str, Any]]) -> Table:
+    names = ("settles in, estimate", "in ngspice", "full read, nodal", "in ngspice")
+    head = [Column("architecture"), *(Column(name, True) for name in names), Column("not run because")]
+    lines = [
+        [
+            row["architecture"],
+            engineering(row["settling_s"], "s"),
+            _or_nothing(row["ngspice_settling_s"], "s"),
+            engineering(row["energy_full_j"], "J"),
+            _or_nothing(row["ngspice_energy_full_j"], "J"),
+            row["ngspice_why_no_transient"],
+        ]
+        for row in rows
+    ]
+    return Table(head, lines)
+
+
+def _or_nothing(value: float | None, unit: str) -> str:
+    return "" if value is None else engineering(value, unit)
+
+
+def _calibration_table(rows: Sequence[dict[str, Any]]) -> Table:
+    names = ("calibrated", "reads", "time", "energy", "with reference", "energy in every read")
+    head = [Column("architecture"), *(Column(name, True) for name in names)]
+    lines = [
+        [
+            row["architecture"],
+            f"{row['error_calibrated']:.2g}",
+            str(row["calibration_reads"]),
+            engineering(row["calibration_time_s"], "s"),
+            engineering(row["calibration_energy_j"], "J"),
+            "" if row["error_with_reference"] is None else f"{row['error_with_reference']:.2g}",
+            _or_nothing(row["reference_energy_j"], "J"),
+        ]
+        for row in rows
+        if row["calibration_reads"] is not None
+    ]
+    return Table(head, lines)
+
+
+def _largest(one: Mapping[str, Any]) -> str:
+    """The largest useful array in words."""
+    return ("at least " if one["larger_not_tried"] else "") + (one["largest_useful"] or "none")
+
+
+def _time_text(times: Mapping[str, float | None], size: str) -> str:
+    return "dead" if size in times and times[size] is None else _or_nothing(times.get(size), "s")
+
+
+def _sizes_table(sizes: Sequence[dict[str, Any]]) -> Table:
+    named = {name for one in sizes for name in one["t_read_for_snr_10_s"]}
+    names = sorted(named, key=lambda name: int(name.split()[0]))
+    head = [Column("architecture"), *(Column(name, True) for name in names), Column("largest useful", True)]
+    lines = [
+        [
+            one["architecture"],
+            *(_time_text(one["t_read_for_snr_10_s"], name) for name in names),
+            _largest(one),
+        ]
+        for one in sizes
+    ]
+    return Table(head, lines)
+
+
+def _encoding_table(encodings: Sequence[dict[str, Any]]) -> Table:
+    names = ("reads", "time", "energy", "array", "amplifiers", "converters", "logic", "noise")
+    head = [Column("encoding"), *(Column(name, True) for name in names)]
+    lines = [
+        [
+            one["encoding"],
+            str(one["reads"]),
+            engineering(one["time_s"], "s"),
+            engineering(one["energy_j"], "J"),
+            engineering(one["energy_array_j"], "J"),
+            engineering(one["energy_amplifiers_j"], "J"),
+            engineering(one["energy_dac_j"] + one["energy_adc_j"], "J"),
+            engineering(one["energy_digital_j"], "J"),
+            f"{one['relative_noise']:.2f}",
+        ]
+        for one in encodings
+    ]
+    return Table(head, lines)
+
+
+def say(
+    progress: Reporter, rows: Sequence[dict[str, Any]], sizes: Sequence[dict[str, Any]], out: Path
+) -> None:
+    """Say the verdicts in the terminal."""
+    table = TerminalTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("architecture", "e raw", "calib.", "SNR dB", "energy", "latency", "verdict"):
+        text = name in ("architecture", "verdict")
+        table.add_column(name, justify="left" if text else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            row["architecture"],
+            f"{row['error_raw']:.2g}",
+            f"{row['error_calibrated']:.2g}",
+            "" if row["snr_db"] is None else f"{row['snr_db']:.1f}",
+            engineering(row["energy_j"], "J"),
+            engineering(row["latency_s"], "s"),
+            row["verdict"],
+        )
+    progress.say(table)
+    for row in rows:
+        if row["verdict"] == "dead":
+            progress.say(f"{row['architecture']} is dead: {row['reason']}.")
+    largest = ", ".join(f"{one['architecture']} {_largest(one)}" for one in sizes)
+    progress.say(f"Largest array for a signal of {CLEAR:g} times the noise within the read: {largest}.")
+    progress.say(f"Report: {out / 'report.html'}")

@@ -1,0 +1,1 @@
+"""Configurations: schema, cards, contradictions."""

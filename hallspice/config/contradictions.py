@@ -1,0 +1,140 @@
+"""Keys of a configuration held against each other and against the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
+from compact_model import switching, synapse
+from compact_model.cards.device import DeviceCard
+from compact_model.cards.document import (
+    KeyPath,
+)
+from compact_model.numeric import Floats
+from hallspice.config.schema import Array, Config, Network
+from hallspice.config.setup import Setup
+from nn_mapping.trainable import Convolution, shapes
+
+IMAGE_SIDE = 28
+
+
+IMAGE_PIXELS = IMAGE_SIDE**2
+
+
+CLASSES = 10
+
+
+Contradiction = tuple[tuple[KeyPath, ...], str]
+
+
+def contradictions(setup: Setup, *, network: bool, full_input: bool, supply: bool) -> Iterator[Contradiction]:
+    """Keys that don't fit each other or the device: the keys involved (the one to change first), and what."""
+    yield from _levels_of_the_device(setup)
+    if network:
+        yield from _network_shape(setup.config.network, setup.config.array)
+    array = setup.config.array
+    if setup.array.architecture is Architecture.RESISTIVE:
+        for name in ("mismatch", "r_off_spread"):
+            if getattr(array.cell, name):
+                yield (("array", "cell", name),), "resistive cells have no Hall arms to differ; leave it out"
+        if array.cell.r_low >= array.cell.r_high:
+            what = f"{array.cell.r_low:g} ohm is not below r_high = {array.cell.r_high:g} ohm"
+            yield (("array", "cell", "r_low"), ("array", "cell", "r_high")), what
+    elif (allowed := _largest_spread(setup)) < 0:
+        what = f"{array.cell.mismatch:g} draws arms that would give power, allowed: less, or a larger r_arm"
+        yield (("array", "cell", "mismatch"), ("array", "cell", "r_arm")), what
+    elif (spread := array.cell.r_off_spread) > allowed:
+        what = f"{spread:g} ohm draws cells that would give power, allowed: 0 <= value <= {allowed:.4g} ohm"
+        yield (("array", "cell", "r_off_spread"),), what
+    if full_input:
+        yield from _full_input(setup, supply=supply)
+
+
+def _largest_spread(setup: Setup) -> float:
+    """Standard deviation of the misalignment of which six leave a cell passive, its arms six of theirs too short."""
+    arms = setup.array.r_arm * (2 - 6 * np.sqrt(2) * setup.config.array.cell.mismatch)
+    return float(np.sqrt(arms * setup.array.r_channel) - abs(setup.array.r_off)) / 6
+
+
+def _full_input(setup: Setup, *, supply: bool) -> Iterator[Contradiction]:
+    """A full input that switches the device, or that the supply doesn't carry."""
+    if setup.array.architecture is not Architecture.RESISTIVE:
+        onset = switching.disturb_onset_current(setup.card)
+        i_read = setup.i_full
+        if i_read >= onset:
+            what = f"{i_read:g} A would switch the device while it is read, allowed: below {onset:.4g} A, the onset"
+            yield (("array", "read", "i_read"),), what
+    if supply and setup.v_row > setup.v_supply:
+        what = f"a row needs {setup.v_row:.4g} V for a full input, but the supply is {setup.v_supply:g} V"
+        keys = (("array", "driver", "v_supply"), ("array", "read", "i_read"), ("array", "read", "v_read"))
+        yield (
+            keys,
+            f"{what}; raise it, lower the read current or voltage, or take fewer columns where they are in series",
+        )
+
+
+def _levels_of_the_device(setup: Setup) -> Iterator[Contradiction]:
+    levels = setup.levels_ohm
+    key = (("device", "levels"),)
+    if not 2 <= levels.size <= 16:
+        yield key, f"{levels.size} levels given, allowed: 2 to 16"
+        return
+    if np.any(np.diff(levels) <= 0):
+        yield key, f"levels repeat ({', '.join(f'{level:g}' for level in levels)} ohm); each must differ"
+    yield from ((key, what) for what in outside(setup.card, levels))
+
+
+def outside(card: DeviceCard, levels: Floats) -> Iterator[str]:
+    """What of a level lies outside of the window of the device."""
+    low = card.hall.r_reset.value
+    high = low + synapse.window(card)
+    wrong = [f"{level:g}" for level in levels if not low - 1e-9 <= level < high]
+    if wrong:
+        yield f"{', '.join(wrong)} ohm: the device has no such level, allowed: {low:.4g} <= level < {high:.4g} ohm"
+    if abs(levels[0] - low) > 1e-9:
+        yield f"the lowest level, {levels[0]:g} ohm, must be the reset state, {low:g} ohm: every write starts from it"
+
+
+def layers_of(network: Network) -> list[int | Convolution]:
+    """Layers as the training takes them: pixels, convolutions, fully connected layers."""
+    convolutions = [Convolution(**layer.model_dump()) for layer in network.convolutions]
+    return [network.layers[0], *convolutions, *network.layers[1:]]
+
+
+def _network_shape(network: Network, array: Array) -> Iterator[Contradiction]:
+    key = (("network", "layers"), ("network", "dataset"))
+    if network.layers[0] != IMAGE_PIXELS:
+        yield key, f"the first layer has {network.layers[0]} inputs, but an image has {IMAGE_PIXELS} pixels"
+    if network.layers[-1] != CLASSES:
+        yield (
+            key,
+            f"the last layer has {network.layers[-1]} outputs, but {network.dataset} has {CLASSES} classes",
+        )
+    least = 2 if network.weights == "differential" else 3
+    if array.columns < least:
+        what = f"{array.columns} columns; weights by {network.weights} need at least {least} in a tile"
+        yield (("array", "columns"), ("network", "weights")), what
+    if network.r_reference != "middle" and network.weights != "reference":
+        what = f"{network.r_reference:g} ohm has no meaning for weights by {network.weights}"
+        yield (("network", "r_reference"), ("network", "weights")), what
+    try:
+        shapes(layers_of(network), IMAGE_SIDE, IMAGE_SIDE)
+    except ValueError as error:
+        if network.convolutions:
+            yield (("network", "convolutions"),), str(error)
+    if network.batch_size < 2:
+        yield (("network", "batch_size"),), "batch normalisation needs at least 2 images in a batch"
+
+
+def warnings_of(config: Config, card: DeviceCard, array: ArrayConfig) -> Iterator[str]:
+    """What is allowed, but weakens the result."""
+    if array.architecture is Architecture.RESISTIVE:
+        yield (
+            "resistive cells: a Hall bar's channel does not change with its state; these cells are an assumed "
+            f"two-terminal read-out of it ({config.array.cell.r_low:g} to {config.array.cell.r_high:g} ohm)."
+        )
+    if card.choices.reset == "field":
+        yield "the reset before writing is a saturating field H_z; its energy is outside the device and not counted."

@@ -1,0 +1,550 @@
+"""The YAML configuration: its sections, keys, units, ranges and defaults."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
+
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import SHORTEST
+from circuits.spice.size import LONGEST
+from compact_model.cards.quantity import Quantity
+
+Count = Annotated[int, Field(strict=True)]
+
+
+def _long_enough(ohm: float) -> float:
+    if 0 < ohm < SHORTEST:
+        raise ValueError(
+            f"{ohm:g} ohm can't be told from zero, allowed: 0, or {SHORTEST:g} ohm <= value <= 1e6 ohm"
+        )
+    return ohm
+
+
+LongEnough = AfterValidator(_long_enough)
+"""Wires and drivers: 0 joins nodes, less than `SHORTEST` is lost in rounding."""
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    where_empty: ClassVar[str] = "the card's"
+    """Whose value an optional key without a value takes."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_sections_are_defaults(cls, data: object) -> object:
+        """A section whose keys are all commented out is null in YAML."""
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if not (value is None and cls._is_section(key))}
+
+    @classmethod
+    def _is_section(cls, key: str) -> bool:
+        info = cls.model_fields.get(key)
+        return info is not None and isinstance(info.annotation, type) and issubclass(info.annotation, Section)
+
+
+class Device(Section):
+    """Which device, and how its levels are reached; empty: as in the device card."""
+
+    card: Annotated[str, Field(description="Name of a shipped card, or path of a card file")] = "pt_ruo2_0p5"
+    levels: Annotated[
+        Literal["paper", "model"]
+        | list[Annotated[float, Quantity("ohm", "Hall resistance of a level")]]
+        | None,
+        Field(description="paper: as published; model: as the ladder gives them; or a list of R_xy in ohm"),
+    ] = None
+    ladder: Annotated[
+        Literal["paper_currents", "inverse"] | None,
+        Field(description="paper_currents: equal steps 11..15.4 mA; inverse: currents that reach the levels"),
+    ] = None
+    reset: Annotated[
+        Literal["field", "pulse"] | None,
+        Field(
+            description="field: saturating H_z, no electrical energy counted; pulse: a full negative pulse"
+        ),
+    ] = None
+
+
+class Wire(Section):
+    """Wires of one cell pitch; empty: as in the periphery card."""
+
+    r_row: Annotated[float, Quantity("ohm", "row wire per cell", low=0.0, high=1e6), LongEnough] | None = None
+    r_column: (
+        Annotated[float, Quantity("ohm", "column wire per cell", low=0.0, high=1e6), LongEnough] | None
+    ) = None
+
+    c_row: Annotated[float, Quantity("F", "row wire to ground per cell", low=0.0, high=1e-6)] | None = None
+    c_column: Annotated[float, Quantity("F", "column wire to ground per cell", low=0.0, high=1e-6)] | None = (
+        None
+    )
+
+
+class Driver(Section):
+    """Row drivers; empty: as in the periphery card."""
+
+    r_output: (
+        Annotated[float, Quantity("ohm", "output resistance of a row driver", low=0.0, high=1e6), LongEnough]
+        | None
+    ) = None
+    v_supply: Annotated[float, Quantity("V", "supply of the row drivers", above=0.0, high=1000.0)] | None = (
+        None
+    )
+
+
+class Sense(Section):
+    """Column sense inputs; where empty: as in the periphery card."""
+
+    r_input: (
+        Annotated[float, Quantity("ohm", "input resistance of a column sense", above=0.0, high=1e6)] | None
+    ) = None
+    r_load: Annotated[
+        float, Quantity("ohm", "load of a column whose voltage is read", above=0.0, high=1e15)
+    ] = 1e9
+
+
+class Amplifier(Section):
+    """Transconductor on each Hall pair (active architectures); empty: as in the periphery card."""
+
+    gm: Annotated[float, Quantity("S", "transconductance", above=0.0, high=10.0)] | None = None
+    cmrr_db: Annotated[float, Quantity("1", "common-mode rejection in dB", low=0.0, high=300.0)] | None = None
+
+
+class Cell(Section):
+    """The cell around the device; empty: as in the periphery card."""
+
+    r_arm: Annotated[float, Quantity("ohm", "resistance of one Hall arm", above=0.0, high=1e9)] | None = None
+    c_arm: Annotated[float, Quantity("F", "one Hall arm to ground", low=0.0, high=1e-6)] | None = None
+    mismatch: Annotated[
+        float, Quantity("1", "standard deviation of channel halves and arms, seeded", low=0.0, below=0.2)
+    ] = 0.0
+    r_off_spread: Annotated[
+        float,
+        Quantity("ohm", "standard deviation of the misalignment resistance, seeded", low=0.0, high=100.0),
+    ] = 0.0
+    r_low: Annotated[
+        float, Quantity("ohm", "resistance of the highest level (resistive only)", above=0.0, high=1e12)
+    ] = 10e3
+    r_high: Annotated[
+        float, Quantity("ohm", "resistance of the lowest level (resistive only)", above=0.0, high=1e12)
+    ] = 100e3
+
+
+class Switch(Section):
+    """Select switches (row_multiplexed only); empty: as in the periphery card."""
+
+    r_on: Annotated[float, Quantity("ohm", "a closed select switch", above=0.0, high=1e9)] | None = None
+    r_off: Annotated[float, Quantity("ohm", "an open select switch", above=0.0, high=1e18)] | None = None
+
+
+class Series(Section):
+    """Variants of series_hall."""
+
+    isolation: Annotated[
+        Literal["none", "ideal"], Field(description="none: wires, as drawn; ideal: isolation amplifiers")
+    ] = "none"
+    returns: Annotated[
+        Literal["grounded", "floating"], Field(description="where the current of a series row goes")
+    ] = "grounded"
+
+    @model_validator(mode="after")
+    def _returns_of_wires(self) -> Self:
+        if self.isolation == "ideal" and self.returns == "floating":
+            raise ValueError(
+                "returns: floating needs isolation: none; ideal amplifiers part rows and columns, and each row "
+                "returns to ground"
+            )
+        return self
+
+
+class Read(Section):
+    """How an input is applied; empty: as in the periphery card."""
+
+    i_read: (
+        Annotated[float, Quantity("A", "channel current of a full input (Hall cells)", above=0.0, high=1.0)]
+        | None
+    ) = None
+    v_read: Annotated[
+        float, Quantity("V", "word-line voltage of a full input (resistive only)", above=0.0, high=100.0)
+    ] = 0.2
+    t_read: (
+        Annotated[float, Quantity("s", "length of a read once it has settled", above=0.0, high=10.0)] | None
+    ) = None
+
+
+class Converters(Section):
+    """Resolution of the converters, and their mismatch."""
+
+    dac_bits: Annotated[Count, Field(ge=1, le=16, description="Bits of an input")] = 6
+    adc_bits: Annotated[Count, Field(ge=1, le=16, description="Bits of a column output")] = 6
+    dac_mismatch: Annotated[
+        float,
+        Quantity(
+            "1",
+            "standard deviation of a unit element of a DAC, seeded; its full scale is exact",
+            low=0.0,
+            below=0.2,
+        ),
+    ] = 0.0
+    dac_ladder: Annotated[
+        Literal["unary", "binary"],
+        Field(description="unary: equal elements; binary: elements of 1, 2, 4, ... units"),
+    ] = "binary"
+    adc_mismatch: Annotated[
+        float, Quantity("1", "standard deviation of a unit element of an ADC, seeded", low=0.0, below=0.2)
+    ] = 0.0
+    adc_ladder: Annotated[
+        Literal["unary", "binary"],
+        Field(description="unary: a string of equal elements; binary: capacitors of 1, 2, 4, ... units"),
+    ] = "binary"
+
+
+class Array(Section):
+    """One tile of the crossbar, and its periphery."""
+
+    architecture: Annotated[
+        Architecture,
+        Field(description="Topology of the array (`hallspice compare` shows them side by side)"),
+    ] = Architecture.ACTIVE_PARALLEL
+    rows: Annotated[Count, Field(ge=1, le=1024, description="Word lines of a tile")] = 64
+    columns: Annotated[Count, Field(ge=1, le=1024, description="Bit lines of a tile")] = 64
+    periphery: Annotated[str, Field(description="Name of a shipped periphery card, or path of one")] = (
+        "periphery_default"
+    )
+    wire: Wire = Wire()
+    driver: Driver = Driver()
+    sense: Sense = Sense()
+    amplifier: Amplifier = Amplifier()
+    switch: Switch = Switch()
+    series: Series = Series()
+    cell: Cell = Cell()
+    read: Read = Read()
+    converters: Converters = Converters()
+    calibration: Annotated[
+        Literal["column", "none"], Field(description="column: gain and offset fitted per column")
+    ] = "column"
+    exact: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="Solve every tile in full; false: to first order in the Hall resistances where that serves",
+        ),
+    ] = False
+
+
+class ConvolutionLayer(Section):
+    """One convolutional layer; the array holds its weights once and reads patch after patch."""
+
+    channels: Annotated[Count, Field(ge=1, le=4096, description="Output channels")]
+    kernel: Annotated[Count, Field(ge=1, le=28, description="Side of the patch")]
+    stride: Annotated[Count, Field(ge=1, le=28, description="Distance of the patches")] = 1
+    padding: Annotated[Count, Field(ge=0, le=28, description="Zeros around the image")] = 0
+    pool: Annotated[
+        Count, Field(ge=1, le=28, description="Side of the squares of which the largest output is kept")
+    ] = 1
+
+
+class InSitu(Section):
+    """Training by pulses into the cells (`hallspice train` alone)."""
+
+    updates: Annotated[
+        list[Literal["ideal", "ladder", "identical"]],
+        Field(
+            max_length=3,
+            description="ideal: equal steps; ladder: pulses of rising amplitude until a read shows a step; identical: "
+            "one pulse of one amplitude. One network for each; empty: no training in situ",
+        ),
+    ] = []
+    steps: Annotated[
+        Count, Field(ge=2, le=1000, description="Steps from the lowest to the highest level")
+    ] = 32
+    pulse_share: Annotated[
+        float, Quantity("1", "share of the window that an identical pulse switches", above=0.0, below=1.0)
+    ] = 0.2
+    learning_rate: Annotated[
+        float, Quantity("1", "learning rate of the weights, falls along a cosine", above=0.0, high=1e6)
+    ] = 10.0
+    device_spread: Annotated[
+        float, Quantity("1", "relative spread of the switching current between cells", low=0.0, below=0.5)
+    ] = 0.0
+    cycle_noise: Annotated[
+        float,
+        Quantity("1", "relative spread of the switching current from pulse to pulse", low=0.0, below=0.5),
+    ] = 0.0
+
+
+class Network(Section):
+    """The network, and how it is trained."""
+
+    dataset: Annotated[Literal["mnist", "fashion-mnist"], Field(description="Data set")] = "mnist"
+    layers: Annotated[
+        list[Annotated[Count, Field(ge=1, le=65536)]],
+        Field(min_length=2, max_length=20, description="Layer sizes, inputs first"),
+    ] = [784, 256, 128, 10]
+    convolutions: Annotated[
+        list[ConvolutionLayer],
+        Field(max_length=10, description="Convolutional layers before the fully connected ones"),
+    ] = []
+    weights: Annotated[
+        Literal["reference", "differential", "binary"],
+        Field(
+            description="reference: a cell per weight and two reference columns; differential: two cells a weight; "
+            "binary: as reference, with the lowest and the highest level alone"
+        ),
+    ] = "reference"
+    r_reference: Annotated[
+        Literal["middle"]
+        | Annotated[float, Quantity("ohm", "Hall resistance that stands for a weight of zero")],
+        Field(description="Zero of the weights of reference: middle of the window, or a resistance in ohm"),
+    ] = "middle"
+    weight_noise: Annotated[
+        float, Quantity("1", "noise of every cell in training, share of the window", low=0.0, high=0.5)
+    ] = 0.0
+    circuit_epochs: Annotated[
+        Count, Field(ge=0, le=1000, description="Epochs of further training through the circuit")
+    ] = 0
+    recipe: Annotated[Literal["good", "paper"], Field(description="Training recipe")] = "good"
+    epochs: Annotated[Count, Field(ge=1, le=10000, description="Training epochs")] = 30
+    batch_size: Annotated[Count, Field(ge=1, le=60000, description="Training batch")] = 128
+    in_situ: InSitu = InSitu()
+    products: Annotated[
+        Literal["float32", "bfloat16"],
+        Field(
+            description="Factors of the products in training; bfloat16 is faster where the processor has it"
+        ),
+    ] = "float32"
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        Field(description="Where training runs; auto: on a graphics processor when torch finds one"),
+    ] = "auto"
+
+
+class Variation(Section):
+    """How chips differ from what was meant (`hallspice evaluate`); shares of the window or of R, as stated."""
+
+    chips: Annotated[Count, Field(ge=1, le=10000, description="Chips to draw")] = 10
+    spread_of_window: Annotated[
+        float, Quantity("1", "standard deviation of every cell, share of the window", low=0.0, high=1.0)
+    ] = 0.0
+    spread_of_r: Annotated[
+        float, Quantity("1", "standard deviation of every cell, share of its R", low=0.0, high=1.0)
+    ] = 0.0
+    read_noise: Annotated[
+        float, Quantity("1", "noise of every cell in every read, share of the window", low=0.0, high=1.0)
+    ] = 0.0
+    stuck_low: Annotated[
+        float, Quantity("1", "share of cells stuck at the lowest level", low=0.0, high=0.5)
+    ] = 0.0
+    stuck_high: Annotated[
+        float, Quantity("1", "share of cells stuck at the highest level", low=0.0, high=0.5)
+    ] = 0.0
+    drift: Annotated[float, Quantity("1", "common relative change of R", low=-0.9, high=1.0)] = 0.0
+    relaxation: Annotated[
+        float, Quantity("1", "share of the way from every level to the middle", low=0.0, high=1.0)
+    ] = 0.0
+    t_retention: Annotated[float, Quantity("s", "time between writing and reading", low=0.0, high=1e12)] = 0.0
+    temperature: Annotated[
+        float,
+        Quantity(
+            "K", "temperature of storage and reading; columns are calibrated at 300 K", low=200.0, high=450.0
+        ),
+    ] = 300.0
+    by_layer: Annotated[
+        bool, Field(strict=True, description="Also every effect in one layer at a time: what each costs")
+    ] = False
+    recalibrate: Annotated[
+        Literal["none", "outputs"],
+        Field(description="outputs: gain and offset of every output fitted anew after programming"),
+    ] = "none"
+
+
+class Certificate(Section):
+    """The check of sampled tiles in ngspice."""
+
+    tiles: Annotated[Count, Field(ge=0, le=1000, description="Tiles to check; 0 leaves the check out")] = 4
+    vectors: Annotated[Count, Field(ge=1, le=100, description="Test images per tile")] = 4
+    tolerance: Annotated[
+        float, Quantity("1", "largest relative difference that passes", above=0.0, high=1.0)
+    ] = 1e-6
+    longest: Annotated[
+        float,
+        Quantity("s", "longest time that the check of a tile may be expected to take", above=0.0, high=1e7),
+    ] = LONGEST
+
+
+class Faults(Section):
+    """What is wrong with the cells when they are written."""
+
+    device_spread: Annotated[
+        float, Quantity("1", "relative spread of the switching current between cells", low=0.0, high=0.5)
+    ] = 0.0
+    cycle_noise: Annotated[
+        float,
+        Quantity("1", "relative spread of the switching current from pulse to pulse", low=0.0, high=0.5),
+    ] = 0.0
+    stuck: Annotated[float, Quantity("1", "share of cells that are stuck", low=0.0, high=1.0)] = 0.0
+    open_rows: Annotated[list[Annotated[Count, Field(ge=0)]], Field(description="Interrupted rows")] = []
+    open_columns: Annotated[
+        list[Annotated[Count, Field(ge=0)]], Field(description="Interrupted columns")
+    ] = []
+    short_rows: Annotated[
+        list[Annotated[Count, Field(ge=0)]], Field(description="Rows shorted to ground")
+    ] = []
+    short_columns: Annotated[
+        list[Annotated[Count, Field(ge=0)]], Field(description="Columns shorted to ground")
+    ] = []
+
+
+class Write(Section):
+    """How the array is programmed; empty resistances and voltages: as in the periphery card."""
+
+    states: Annotated[
+        Literal["ideal", "programmed"],
+        Field(description="programmed: `hallspice run` also evaluates the states that writing reaches"),
+    ] = "ideal"
+    scheme: Annotated[
+        Literal["one_transistor", "half_v", "third_v", "row_serial"] | None,
+        Field(description="Bias scheme; empty: row_serial for series rows, one_transistor for the others"),
+    ] = None
+    order: Annotated[Literal["cell", "row"], Field(description="What is written at once")] = "cell"
+    algorithm: Annotated[
+        Literal["verify", "ladder", "reset_ladder"],
+        Field(description="verify: read after each pulse; ladder, reset_ladder: open loop"),
+    ] = "verify"
+    step_law: Annotated[
+        Literal["proportional", "constant"], Field(description="Growth of the current from pulse to pulse")
+    ] = "proportional"
+    tolerance: Annotated[
+        float, Quantity("ohm", "distance from the level that counts as written", above=0.0, high=1.0)
+    ] = 4e-3
+    i_step: Annotated[float, Quantity("A", "(least) growth of the current", above=0.0, high=0.1)] = 1e-4
+    start: Annotated[
+        float, Quantity("1", "first pulse over the current the model expects", above=0.0, high=2.0)
+    ] = 0.95
+    max_pulses: Annotated[Count, Field(ge=1, le=10000, description="Write pulses per cell")] = 40
+    retries: Annotated[Count, Field(ge=0, le=1000, description="Overshoots that are corrected")] = 5
+    compensated: Annotated[
+        bool, Field(strict=True, description="Drivers correct the drop along the wires to each cell")
+    ] = True
+    v_compliance: Annotated[float, Quantity("V", "largest driver voltage", above=0.0, high=1e4)] | None = None
+    r_output: Annotated[float, Quantity("ohm", "output resistance", above=0.0, high=1e6)] | None = None
+    r_return: Annotated[float, Quantity("ohm", "return switch", above=0.0, high=1e6)] | None = None
+    r_select_on: Annotated[float, Quantity("ohm", "select device, on", above=0.0, high=1e6)] | None = None
+    r_select_off: Annotated[float, Quantity("ohm", "select device, off", above=0.0, high=1e18)] | None = None
+    t_verify: Annotated[float, Quantity("s", "length of a verify read", above=0.0, high=10.0)] | None = None
+    select: Annotated[
+        str,
+        Field(
+            description="switch (ideal), mosfet (shipped card), or path of a transistor's card (ngspice only)"
+        ),
+    ] = "switch"
+    faults: Faults = Faults()
+
+
+class Trial(Section):
+    """What differs for one architecture; where empty: as above."""
+
+    where_empty: ClassVar[str] = "as above"
+
+    draws: Annotated[
+        Annotated[Count, Field(ge=1, le=1000)] | None, Field(description="Random arrays, 1 to 1000")
+    ] = None
+
+
+class HallTrial(Trial):
+    """What differs for one architecture of Hall cells; where empty: as above."""
+
+    mismatch: (
+        Annotated[
+            float, Quantity("1", "standard deviation of channel halves and arms, seeded", low=0.0, below=0.2)
+        ]
+        | None
+    ) = None
+
+
+class AmplifiedTrial(HallTrial):
+    """What differs for one architecture with a transconductor on each Hall pair; where empty: as above."""
+
+    cmrr_db: Annotated[float, Quantity("1", "common-mode rejection in dB", low=0.0, high=300.0)] | None = None
+    random_rejection: Annotated[
+        bool, Field(strict=True, description="Common-mode gains of the amplifiers have random signs")
+    ] = False
+
+
+def _trial_of(architecture: Architecture) -> type[Trial]:
+    if architecture is Architecture.RESISTIVE:
+        return Trial
+    return AmplifiedTrial if architecture.amplified else HallTrial
+
+
+class _Compare(Section):
+    """The array in every architecture (`hallspice compare`)."""
+
+    draws: Annotated[Count, Field(ge=1, le=1000, description="Random arrays per architecture")] = 20
+    vectors: Annotated[
+        Count,
+        Field(
+            ge=20,
+            le=100000,
+            description="Random input vectors per array; gain and offset are fitted to n of them, which hides 1 / n of "
+            "the calibrated error",
+        ),
+    ] = 200
+    t_calibration: Annotated[
+        float, Quantity("s", "time since the last calibration, for 1/f noise", above=0.0, high=1e9)
+    ] = 1.0
+
+
+if TYPE_CHECKING:
+    Compare = _Compare
+else:  # with a section for each architecture
+    Compare = create_model(
+        "Compare",
+        __base__=_Compare,
+        __doc__=_Compare.__doc__,
+        __module__=__name__,
+        **{
+            architecture.value: (_trial_of(architecture), _trial_of(architecture)())
+            for architecture in Architecture
+        },
+    )
+
+
+class Sweep(Section):
+    """Runs over the values of other keys (`hallspice sweep`)."""
+
+    set: Annotated[
+        dict[str, Any],
+        Field(
+            description="key: [value, ...], A..B:lin:N or A..B:log:N; 'key,key' sets both. Units as everywhere"
+        ),
+    ] = {}
+    design: Annotated[
+        Literal["grid", "random"],
+        Field(description="grid: every combination; random: a Sobol sequence over ranges A..B and lists"),
+    ] = "grid"
+    points: Annotated[Count, Field(ge=1, le=65536, description="Points of a random design")] = 64
+    seeds: Annotated[Count, Field(ge=1, le=1000, description="Repeats with seed, seed + 1, ...")] = 1
+    certify: Annotated[
+        Literal["first", "none", "all"],
+        Field(
+            description="Check in ngspice: the first point of each architecture and tile size, none, or all"
+        ),
+    ] = "first"
+
+
+class Config(Section):
+    """A hallspice configuration: from the device to the network."""
+
+    seed: Annotated[Count, Field(ge=0, le=2**31 - 1, description="Seed of everything random")] = 1
+    device: Device = Device()
+    array: Array = Array()
+    network: Network = Network()
+    variation: Variation = Variation()
+    certificate: Certificate = Certificate()
+    write: Write = Write()
+    compare: Compare = Compare()
+    sweep: Sweep = Sweep()

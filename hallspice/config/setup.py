@@ -1,0 +1,100 @@
+"""A configuration made concrete: cards loaded, defaults filled in, keys checked against each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar
+from circuits.arrays.mismatch import Mismatch, draw_mismatch
+from circuits.periphery import PeripheryCard
+from circuits.read.settling import settling_estimate
+from circuits.solve.nodal import factor
+from compact_model.cards.device import DeviceCard
+from compact_model.numeric import Floats
+from hallspice.config.schema import Config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """Everything a command needs, as numbers in SI units."""
+
+    config: Config
+    card: DeviceCard
+    periphery: PeripheryCard
+    levels_ohm: Floats
+    array: ArrayConfig
+    v_full: float
+    """Input of a full-scale value: V across a row, or A along it (`Architecture.input_unit`)."""
+    t_read: float
+    """Length of a read, s."""
+    warnings: tuple[str, ...]
+
+    @property
+    def i_full(self) -> float:
+        """Channel current of a full input of a Hall cell, A."""
+        return (
+            self.v_full / self.array.r_channel if self.array.architecture.input_unit == "V" else self.v_full
+        )
+
+    @property
+    def v_cell(self) -> float:
+        """Voltage across a cell with a full input and no losses, V."""
+        return self.v_full * (1.0 if self.array.architecture.input_unit == "V" else self.array.r_channel)
+
+    @property
+    def v_row(self) -> float:
+        """Voltage that a row of the configured width needs for a full input, V."""
+        in_series = self.array.architecture.input_unit == "A"
+        return self.v_cell * (self.config.array.columns if in_series else 1)
+
+    @property
+    def v_supply(self) -> float:
+        """Supply of the row drivers, V."""
+        return first_given(self.config.array.driver.v_supply, self.periphery.driver.v_supply.value)
+
+    def with_capacitances(self, config: ArrayConfig | None = None) -> ArrayConfig:
+        """An array (None: the configured one) with the capacitances of its wires and arms.
+
+        Those of the configuration, else of the periphery card; an arm has that of the column wire unless given.
+        """
+        array, wire = self.config.array, self.periphery.wire
+        c_column = first_given(array.wire.c_column, wire.c_column.value)
+        return replace(
+            self.array if config is None else config,
+            c_row=first_given(array.wire.c_row, wire.c_row.value),
+            c_col=c_column,
+            c_arm=first_given(array.cell.c_arm, c_column),
+        )
+
+    def settling(self, states: Floats, mismatch: Mismatch | None = None) -> float:
+        """Time until the outputs of the array are within a thousandth, inputs full, by Elmore's delays [s].
+
+        Parameters
+        ----------
+        states
+            (rows, columns) [Ohm].
+        mismatch
+            Deviations of its cells.
+        """
+        loaded = self.with_capacitances()
+        if not (loaded.c_row or loaded.c_col or loaded.c_arm):
+            return 0.0
+        # estimates are relative to the outputs, so that the size of the inputs doesn't matter
+        factored = factor(crossbar(states, loaded, mismatch))
+        return float(settling_estimate(factored, np.ones((1, len(states))))[0])
+
+    def mismatch(self, shape: tuple[int, ...], number: int = 0) -> Mismatch | None:
+        """Seeded deviations of the Hall cells of array `number`; None when the configuration asks for none."""
+        cell = self.config.array.cell
+        if cell.mismatch == 0.0 and cell.r_off_spread == 0.0:
+            return None
+        generator = np.random.default_rng([self.config.seed, number])
+        return draw_mismatch((shape[0], shape[1]), generator, relative=cell.mismatch, r_off=cell.r_off_spread)
+
+
+def first_given(configured: float | None, default: float) -> float:
+    """The configured value where there is one, the default otherwise."""
+    return default if configured is None else configured

@@ -1,0 +1,1 @@
+"""`hallspice fit`, `measure` and `levels`: cards from measurements."""

@@ -1,0 +1,193 @@
+"""`hallspice fit` and `hallspice measure`: from measured data to a card, and synthetic data from a card."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compact_model.cards.device import DeviceCard, load_card
+from compact_model.cards.quantity import parse_quantity
+from compact_model.fit import fitted_card as cards
+from compact_model.fit import fitting
+from compact_model.fit.fitting import FitResult
+from compact_model.measured.laboratory import Imperfections, Laboratory, Protocol
+from compact_model.measured.reader import load_data
+from hallspice.files import RESULTS, staged_folder, write_text
+from hallspice.fitting import figures
+from hallspice.fitting.page import page_of, say, undetermined
+from hallspice.page.tables import csv_text
+from hallspice.progress import Reporter
+
+STAGES = 4
+
+
+def fit_data(path: Path, out: Path, report: Path, *, progress: Reporter) -> dict[str, Any]:
+    """Fit a data set, write the card to `out` and the report into the folder `report`.
+
+    Returns
+    -------
+    The content of ``results.json``.
+    """
+    progress(0, STAGES, "fit: reading")
+    data = load_data(path)
+    stage = iter(range(1, STAGES + 1))
+    with staged_folder(report) as folder:
+        result = fitting.fit(
+            data, lambda message: progress(next(stage, STAGES), STAGES + 1, f"fit: {message}")
+        )
+        card = cards.fitted_card(result, datetime.now(UTC).strftime("%Y-%m-%d"))
+        drawn = _figures(result)
+        results = _results(result, card, path)
+        (folder / "figures").mkdir()
+        for name, svg in drawn.items():
+            (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
+        (folder / "residuals.csv").write_text(_residuals(result), encoding="utf-8")
+        (folder / "report.html").write_text(page_of(result, card, results, drawn).html(), encoding="utf-8")
+        files = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+        results["files"] = [*files, RESULTS]
+        (folder / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        write_text(out, cards.card_text(card))
+    progress(STAGES + 1, STAGES + 1, "fit: done")
+    say(progress, result, results, out, report)
+    return results
+
+
+def measure(
+    card_path: Path | None,
+    protocol: Protocol,
+    out: Path,
+    *,
+    seed: int,
+    points: int,
+    devices: int,
+    broken: int,
+    noise: str,
+) -> list[str]:
+    """Write a synthetic data set into the folder `out`; the names of its files."""
+    card = load_card(card_path)
+    sigma = parse_quantity(noise, "ohm")
+    if not sigma > 0.0:
+        raise ValueError(f"noise = {sigma:g} ohm is out of range, allowed: above 0 ohm")
+    laboratory = Laboratory(
+        card=card,
+        imperfections=Imperfections(sigma=sigma, broken=broken),
+        rng=np.random.default_rng(seed),
+    )
+    files = laboratory.files(protocol, points=points, devices=devices)
+    for name, text in files.items():
+        write_text(out / name, text)
+    return sorted(files)
+
+
+def _figures(result: FitResult) -> dict[str, str]:
+    drawn = {
+        "readings": figures.readings(result),
+        "residuals": figures.residuals(result),
+        "intervals": figures.intervals(result.fitted),
+        "correlation": figures.correlation(result.fitted, result.correlation),
+    }
+    if result.predictions:
+        drawn["predictions"] = figures.predictions(result.predictions)
+    if shift := figures.shift(result):
+        drawn["shift"] = shift
+    return drawn
+
+
+def _residuals(result: FitResult) -> str:
+    blocks = result.response.blocks
+    rows: list[list[Any]] = []
+    for number, place in enumerate(result.response.record_of):
+        block = blocks[int(place)]
+        value = float(result.response.value[number])
+        rows.append(
+            [
+                block.record.name,
+                number - block.rows.start + 1,
+                "" if np.isnan(value) else value,
+                float(result.predicted[number]),
+                float(result.artefact_part[number]),
+                bool(result.used[number]),
+            ]
+        )
+    return csv_text(["record", "reading", "measured", "fitted", "of_which_artefacts", "used"], rows)
+
+
+def _results(result: FitResult, card: DeviceCard, path: Path) -> dict[str, Any]:
+    return {
+        "data": {
+            "file": path.name,
+            "name": result.data.name,
+            "synthetic": result.data.synthetic,
+            "sha256": result.data.sha256,
+            "devices": len(result.data.devices),
+            "records": len(result.data.records),
+            "readings": int(result.used.sum()),
+        },
+        "card": card.name,
+        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "versions": {"hallspice": version("hallspice")},
+        "fitted": [
+            {
+                "name": one.parameter.name,
+                "unit": one.parameter.unit,
+                "value": one.value,
+                "low": one.interval[0],
+                "high": one.interval[1],
+                "interval": "profile" if one.profiled else "covariance",
+                "devices": dict(one.devices),
+            }
+            for one in result.fitted
+        ],
+        "undetermined": undetermined(result),
+        "correlation": result.correlation.tolist(),
+        "chi2": result.chi2,
+        "degrees_of_freedom": result.dof,
+        "noise": dict(result.noise),
+        "regions": None if result.regions is None else list(result.regions),
+        "comparisons": [
+            {
+                "form": one.name,
+                "parameters": one.parameters,
+                "chi2": one.chi2,
+                "aic": one.aic,
+                "bic": one.bic,
+                "cross_validation_sigmas": one.cross_validation,
+                "largest_residual_ohm": one.largest,
+            }
+            for one in result.comparisons
+        ],
+        "predictions": [
+            {
+                "record": one.record,
+                "form": one.form,
+                "measured": one.measured,
+                "best": one.best,
+                "fraction": list(one.fraction),
+                "window_ohm": list(one.window),
+            }
+            for one in result.predictions
+        ],
+        "excluded": [{"what": one.what, "reason": one.reason} for one in result.excluded],
+        "notes": [*result.notes, *result.data.artefacts],
+        "warnings": _warnings(result),
+    }
+
+
+def _warnings(result: FitResult) -> list[str]:
+    found = ["The data are synthetic: made by a model, not measured."] if result.data.synthetic else []
+    found += [f"Left out: {one}" for one in result.excluded]
+    found += result.notes
+    own, *others = result.comparisons or (None,)
+    better = [one for one in others if own and one.bic < own.bic - 6.0]
+    found += [
+        f"The form '{one.name}' describes these data clearly better (BIC lower by {own.bic - one.bic:.3g}); the card "
+        f"can hold {own.name} only as fitted."
+        for one in better
+        if own
+    ]
+    return found

@@ -1,0 +1,1 @@
+"""`hallspice run`: accuracy, energy and certificate of a network."""

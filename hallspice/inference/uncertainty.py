@@ -1,0 +1,100 @@
+"""What the errors of a fitted card mean for accuracy and energy: the evaluation again, on cards drawn from the fit."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from circuits.arrays.architecture import Architecture
+from compact_model import stack, switching, synapse
+from compact_model.cards.device import DeviceCard
+from compact_model.fit.fitted_card import sampled_cards
+from compact_model.numeric import Floats
+from hallspice.config.setup import Setup
+from hallspice.page.style import engineering
+from hallspice.progress import Reporter
+from nn_mapping.levels import LevelSet
+from nn_mapping.mapping import map_network
+from nn_mapping.tiles import solve_network
+
+if TYPE_CHECKING:
+    from hallspice.inference.chip import Chip
+
+
+def check(setup: Setup) -> None:
+    """Refuse a configuration whose card has no errors to propagate."""
+    if setup.card.fit is None:
+        raise ValueError(
+            f"--uncertainty needs a card made by `hallspice fit`; {setup.card.name} holds no fit and no intervals"
+        )
+    if setup.array.architecture is Architecture.RESISTIVE:
+        raise ValueError("--uncertainty needs Hall cells; resistive cells do not depend on the fitted law")
+
+
+def reached_levels(card: DeviceCard, currents: Floats) -> Floats:
+    """Levels that the write currents reach on a device of this card, reset state first [ohm]."""
+    s = switching.switched_fraction(card, currents, h_x=card.synapse.h_x.value)
+    return synapse.hall_resistance(card, np.concatenate([[0.0], s]))
+
+
+def propagate(chip: Chip, levels: LevelSet, count: int, workers: int, progress: Reporter) -> dict[str, Any]:
+    """Accuracy and energy on devices drawn from the errors of the fit, written with the nominal currents.
+
+    The network, its weights and the read voltage stay; the levels move by what the drawn law reaches instead of the
+    fitted one, and with them window, offset and channel resistance.
+
+    Returns
+    -------
+    Samples, and 95 % intervals (quantiles) of accuracy and energy.
+    """
+    setup = chip.setup
+    currents = synapse.ladder_currents(setup.card)
+    nominal = reached_levels(setup.card, currents)
+    accuracy, energy = [], []
+    drawn = sampled_cards(setup.card, count, np.random.default_rng([setup.config.seed, count]))
+    for number, card in enumerate(drawn):
+        progress(number, count, "uncertainty: cards drawn from the fit")
+        moved = setup.levels_ohm + reached_levels(card, currents) - nominal
+        array = dataclasses.replace(
+            setup.array,
+            r_channel=float(stack.channel_resistance(card)),
+            r_off=synapse.offset_resistance(card),
+        )
+        mapped = map_network(
+            chip.mapped.network, levels, setup.config.array.rows, setup.config.array.columns, moved
+        )
+        mismatches = [setup.mismatch(tile.states.shape, place) for place, tile in enumerate(mapped.tiles)]
+        sample = dataclasses.replace(
+            chip,
+            setup=dataclasses.replace(setup, array=array, card=card),
+            mapped=mapped,
+            solved=solve_network(mapped, array, mismatches, exact=setup.config.array.exact, workers=workers),
+        )
+        evaluation = sample.evaluation()
+        accuracy.append(evaluation.accuracy)
+        energy.append(sample.cost(evaluation).total)
+    progress(count, count, "uncertainty: done")
+    return {
+        "cards": count,
+        "accuracy": _interval(accuracy),
+        "energy_j": _interval(energy),
+        "accuracy_samples": accuracy,
+        "energy_samples_j": energy,
+    }
+
+
+def _interval(samples: list[float]) -> list[float]:
+    low, high = np.quantile(samples, [0.025, 0.975])
+    return [float(low), float(high)]
+
+
+def sentence(found: dict[str, Any]) -> str:
+    """The result in words."""
+    low, high = found["accuracy"]
+    cheap, dear = (engineering(value, "J") for value in found["energy_j"])
+    return (
+        f"On {found['cards']} cards drawn from the errors of the fit the accuracy lies between {100 * low:.2f} and "
+        f"{100 * high:.2f} %, the energy of an inference between {cheap} and {dear} (95 % of them)."
+    )

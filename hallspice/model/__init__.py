@@ -1,0 +1,1 @@
+"""`hallspice export` and `verify`: the device for other simulators."""

@@ -1,0 +1,1 @@
+"""Networks of a configuration: trained, kept, and on many chips."""

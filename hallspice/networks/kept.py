@@ -1,0 +1,315 @@
+"""Trained networks, kept so that the same training is never done twice."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pooch
+from filelock import FileLock, Timeout
+
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
+from circuits.read.converter import Ladder
+from hallspice.config.contradictions import layers_of
+from hallspice.config.setup import Setup
+from hallspice.progress import Reporter
+from nn_mapping.circuit_layer import circuit_products
+from nn_mapping.data import Dataset
+from nn_mapping.evaluate import Readout
+from nn_mapping.levels import LevelSet, level_set, single_levels
+from nn_mapping.mapping import MappedNetwork, map_network, resistive_states
+from nn_mapping.recipes import GOOD, GOOD_CLOTHES, PAPER, Recipe
+from nn_mapping.trainable import Convolution
+from nn_mapping.trained import TrainedNetwork, load_network
+from nn_mapping.training import train, training_device
+
+CIRCUIT_RATE = 3e-3
+"""Learning rate at the begin of further training through the circuit."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circuit:
+    """What a network is trained through: a network on tiles to begin with, and the array."""
+
+    mapped: MappedNetwork
+    array: ArrayConfig
+    readout: Readout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """The networks of a configuration, and whether they were reused."""
+
+    levels: LevelSet
+    float_network: TrainedNetwork
+    ideal_network: TrainedNetwork
+    """On the levels of the device, trained without the circuit."""
+    level_network: TrainedNetwork
+    """The network that is used: trained further through the circuit when the configuration says so."""
+    recipe: Recipe
+    reused: bool
+
+
+def recipe_of(setup: Setup) -> Recipe:
+    """How the configuration trains its networks on levels."""
+    network = setup.config.network
+    good = GOOD_CLOTHES if network.dataset == "fashion-mnist" else GOOD
+    base = PAPER if network.recipe == "paper" else good
+    pair = network.weights == "differential"
+    return dataclasses.replace(
+        base,
+        epochs=network.epochs,
+        batch=network.batch_size,
+        input_bits=min(setup.config.array.converters.dac_bits, 8),  # a pixel has 8 bits
+        weight_noise=network.weight_noise / np.sqrt(2) if pair else network.weight_noise,
+        bfloat16=network.products == "bfloat16",
+    )
+
+
+def level_set_of(setup: Setup) -> LevelSet:
+    """Weights that the device's levels make in the configured scheme."""
+    network, ohm = setup.config.network, setup.levels_ohm
+    if network.weights == "binary":
+        return single_levels(ohm[[0, -1]])
+    return level_set(network.weights, ohm, None if network.r_reference == "middle" else network.r_reference)
+
+
+def readout_of(setup: Setup) -> Readout:
+    """Converters and calibration of the configuration."""
+    array = setup.config.array
+    return Readout(
+        v_full=setup.v_full,
+        dac_bits=array.converters.dac_bits,
+        adc_bits=array.converters.adc_bits,
+        trim=array.calibration == "column",
+        dac_mismatch=array.converters.dac_mismatch,
+        dac_ladder=Ladder(array.converters.dac_ladder),
+        adc_mismatch=array.converters.adc_mismatch,
+        adc_ladder=Ladder(array.converters.adc_ladder),
+        adc_outputs=round(setup.periphery.adc.columns.value),
+    )
+
+
+def on_tiles(setup: Setup, network: TrainedNetwork, levels: LevelSet) -> MappedNetwork:
+    """The network on tiles of the configured array."""
+    array = setup.config.array
+    states = None
+    if setup.array.architecture is Architecture.RESISTIVE:
+        states = resistive_states(levels.levels_ohm, array.cell.r_low, array.cell.r_high)
+    return map_network(network, levels, array.rows, array.columns, states)
+
+
+def make_networks(setup: Setup, dataset: Dataset, progress: Reporter, *, with_float: bool = True) -> Networks:
+    """Train what the configuration asks for, or take it from an earlier run."""
+    network = setup.config.network
+    if network.in_situ.updates:
+        raise ValueError(
+            "network.in_situ.updates: cells pulsed in training hold any state, not the levels of the device; "
+            "`hallspice train` makes such networks and states their accuracy, nothing else takes them"
+        )
+    levels, recipe, layers = level_set_of(setup), recipe_of(setup), layers_of(network)
+    kept = []
+
+    def make(
+        name: str,
+        weights: npt.NDArray[np.float64] | None,
+        how: Recipe,
+        through: Circuit | None = None,
+        *,
+        wait: bool = True,
+    ) -> TrainedNetwork:
+        device = training_device("auto" if through else network.device, through_circuit=through is not None)
+        one, reused = trained(
+            dataset,
+            layers,
+            weights,
+            how,
+            setup.config.seed,
+            progress,
+            name,
+            through,
+            device=device,
+            wait=wait,
+        )
+        if reused:
+            progress.say(f"The {name} network is reused: nothing that it depends on has changed.")
+        kept.append(reused)
+        return one
+
+    def make_float() -> TrainedNetwork:
+        return make("float", None, dataclasses.replace(recipe, weight_noise=0.0))
+
+    floating = None
+    try:
+        ideal = make("levels", levels.weights, recipe, wait=not with_float)
+    except Timeout:  # another process trains it now: the network with float weights meanwhile
+        floating = make_float()
+        ideal = make("levels", levels.weights, recipe)
+    used = ideal
+    if network.circuit_epochs:
+        further = dataclasses.replace(
+            recipe,
+            name=f"{recipe.name}, circuit",
+            epochs=network.circuit_epochs,
+            learning_rate=CIRCUIT_RATE,
+            bfloat16=False,
+        )
+        circuit = Circuit(mapped=on_tiles(setup, ideal, levels), array=setup.array, readout=readout_of(setup))
+        used = make("circuit", levels.weights, further, circuit)
+    if floating is None:
+        floating = make_float() if with_float else ideal
+    return Networks(
+        levels=levels,
+        float_network=floating,
+        ideal_network=ideal,
+        level_network=used,
+        recipe=recipe,
+        reused=all(kept),
+    )
+
+
+def cache_folder() -> Path:
+    """Where trained networks are kept: ``HALLSPICE_CACHE``, or the user's cache folder."""
+    return Path(os.environ.get("HALLSPICE_CACHE") or pooch.os_cache("hallspice")) / "networks"
+
+
+def trained(
+    dataset: Dataset,
+    layers: Sequence[int | Convolution],
+    levels: npt.NDArray[np.float64] | None,
+    recipe: Recipe,
+    seed: int,
+    progress: Reporter,
+    name: str,
+    through: Circuit | None = None,
+    *,
+    device: str = "cpu",
+    wait: bool = True,
+) -> tuple[TrainedNetwork, bool]:
+    """The network that this training gives, and whether it was reused from an earlier run.
+
+    A kept network is reused when data, layers, levels, recipe, seed, device, torch, the training code and the circuit
+    that it is trained through are the same. An interrupted training goes on after its last whole epoch, and gives the
+    same network as one without a stop. Of several processes that need the same training, one does it and the others
+    wait for it; without `wait`, `filelock.Timeout` is raised while another process is at it.
+    """
+    path = cache_folder() / f"{_fingerprint(dataset, layers, levels, recipe, seed, through, device)}.npz"
+    if (kept := _kept(path)) is not None:
+        return kept, True
+    with _locked(path, wait=wait):
+        if (kept := _kept(path)) is not None:
+            return kept, True
+        checkpoint = _checkpoint(path)
+        if checkpoint is not None and checkpoint.exists():
+            progress.say(f"The training of the {name} network goes on where it was interrupted.")
+        network = train(
+            dataset,
+            layers,
+            levels,
+            recipe,
+            seed,
+            lambda done, total, message: progress(done, total, f"training {name}: {message}"),
+            start=None if through is None else through.mapped.network,
+            products=None
+            if through is None
+            else circuit_products(through.mapped, through.array, through.readout),
+            checkpoint=checkpoint,
+            device=device,
+        )
+        try:
+            network.save(path)
+        except OSError as error:
+            log.warning("the trained network could not be kept in %s: %s", path.parent, error)
+    return network, False
+
+
+def _kept(path: Path) -> TrainedNetwork | None:
+    try:
+        return load_network(path)
+    except OSError:
+        return None
+    except ValueError as error:
+        log.warning("%s is damaged and not used: %s", path, error)
+        return None
+
+
+def lock_of(path: Path) -> FileLock:
+    """Held by the process that makes `path`; the system releases it when that process ends, however it ends."""
+    return FileLock(path.with_suffix(".lock"))
+
+
+@contextlib.contextmanager
+def _locked(path: Path, *, wait: bool) -> Iterator[None]:
+    """Alone with `path`; where the folder can't be written, nothing is shared and nothing is locked."""
+    lock = lock_of(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=wait)
+    except Timeout:
+        raise
+    except OSError as error:
+        log.warning("%s cannot be written, so that the training is not shared: %s", path.parent, error)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _checkpoint(path: Path) -> Path | None:
+    """Where the training of the network `path` keeps its state; None where the folder can't be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return path.with_suffix(".checkpoint") if os.access(path.parent, os.W_OK) else None
+
+
+def _fingerprint(
+    dataset: Dataset,
+    layers: Sequence[int | Convolution],
+    levels: npt.NDArray[np.float64] | None,
+    recipe: Recipe,
+    seed: int,
+    through: Circuit | None,
+    device: str,
+) -> str:
+    from importlib.metadata import version
+
+    digest = hashlib.sha256()
+    for part in (dataset.train_images, dataset.train_labels, dataset.test_images, dataset.test_labels):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    settings = {
+        "layers": [size if isinstance(size, int) else dataclasses.asdict(size) for size in layers],
+        "levels": None if levels is None else levels.tolist(),
+        "recipe": dataclasses.asdict(recipe),
+        "seed": seed,
+        "torch": version("torch"),
+    }
+    if device != "cpu":
+        settings["device"] = device
+    modules = ["training.py", "trainable.py", "quantiser.py", "adam.py"]
+    if through is not None:
+        settings["array"] = dataclasses.asdict(through.array)
+        settings["readout"] = dataclasses.asdict(through.readout)
+        settings["tile"] = [through.mapped.tile_rows, through.mapped.tile_columns]
+        settings["states"] = through.mapped.state_ohm.tolist()
+        modules.append("circuit_layer.py")
+        for layer in through.mapped.network.layers:
+            digest.update(layer.weights.tobytes() + layer.gain.tobytes() + layer.offset.tobytes())
+    digest.update(json.dumps(settings, sort_keys=True).encode())
+    for module in modules:
+        digest.update((resources.files("nn_mapping") / module).read_bytes())
+    return digest.hexdigest()[:32]

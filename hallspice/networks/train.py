@@ -1,0 +1,115 @@
+"""`hallspice train`: the network of a configuration, without its circuit."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from hallspice.config.contradictions import layers_of
+from hallspice.config.load import load_setup
+from hallspice.config.setup import Setup
+from hallspice.files import RESULTS, staged_folder
+from hallspice.networks.kept import level_set_of, make_networks, recipe_of
+from hallspice.page.tables import csv_text
+from hallspice.progress import Reporter
+from nn_mapping.data import Dataset, load
+from nn_mapping.in_situ import InSitu, Update, train_in_situ
+from nn_mapping.trained import TrainedNetwork
+
+
+def train(
+    config: Path, out: Path, *, seed: int | None, data_dir: Path | None, progress: Reporter
+) -> dict[str, Any]:
+    """Train the network of a configuration and write it into `out`.
+
+    Returns
+    -------
+    The content of ``results.json``.
+    """
+    setup = load_setup(config, seed)
+    dataset = load(setup.config.network.dataset, data_dir)
+    if setup.config.network.in_situ.updates:
+        return _train_in_situ(setup, dataset, out, progress)
+    with staged_folder(out) as folder:
+        networks = make_networks(setup, dataset, progress, with_float=False)
+        network = networks.level_network
+        accuracy = network.accuracy(dataset.test_images, dataset.test_labels)
+        network.save(folder / "network.npz")
+        (folder / "training.csv").write_text(
+            csv_text(["epoch", *network.history], _epochs(network)), encoding="utf-8"
+        )
+        results = {
+            "config": setup.config.model_dump(mode="json"),
+            "seed": setup.config.seed,
+            "recipe": dataclasses.asdict(networks.recipe),
+            "weight_levels": networks.levels.weights.tolist(),
+            "accuracy": accuracy,
+            "images": len(dataset.test_labels),
+            "files": ["network.npz", "training.csv", RESULTS],
+        }
+        (folder / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    progress.say(
+        f"Accuracy on the device's levels, digital: {100 * accuracy:.2f} %. Network: {out / 'network.npz'}"
+    )
+    return results
+
+
+def _epochs(network: TrainedNetwork) -> list[list[float]]:
+    curves = zip(*network.history.values(), strict=True)
+    return [[epoch, *values] for epoch, values in enumerate(curves, start=1)]
+
+
+def _train_in_situ(setup: Setup, dataset: Dataset, out: Path, progress: Reporter) -> dict[str, Any]:
+    """One network for each way of updating, with the same first weights, images and gradients' rule."""
+    chosen = setup.config.network.in_situ
+    recipe, levels = recipe_of(setup), level_set_of(setup)
+    rows: list[dict[str, Any]] = []
+    lines: list[list[Any]] = []
+    head: list[str] = []
+    with staged_folder(out) as folder:
+        for name in dict.fromkeys(chosen.updates):
+
+            def told(done: int, total: int, message: str, name: str = name) -> None:
+                progress(done, total, f"training in situ, {name}: {message}")
+
+            settings = InSitu(update=Update(name), **chosen.model_dump(exclude={"updates"}))
+            layers = layers_of(setup.config.network)
+            network = train_in_situ(
+                dataset, layers, levels, setup.card, recipe, settings, setup.config.seed, told
+            )
+            network.save(folder / f"network_{name}.npz")
+            head = ["update", "epoch", *network.history]
+            lines += [[name, *epoch] for epoch in _epochs(network)]
+            rows.append(
+                {
+                    "update": name,
+                    "accuracy": network.accuracy(dataset.test_images, dataset.test_labels),
+                    "pulses": network.info["pulses"],
+                    "pulses_per_cell": network.info["pulses"] / network.info["cells"],
+                    "energy_j": network.info["energy_j"],
+                }
+            )
+        (folder / "training.csv").write_text(csv_text(head, lines), encoding="utf-8")
+        results = {
+            "config": setup.config.model_dump(mode="json"),
+            "seed": setup.config.seed,
+            "recipe": dataclasses.asdict(recipe),
+            "images": len(dataset.test_labels),
+            "in_situ": rows,
+            "files": [*(f"network_{row['update']}.npz" for row in rows), "training.csv", RESULTS],
+        }
+        (folder / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    table = Table(title="Training by pulses into the cells", title_justify="left")
+    for column in ("update", "accuracy", "pulses per cell", "energy in the channels"):
+        table.add_column(column)
+    for row in rows:
+        energy = "-" if row["update"] == Update.IDEAL else f"{row['energy_j']:.3g} J"
+        table.add_row(
+            row["update"], f"{100 * row['accuracy']:.2f} %", f"{row['pulses_per_cell']:.3g}", energy
+        )
+    progress.say(table)
+    return results

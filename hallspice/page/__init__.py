@@ -1,0 +1,1 @@
+"""Pages: sections, tables, style, provenance."""

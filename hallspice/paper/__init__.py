@@ -1,0 +1,1 @@
+"""`hallspice paper`: the paper's networks."""

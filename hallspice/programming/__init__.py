@@ -1,0 +1,1 @@
+"""`hallspice write`: an array programmed."""

@@ -1,0 +1,155 @@
+"""How a configuration's array is written: drivers, recipe, faults, and the states that result."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from circuits.arrays.architecture import Architecture
+from circuits.write.circuit import PARTS
+from circuits.write.plant import Faults, ModelPlant
+from circuits.write.scheme import Order, Scheme, WriteConfig
+from circuits.write.solver import WriteSolver
+from circuits.write.write_verify import (
+    VERIFY,
+    Algorithm,
+    Ladder,
+    Recipe,
+    Step,
+    pulse_curve,
+)
+from circuits.write.writing import Writing
+from compact_model import readout, synapse, thermal
+from compact_model.cards.device import Reset
+from compact_model.constants import BOLTZMANN
+from compact_model.hallbar import HallBar
+from hallspice.config.setup import Setup
+from nn_mapping.mapping import MappedNetwork
+from nn_mapping.programmed import ProgrammedNetwork
+
+
+def writing(setup: Setup, device: HallBar) -> Writing:
+    """What a configuration says about programming.
+
+    Raises
+    ------
+    ValueError
+        When scheme and architecture don't fit, or the tolerance is below the noise of a verify read.
+    """
+    write, card = setup.config.write, setup.periphery.write
+    architecture = setup.array.architecture
+    serial = architecture in (Architecture.ACTIVE_SERIES, Architecture.ROW_MULTIPLEXED)
+    config = WriteConfig(
+        architecture=architecture,
+        scheme=Scheme(write.scheme or ("row_serial" if serial else "one_transistor")),
+        order=Order(write.order),
+        r_row=setup.array.r_row,
+        r_col=setup.array.r_col,
+        r_output=_first(write.r_output, card.r_output.value),
+        r_return=_first(write.r_return, card.r_return.value),
+        v_compliance=_first(write.v_compliance, card.v_compliance.value),
+        r_channel=setup.array.r_channel,
+        r_select_on=_first(write.r_select_on, card.r_select_on.value),
+        r_select_off=_first(write.r_select_off, card.r_select_off.value),
+    )
+    t_verify = _first(write.t_verify, card.t_verify.value)
+    i_read = setup.periphery.read.i_read.value
+    amplifier = setup.periphery.amplifier
+    # Johnson noise of the arms and of the transconductor, over the time of the read.
+    own = readout.johnson_density(setup.card) ** 2
+    per_siemens = 4 * BOLTZMANN * setup.card.thermal.ambient.value
+    added = per_siemens * amplifier.noise_gamma.value / amplifier.gm.value
+    noise = float(np.sqrt((own + 2 * added) / (2 * t_verify))) / i_read
+    resistance = config.nominal_resistance(setup.config.array.columns)
+    recipe = Recipe(
+        algorithm=Algorithm(write.algorithm),
+        step_law=Step(write.step_law),
+        tolerance=write.tolerance,
+        start=write.start,
+        i_step=write.i_step,
+        i_reset=setup.card.synapse.i_reset.value,
+        field_reset=setup.card.choices.reset is Reset.FIELD,
+        max_pulses=write.max_pulses,
+        retries=write.retries,
+        read_noise=noise,
+        read_energy=i_read**2 * resistance * t_verify
+        + setup.periphery.adc.conversion_energy(setup.config.array.converters.adc_bits),
+        read_time=t_verify,
+    )
+    t_pulse = setup.card.synapse.t_pulse.value
+    return Writing(
+        config=config,
+        recipe=recipe,
+        curve=pulse_curve(device, t_pulse),
+        ladder=Ladder(levels=setup.levels_ohm, currents=synapse.ladder_currents(setup.card)),
+        device=device,
+        t_pulse=t_pulse,
+        i_read=i_read,
+    )
+
+
+def drawn_faults(setup: Setup, shape: tuple[int, int], generator: np.random.Generator) -> Faults:
+    """Faults of one array; the lines that the configuration names, as far as it has them."""
+    wanted = setup.config.write.faults
+    rows, columns = shape
+    stuck = np.where(generator.random(shape) < wanted.stuck, generator.random(shape), np.nan)
+    spread = 1.0 + wanted.device_spread * generator.standard_normal(shape)
+    return Faults(
+        stuck=stuck if wanted.stuck > 0 else None,
+        open_rows=tuple(row for row in wanted.open_rows if row < rows),
+        open_columns=tuple(column for column in wanted.open_columns if column < columns),
+        short_rows=tuple(row for row in wanted.short_rows if row < rows),
+        short_columns=tuple(column for column in wanted.short_columns if column < columns),
+        threshold=np.maximum(spread, 0.05) if wanted.device_spread > 0 else None,
+        cycle=wanted.cycle_noise,
+    )
+
+
+def programmed_network(
+    mapped: MappedNetwork, setup: Setup, writing: Writing, progress: Callable[[int, int, str], None]
+) -> ProgrammedNetwork:
+    """Write every tile of a network; tiles of one size share their circuit.
+
+    The Hall resistances that are reached become states; for `resistive` arrays by the same line between conductance
+    and Hall resistance that the levels follow.
+    """
+    levels = mapped.level_set.levels_ohm
+    solvers: dict[tuple[int, int], WriteSolver] = {}
+    tiles, outcomes = [], []
+    for number, tile in enumerate(mapped.tiles):
+        progress(number, len(mapped.tiles), f"writing: {tile.name}")
+        rows, columns = tile.states.shape
+        if (rows, columns) not in solvers:
+            solvers[rows, columns] = WriteSolver(rows, columns, writing.config)
+        generator = np.random.default_rng([setup.config.seed, number, 2])
+        plant = ModelPlant(
+            solver=solvers[rows, columns],
+            device=writing.device,
+            t_pulse=writing.t_pulse,
+            compensated=setup.config.write.compensated,
+            faults=drawn_faults(setup, (rows, columns), generator),
+            generator=generator,
+        )
+        outcome = writing.outcome(levels[tile.level_index], plant, setup.config.seed + number)
+        outcomes.append(outcome)
+        states = outcome.achieved
+        if setup.array.architecture is Architecture.RESISTIVE:
+            slope = np.polyfit(levels, 1 / mapped.state_ohm, 1)
+            states = 1 / np.maximum(np.polyval(slope, outcome.achieved), 1e-15)
+        tiles.append(dataclasses.replace(tile, states=states))
+    progress(len(mapped.tiles), len(mapped.tiles), "writing: done")
+    largest = max(float(outcome.largest_current.max()) for outcome in outcomes)
+    return ProgrammedNetwork(
+        mapped=dataclasses.replace(mapped, tiles=tuple(tiles)),
+        outcomes=tuple(outcomes),
+        energy={part: sum(outcome.energy[part] for outcome in outcomes) for part in (*PARTS, VERIFY)},
+        time=sum(outcome.time for outcome in outcomes),
+        time_parallel=max(outcome.time for outcome in outcomes),
+        peak_temperature=float(thermal.pulse_temperature(setup.card, largest, writing.t_pulse)),
+    )
+
+
+def _first(configured: float | None, default: float) -> float:
+    return default if configured is None else configured

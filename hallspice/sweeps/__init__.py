@@ -1,0 +1,1 @@
+"""`hallspice sweep`: a configuration over values of its keys."""

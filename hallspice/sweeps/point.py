@@ -1,0 +1,153 @@
+"""One point of a sweep: what `hallspice run` computes, without pages and figures, in one thread."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import RenderableType
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
+
+from hallspice.config.setup import Setup
+from hallspice.inference.chip import Chip
+from hallspice.inference.run import build, examine, write_plan
+from hallspice.networks.kept import Networks
+from nn_mapping.data import Dataset, load
+
+PACKAGES = ("compact_model", "veriloga", "circuits", "nn_mapping", "hallspice")
+LIBRARIES = ("numpy", "scipy", "torch")
+
+Outcome = dict[str, Any]
+"""``values`` (of a finished point) or ``error``, and ``seconds``; JSON types alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a worker needs to compute a point, on whatever machine it is."""
+
+    setup: Setup
+    data_dir: Path | None
+    code: str
+    """`code_version` of the process that planned the sweep."""
+
+    @property
+    def name(self) -> str:
+        """Content hash of everything that the result depends on: configuration, cards, seed, code, libraries."""
+        return _digest(self._content(self.setup.config.model_dump(mode="json", exclude={"sweep"})))
+
+    @property
+    def built(self) -> str:
+        """Content hash of everything that the trained networks and the solved tiles depend on."""
+        config = self.setup.config.model_dump(mode="json", exclude={"sweep", "certificate", "write"})
+        if not self.setup.config.network.circuit_epochs:  # else the outputs take part in the training
+            del config["array"]["converters"]["adc_bits"], config["array"]["calibration"]
+        return _digest(self._content(config))
+
+    def _content(self, config: dict[str, Any]) -> dict[str, Any]:
+        cards = {name: getattr(self.setup, name).model_dump(mode="json") for name in ("card", "periphery")}
+        return {"config": config, **cards, "data": self.data_dir and str(self.data_dir), "code": self.code}
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@cache
+def code_version() -> str:
+    """Content hash of the program's sources and of the versions of the libraries that calculate."""
+    digest = hashlib.sha256(json.dumps([[name, version(name)] for name in LIBRARIES]).encode())
+    for package in PACKAGES:
+        root = Path(str(resources.files(package)))
+        for path in sorted(root.rglob("*.py")):
+            digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def failed(what: str, seconds: float = 0.0) -> Outcome:
+    """The outcome of a point that has no result."""
+    return {"error": what, "seconds": seconds}
+
+
+def compute(task: Task) -> Outcome:
+    """Compute a point; whatever goes wrong becomes its error."""
+    if task.code != code_version():
+        return failed(
+            "this worker has other versions of hallspice, numpy, scipy or torch than the command that started the sweep"
+        )
+    start = time.perf_counter()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            values = _values(task)
+        json.dumps(values, allow_nan=False)  # what is no number is an error of this point, not of the sweep
+    except Exception as error:
+        return failed(f"{type(error).__name__}: {error}", time.perf_counter() - start)
+    return {"values": values, "seconds": time.perf_counter() - start}
+
+
+class _Silent:
+    def __call__(self, done: int, total: int, message: str) -> None:
+        """Nobody watches a worker."""
+
+    def say(self, what: RenderableType) -> None:
+        """Nobody listens to a worker."""
+
+
+@lru_cache(maxsize=1)
+def _dataset(name: str, data_dir: Path | None) -> Dataset:
+    return load(name, data_dir)
+
+
+_built_last: dict[str, tuple[Chip, Networks]] = {}
+"""The networks and solved tiles that this worker made last: the next point often needs the same."""
+
+
+def _built(task: Task) -> tuple[Chip, Networks]:
+    name = task.built
+    if name not in _built_last:
+        dataset = _dataset(task.setup.config.network.dataset, task.data_dir)
+        _built_last.clear()
+        _built_last[name] = build(task.setup, dataset, _Silent(), workers=1)
+    chip, networks = _built_last[name]
+    return dataclasses.replace(chip, setup=task.setup), networks
+
+
+def _values(task: Task) -> dict[str, Any]:
+    chip, networks = _built(task)
+    with tempfile.TemporaryDirectory() as folder:
+        results, _, _ = examine(
+            chip, networks, write_plan(task.setup), Path(folder) / "netlists", _Silent(), workers=1
+        )
+    accuracy, energy = results["accuracy"], results["energy_per_inference_j"]
+    causes = {f"accuracy_{row['key']}": row["accuracy"] for row in accuracy["causes"]}
+    layers = results["array"]["layers"][-1]
+    certificate = results["certificate"]
+    verdict = ("passed" if certificate["passed"] else "failed") if certificate["tiles"] else "not run"
+    return {
+        "accuracy": accuracy["circuit"],
+        "energy_j": energy["total"],
+        "latency_s": results["latency_s"],
+        "area_m2": results["area_m2"],
+        "cell_area_m2": sum(results["cell_area_m2"]),
+        "accuracy_float": accuracy["float"],
+        **{name: value for name, value in causes.items() if name != "accuracy_circuit"},
+        **{f"energy_{part}_j": value for part, value in energy.items() if part != "total"},
+        "digital_energy_j": results["digital_energy_j"],
+        "write_energy_j": results["write"]["energy_j"],
+        "tiles": layers["tiles"],
+        "cells": layers["cells"],
+        "images": accuracy["images"],
+        "certificate": verdict,
+        "certificate_difference": certificate["max_relative_difference"],
+    }

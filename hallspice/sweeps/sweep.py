@@ -1,0 +1,428 @@
+"""`hallspice sweep`: a configuration over the values of some of its keys, point by point, resumable."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import reduce
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from rich.table import Table
+
+from circuits.workers import cores
+from compact_model.cards.document import (
+    Document,
+    DocumentError,
+    KeyPath,
+    Mistake,
+    Place,
+    dotted,
+    read_document,
+    validate,
+)
+from hallspice.config.load import setup_of
+from hallspice.config.schema import Config, Sweep
+from hallspice.config.setup import Setup
+from hallspice.files import staged_folder, write_text
+from hallspice.inference.run import unevaluated, write_plan
+from hallspice.page.provenance import provenance_entries
+from hallspice.page.style import engineering, percent
+from hallspice.progress import Reporter
+from hallspice.sweeps.design import (
+    MAX_POINTS,
+    Assignment,
+    Axis,
+    column_name,
+    combined,
+    option_axis,
+    points,
+    section_axes,
+)
+from hallspice.sweeps.executors import Cluster, LocalWorkers, Workers
+from hallspice.sweeps.page import sweep_files
+from hallspice.sweeps.point import LIBRARIES, Outcome, Task, code_version
+from hallspice.sweeps.summary import Summary, described, summary
+
+INDEX = "sweep.json"
+POINTS = "points"
+LOCAL = "processes"
+"""Name of the scheduler that is no cluster."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One point of a sweep."""
+
+    inputs: Mapping[str, Any]
+    """Columns of the keys that change, and what they are here."""
+    task: Task
+
+    @property
+    def seed(self) -> int:
+        """Seed of everything random."""
+        return self.task.setup.config.seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All points of a sweep, valid, none twice."""
+
+    axes: Sequence[Axis]
+    choices: Sweep
+    points: Mapping[str, Point]
+    """By the content hash of the point."""
+
+
+def sweep(
+    config: Path,
+    out: Path,
+    *,
+    options: Sequence[str] = (),
+    choices: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    scheduler: str = LOCAL,
+    workers: int | None = None,
+    data_dir: Path | None = None,
+    progress: Reporter,
+) -> dict[str, Any]:
+    """Compute every point that has no result in `out` yet, and write table, figures and report.
+
+    Parameters
+    ----------
+    config
+        Configuration; its section ``sweep`` says what changes.
+    out
+        Folder of the results. Finished points of an earlier sweep there are taken over when nothing that they depend
+        on has changed.
+    options
+        Further axes ``KEY=VALUES``; they replace those of the file with the same keys.
+    choices
+        Replacements of other keys of the section ``sweep``, for example ``{"seeds": 5}``.
+    seed
+        Replacement of the configuration's seed.
+    scheduler
+        ``processes`` for processes on this machine, or the address of a dask scheduler.
+    workers
+        Number of local processes; default: one per core.
+    data_dir
+        Folder of the data set.
+    progress
+        Where to say how far it is.
+
+    Returns
+    -------
+    The content of ``sweep.json``.
+    """
+    start = time.perf_counter()
+    planned = plan(config, options, choices or {}, seed, data_dir)
+    with _alone(out):
+        folder = out / POINTS
+        for leftover in folder.glob(".*.json.*"):  # of a process that was killed while it wrote
+            leftover.unlink(missing_ok=True)
+        known = {name: _kept(folder / f"{name}.json") for name in planned.points}
+        outcomes = {
+            name: outcome for name, outcome in known.items() if outcome is not None and "values" in outcome
+        }
+        reused = len(outcomes)
+        missing = {name: point for name, point in planned.points.items() if name not in outcomes}
+        total = len(planned.points)
+        progress(reused, total, f"points: {reused} kept from before")
+        if missing:
+            with closing(_workers(scheduler, workers, len(missing))) as crew:
+                tasks = {name: point.task for name, point in missing.items()}
+                for name, outcome in carried_out(tasks, crew):
+                    outcomes[name] = outcome
+                    write_text(folder / f"{name}.json", _record(planned.points[name], outcome))
+                    progress(len(outcomes), total, f"points: {_said(outcome)}")
+        found = summary(
+            [(point.inputs, point.seed, outcomes[name]) for name, point in planned.points.items()],
+            {axis.name: [column_name(key) for key in axis.keys] for axis in planned.axes},
+        )
+        results = _results(config, planned, found, reused, time.perf_counter() - start)
+        with staged_folder(out, INDEX) as stage:
+            results["warnings"] += sweep_files(stage, found, results)
+            names = sorted(str(path.relative_to(stage)) for path in stage.rglob("*") if path.is_file())
+            results["files"] = [*names, INDEX]
+            (stage / INDEX).write_text(
+                json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+            )
+    _say(progress, found, results, out)
+    return results
+
+
+def plan(
+    config: Path, options: Sequence[str], choices: Mapping[str, Any], seed: int | None, data_dir: Path | None
+) -> Plan:
+    """Read the configuration, and check every point against the schema.
+
+    Raises
+    ------
+    DocumentError
+        With every mistake, each with the line of the file or the option that it is in.
+    """
+    document = read_document(config)
+    base = validate(document, Config)
+    chosen = Sweep.model_validate({**base.sweep.model_dump(), **choices})
+    axes = combined(section_axes(document), [option_axis(text) for text in options])
+    seed_axis = next((axis for axis in axes if ("seed",) in axis.keys), None)
+    if seed_axis is not None and (seed is not None or chosen.seeds > 1):
+        raise DocumentError(
+            [Mistake(seed_axis.source, None, "seed", "give either its values, or --seed and seeds")]
+        )
+    first_seed = base.seed if seed is None else seed
+    found: dict[str, Point] = {}
+    mistakes: dict[tuple[str, Place | None, str, str], Mistake] = {}
+    certified: set[tuple[str, int, int]] = set()
+    for assignment in points(axes, chosen.design, chosen.points, first_seed):
+        try:
+            setup = _checked(_overlaid(document, assignment, axes), config.parent)
+        except DocumentError as error:
+            for mistake in error.mistakes:
+                known = (mistake.file, mistake.place, mistake.key, mistake.what)
+                mistakes.setdefault(known, _at_its_source(mistake, axes, assignment, document))
+            continue
+        if mistakes:
+            continue
+        first = first_seed if seed_axis is None else setup.config.seed
+        for number in range(first, first + chosen.seeds):
+            point = _point(setup, number, assignment, chosen.certify, certified, data_dir)
+            found.setdefault(point.task.name, point)
+            if len(found) > MAX_POINTS:
+                raise ValueError(
+                    f"the sweep has more than {MAX_POINTS} points, with {chosen.seeds} seeds each"
+                )
+    if mistakes:
+        raise DocumentError(list(dict.fromkeys(mistakes.values())))
+    return Plan(axes=axes, choices=chosen, points=found)
+
+
+def _point(
+    setup: Setup,
+    seed: int,
+    assignment: Assignment,
+    certify: str,
+    certified: set[tuple[str, int, int]],
+    data_dir: Path | None,
+) -> Point:
+    config = setup.config.model_copy(update={"seed": seed})
+    shape = (config.array.architecture, config.array.rows, config.array.columns)
+    if certify == "none" or (certify == "first" and shape in certified):
+        config = config.model_copy(update={"certificate": config.certificate.model_copy(update={"tiles": 0})})
+    certified.add(shape)
+    inputs = {column_name(path): _plain(reduce(getattr, map(str, path), config)) for path in assignment}
+    folder = None if data_dir is None else data_dir.resolve()
+    task = Task(setup=dataclasses.replace(setup, config=config), data_dir=folder, code=code_version())
+    return Point(inputs=inputs, task=task)
+
+
+def _plain(value: object) -> object:
+    """A value of the configuration as one cell of a table."""
+    return json.dumps(value) if isinstance(value, list) else value
+
+
+def _checked(document: Document, folder: Path) -> Setup:
+    setup = setup_of(document, folder)
+    if what := unevaluated(setup):
+        raise DocumentError([document.mistake(("array", "architecture"), what)])
+    try:
+        write_plan(setup)
+    except ValueError as error:
+        raise DocumentError([document.mistake(("write",), str(error))]) from None
+    return setup
+
+
+def _overlaid(document: Document, assignment: Assignment, axes: Sequence[Axis]) -> Document:
+    """The document with other values, which stand where the sweep gives them."""
+    data, values = document.data, dict(document.value_places)
+    for path, value in assignment.items():
+        data = _with(data, path, value)
+        for known in [key for key in values if key[: len(path)] == path]:
+            del values[known]
+        place = next((_place(axis, value) for axis in axes if path in axis.keys), None)
+        if place is not None:
+            values[path] = place
+    keys = {path: place for path, place in document.key_places.items() if path not in assignment}
+    return dataclasses.replace(document, data=data, key_places=keys, value_places=values)
+
+
+def _with(data: Any, path: KeyPath, value: Any) -> Any:
+    if not path:
+        return value
+    inside = data if isinstance(data, dict) else {}
+    return {**inside, str(path[0]): _with(inside.get(path[0]), path[1:], value)}
+
+
+def _place(axis: Axis, value: Any) -> Place | None:
+    """Where a value of an axis stands in the file."""
+    if not axis.places or not isinstance(axis.values, tuple):
+        return axis.places[0] if axis.places else None
+    for one, place in zip(axis.values, axis.places, strict=True):
+        if one is value or one == value or (isinstance(one, list) and value in one):
+            return place
+    return None
+
+
+def _at_its_source(
+    mistake: Mistake, axes: Sequence[Axis], assignment: Assignment, document: Document
+) -> Mistake:
+    """The mistake of a point, with what the reader has to change: an option, a line of the file, or a combination."""
+    for axis in axes:
+        for key in axis.keys:
+            name = dotted(key)
+            same = mistake.key == name or mistake.key.startswith((f"{name}.", f"{name}["))
+            unknown = (
+                name.startswith(f"{mistake.key}.")
+                and tuple(mistake.key.split(".")) not in document.key_places
+            )
+            if same or unknown:
+                return mistake if axis.places else dataclasses.replace(mistake, file=axis.source, place=None)
+    values = ", ".join(f"{dotted(path)} = {value}" for path, value in assignment.items())
+    return dataclasses.replace(mistake, what=f"{mistake.what} (with {values})") if values else mistake
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """No other sweep writes into the folder meanwhile."""
+    write_text(out / POINTS / "README.txt", _POINTS_README)
+    try:
+        lock = FileLock(out / POINTS / ".lock").acquire(blocking=False)
+    except Timeout:
+        raise ValueError(
+            f"{out}: another sweep is writing there; wait for it, or name another folder"
+        ) from None
+    with lock:
+        yield
+
+
+_POINTS_README = """\
+One file per point of the sweep, named by the content hash of all that its numbers depend on: configuration, cards,
+seed, code and libraries. A sweep that is started again computes only what is missing here. Delete a file to have its
+point computed again; delete the folder to begin anew.
+"""
+
+
+def _kept(path: Path) -> dict[str, Any] | None:
+    """An earlier outcome; None when there is none that can be read."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _record(point: Point, outcome: Outcome) -> str:
+    record = {
+        "inputs": dict(point.inputs),
+        "seed": point.seed,
+        **outcome,
+        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "code": point.task.code,
+        "config": point.task.setup.config.model_dump(mode="json", exclude={"sweep"}),
+    }
+    return json.dumps(record, indent=1, allow_nan=False) + "\n"
+
+
+def _workers(scheduler: str, count: int | None, tasks: int) -> Workers:
+    if scheduler != LOCAL:
+        if count is not None:
+            raise ValueError(
+                "--workers is for processes on this machine; a cluster has the workers that it has"
+            )
+        return Cluster(scheduler)
+    return LocalWorkers(min(count or cores(), tasks))
+
+
+def carried_out(tasks: Mapping[str, Task], workers: Workers) -> Iterator[tuple[str, Outcome]]:
+    """Give out tasks, and yield their outcomes as they come.
+
+    A worker goes on with tasks that need the same networks and solved tiles as its last one, while there are any.
+    """
+    pending = {name: (task, task.built) for name, task in tasks.items()}
+    names = {id(task): name for name, task in tasks.items()}
+    at: dict[Hashable, str] = {}
+    running = 0
+    while pending or running:
+        for worker in workers.idle():
+            if not pending:
+                break
+            name = _next({name: built for name, (_, built) in pending.items()}, at, worker)
+            task, at[worker] = pending.pop(name)
+            workers.start(worker, task)
+            running += 1
+        for task, outcome in workers.finished():
+            running -= 1
+            yield names[id(task)], outcome
+
+
+def _next(pending: Mapping[str, str], at: Mapping[Hashable, str], worker: Hashable) -> str:
+    """What a worker does next: more of the same, else what nobody has begun, else anything."""
+    others = set(at.values())
+    return min(pending, key=lambda name: (pending[name] != at.get(worker), pending[name] in others))
+
+
+def _said(outcome: Outcome) -> str:
+    if "error" in outcome:
+        return f"failed: {outcome['error'].splitlines()[0][:60]}"
+    return f"accuracy {100 * outcome['values']['accuracy']:.2f} %"
+
+
+def _results(config: Path, planned: Plan, found: Summary, reused: int, seconds: float) -> dict[str, Any]:
+    setups = [point.task.setup for point in planned.points.values()]
+    cards = {
+        **{f"Device card {setup.card.name}": setup.card for setup in setups},
+        **{f"Periphery card {setup.periphery.name}": setup.periphery for setup in setups},
+    }
+    return {
+        "config_file": config.name,
+        "config": setups[0].config.model_dump(mode="json", exclude={"sweep"}),
+        "sweep": {
+            **planned.choices.model_dump(mode="json", exclude={"set"}),
+            "set": {axis.name: _listed(axis) for axis in planned.axes},
+        },
+        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "seconds": seconds,
+        "versions": {"hallspice": version("hallspice"), **{name: version(name) for name in LIBRARIES}},
+        "code": code_version(),
+        "points": len(planned.points),
+        "kept": reused,
+        "failed": len(found.failures),
+        "pareto": [design.inputs for design in found.pareto],
+        "columns": list(found.columns),
+        "warnings": [
+            *found.warnings,
+            *sorted({warning for setup in setups for warning in setup.warnings}),
+        ],
+        "provenance": {title: list(provenance_entries(card)) for title, card in cards.items()},
+    }
+
+
+def _listed(axis: Axis) -> Any:
+    if isinstance(axis.values, tuple):
+        return list(axis.values)
+    return f"{axis.values.low:g}..{axis.values.high:g}:{'log' if axis.values.logarithmic else 'lin'}"
+
+
+def _say(progress: Reporter, found: Summary, results: Mapping[str, Any], out: Path) -> None:
+    if found.pareto:
+        title = "Not dominated: no combination is at least as accurate for at most the energy"
+        table = Table(title=title, title_justify="left")
+        table.add_column("combination", overflow="fold")
+        table.add_column("accuracy", justify="right")
+        table.add_column("energy", justify="right")
+        for design in found.pareto:
+            table.add_row(described(design.inputs), percent(design.accuracy), engineering(design.energy, "J"))
+        progress.say(table)
+    for sentence in found.findings:
+        progress.say(sentence)
+    progress.say(
+        f"{results['points']} points, {results['kept']} of them kept from before, {results['failed']} failed; "
+        f"{results['seconds']:.0f} s. Report: {out / 'report.html'}"
+    )
