@@ -18,8 +18,7 @@ from typer.testing import CliRunner, Result
 from circuits.periphery import load_periphery
 from circuits.read.read_error import ReadError
 from circuits.read.trial import draw, run_trial
-from circuits.spice import engine, ngspice
-from circuits.spice import size
+from circuits.spice import engine, ngspice, size
 from circuits.spice.engine import find_simulator
 from circuits.spice.ngspice import run_batch
 from hallspice.cli import app

@@ -160,8 +160,7 @@ def _arrays() -> Iterator[Check | str]:
     from circuits.arrays.mismatch import draw_mismatch
     from circuits.solve.nodal import factor
     from circuits.solve.transfer import nodal_transfer, transfers
-    from circuits.spice import engine
-    from circuits.spice import ngspice
+    from circuits.spice import engine, ngspice
 
     here = not engine.find_simulator().problem
     if not here:
