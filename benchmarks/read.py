@@ -48,7 +48,7 @@ HALL_UP_TO = 128
 ENOUGH = 0.2  # seconds of runs
 IMAGE_BY_IMAGE = 10  # images whose time is scaled up
 
-RESISTIVE = ArrayConfig(architecture="resistive", r_row=1.0, r_col=1.0, r_driver=0.0, r_sense=1e-12)
+RESISTIVE = ArrayConfig(architecture="resistive", r_row=1.0, r_column=1.0, r_output=0.0, r_input=1e-12)
 PARALLEL = ArrayConfig(architecture="active_parallel")
 
 

@@ -61,7 +61,7 @@ class Network:
 
     Made by `NetworkBuilder`. A voltage source is grounded; a source's value is the sum of
     ``drive_coefficient * input`` over its entries in the drive table. An output is
-    ``output_scale * (V_plus - V_minus)``, e.g. a current in a sense resistor has scale ``1 / r_sense``.
+    ``output_scale * (V_plus - V_minus)``, e.g. a current in a sense resistor has scale ``1 / r_input``.
     """
 
     node_blocks: tuple[Block, ...]

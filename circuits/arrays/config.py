@@ -12,8 +12,8 @@ SHORTEST = 1e-6
 """Lowest wire resistance but zero [Ohm]: the rounding of a node voltage is a current in a wire, which at 1e-9 Ohm
 would be 1e-4 of a cell's. Less than this can't be told from zero in an output."""
 
-_ZERO_ALLOWED = ("r_row", "r_col", "r_driver")
-_RESISTANCES = (*_ZERO_ALLOWED, "r_sense", "r_channel", "r_arm", "r_load", "r_switch_on", "r_switch_off")
+_ZERO_ALLOWED = ("r_row", "r_column", "r_output")
+_RESISTANCES = (*_ZERO_ALLOWED, "r_input", "r_channel", "r_arm", "r_load", "r_switch_on", "r_switch_off")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +24,12 @@ class ArrayConfig:
     ----------
     architecture
         Topology.
-    r_row, r_col
+    r_row, r_column
         Wire resistance of one cell pitch along a row and along a column [Ohm]; 0 joins the nodes, and less than
         `SHORTEST` is refused.
-    r_driver
+    r_output
         Output resistance of a row driver, of each of the two rails where there are two [Ohm].
-    r_sense
+    r_input
         Input resistance of a column's current sense [Ohm].
     r_channel, r_arm
         Channel of a Hall cell end to end, and each of its two Hall arms [Ohm].
@@ -45,7 +45,7 @@ class ArrayConfig:
         Select switch between a Hall arm and its column line [Ohm] (`row_multiplexed`).
     isolation, returns
         Variants of `series_hall`.
-    c_row, c_col
+    c_row, c_column
         Capacitance of one cell pitch of a row wire and of a column wire to ground [F]; 0 leaves it out.
     c_arm
         Capacitance of each Hall arm with what it is joined to, to ground [F].
@@ -53,9 +53,9 @@ class ArrayConfig:
 
     architecture: Architecture
     r_row: float = 0.01
-    r_col: float = 0.01
-    r_driver: float = 0.1
-    r_sense: float = 1.0
+    r_column: float = 0.01
+    r_output: float = 0.1
+    r_input: float = 1.0
     r_channel: float = 500.0
     r_arm: float = 250.0
     r_off: float = 0.4666
@@ -67,7 +67,7 @@ class ArrayConfig:
     isolation: Isolation = Isolation.NONE
     returns: Returns = Returns.GROUNDED
     c_row: float = 0.0
-    c_col: float = 0.0
+    c_column: float = 0.0
     c_arm: float = 0.0
 
     def __post_init__(self) -> None:
@@ -84,7 +84,7 @@ class ArrayConfig:
                 right, allowed = 0 < value < np.inf, "0 < value < inf"
             if not right:
                 raise ValueError(f"{name} = {value} {'S' if name == 'gm' else 'Ohm'}, allowed: {allowed}")
-        for name in ("c_row", "c_col", "c_arm"):
+        for name in ("c_row", "c_column", "c_arm"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"{name} = {getattr(self, name)} F, allowed: 0 <= value < inf")
         if self.isolation is Isolation.IDEAL and self.returns is Returns.FLOATING:

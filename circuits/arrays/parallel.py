@@ -23,7 +23,7 @@ def resistive(states: Floats, config: ArrayConfig, _mismatch: Mismatch) -> Netwo
     build = NetworkBuilder()
     source, entry, word = build.nodes("s", rows), build.nodes("d", rows), build.nodes("w", rows, columns)
     build.voltage_sources("Vin", build.inputs("v", rows), source, 1.0, title="word-line sources [V]")
-    build.resistors("Rdrv", source, entry, config.r_driver, "driver", title="word-line drivers [Ohm]")
+    build.resistors("Rdrv", source, entry, config.r_output, "driver", title="word-line drivers [Ohm]")
     row_wire(build, "Rw", entry, word, config.r_row, title="word-line wire, one resistor per cell [Ohm]")
     to_ground(build, "Cw", word, config.c_row, title="word line to ground [F]")
     bit = current_senses(build, states.shape, config)

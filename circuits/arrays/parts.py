@@ -94,7 +94,7 @@ def balanced_rows(build: NetworkBuilder, shape: tuple[int, int], config: ArrayCo
         rail = build.nodes(f"w{sign}", *shape)
         build.voltage_sources(f"Vin{sign}", v, source, coefficient, title=f"{side} row sources [V]")
         title = f"{side} row drivers [Ohm]"
-        build.resistors(f"Rdrv{sign}", source, entry, config.r_driver, "driver", title=title)
+        build.resistors(f"Rdrv{sign}", source, entry, config.r_output, "driver", title=title)
         row_wire(
             build,
             f"Rw{sign}",
@@ -111,11 +111,11 @@ def balanced_rows(build: NetworkBuilder, shape: tuple[int, int], config: ArrayCo
 def current_senses(build: NetworkBuilder, shape: tuple[int, int], config: ArrayConfig) -> Ints:
     """One line per column down to a current sense; its nodes, one per row."""
     line, foot = build.nodes("b", *shape), build.nodes("o", shape[1])
-    column_wire(build, "Rb", line, foot, config.r_col, title="column wire, one resistor per cell [Ohm]")
-    to_ground(build, "Cb", line, config.c_col, title="column wire to ground [F]")
+    column_wire(build, "Rb", line, foot, config.r_column, title="column wire, one resistor per cell [Ohm]")
+    to_ground(build, "Cb", line, config.c_column, title="column wire to ground [F]")
     title = "current sense of each column [Ohm]"
-    build.resistors("Rsns", foot, GROUND, config.r_sense, "sense", title=title)
-    build.outputs("i", foot, GROUND, 1 / config.r_sense)
+    build.resistors("Rsns", foot, GROUND, config.r_input, "sense", title=title)
+    build.outputs("i", foot, GROUND, 1 / config.r_input)
     return line
 
 
@@ -125,8 +125,8 @@ def column_pairs(build: NetworkBuilder, shape: tuple[int, int], config: ArrayCon
     for sign, side in (("p", "positive"), ("n", "negative")):
         line, foot = build.nodes(f"b{sign}", *shape), build.nodes(f"o{sign}", shape[1])
         title = f"{side} column wire, one resistor per cell [Ohm]"
-        column_wire(build, f"Rb{sign}", line, foot, config.r_col, title=title)
-        to_ground(build, f"Cb{sign}", line, config.c_col, title=f"{side} column wire to ground [F]")
+        column_wire(build, f"Rb{sign}", line, foot, config.r_column, title=title)
+        to_ground(build, f"Cb{sign}", line, config.c_column, title=f"{side} column wire to ground [F]")
         lines.append(line)
         feet.append(foot)
     voltage_senses(build, (feet[0], feet[1]), config)

@@ -67,8 +67,10 @@ def series_hall(states: Floats, config: ArrayConfig, mismatch: Mismatch) -> Netw
     above = np.concatenate([top[None, :], arm_minus])
     below = np.concatenate([arm_plus, foot[None, :]])
     title = "column wire, from each cell to the next [Ohm]"
-    build.resistors("Rb", above, below, config.r_col, "wire", title=title)
-    to_ground(build, "Cb", above, config.c_col, title="column wire to ground, one capacitor per segment [F]")
+    build.resistors("Rb", above, below, config.r_column, "wire", title=title)
+    to_ground(
+        build, "Cb", above, config.c_column, title="column wire to ground, one capacitor per segment [F]"
+    )
     voltage_senses(build, (top, foot), config)
     if config.returns is Returns.FLOATING:
         build.resistors("Rgnd", foot, GROUND, 0.0, "sense", title="foot of each column, grounded [Ohm]")
@@ -97,7 +99,7 @@ def _chain(build: NetworkBuilder, shape: tuple[int, int], config: ArrayConfig) -
     rows, _ = shape
     source, entry, exit_ = build.nodes("s", rows), build.nodes("d", rows), build.nodes("e", rows)
     plus, minus = build.nodes("wp", *shape), build.nodes("wn", *shape)
-    build.resistors("Rdrv", source, entry, config.r_driver, "driver", title="row drivers [Ohm]")
+    build.resistors("Rdrv", source, entry, config.r_output, "driver", title="row drivers [Ohm]")
     before = np.concatenate([entry[:, None], minus], axis=1)
     after = np.concatenate([plus, exit_[:, None]], axis=1)
     title = "row wire, before each cell and after the last [Ohm]"

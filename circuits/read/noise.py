@@ -91,7 +91,7 @@ def output_noise(
 
     >>> from circuits.arrays import ArrayConfig, crossbar
     >>> from circuits.nodal import factor
-    >>> config = ArrayConfig(architecture="resistive", r_row=0, r_col=0, r_driver=0, r_sense=1e-6)
+    >>> config = ArrayConfig(architecture="resistive", r_row=0, r_column=0, r_output=0, r_input=1e-6)
     >>> noise = output_noise(factor(crossbar([[1e3]], config)), [[0.1]])
     >>> f"{noise.johnson['cell'][0]:.3e} A^2/Hz"
     '1.657e-23 A^2/Hz'

@@ -132,7 +132,7 @@ def step_response(
     network = factored.network
     batch = network.checked_inputs(np.asarray(inputs, dtype=float)[None])
     if not (network.kind == Kind.CAPACITOR).any():
-        raise ValueError("the network holds no capacitors: give c_row, c_col or c_arm")
+        raise ValueError("the network holds no capacitors: give c_row, c_column or c_arm")
     length = _LENGTHS * float(np.abs(elmore_delay(factored, batch)).max()) if t_stop is None else t_stop
     if not 0 < length < np.inf:
         raise ValueError(f"t_stop = {length} s, allowed: 0 < value < inf")

@@ -80,7 +80,7 @@ class Trial:
         if self.config.architecture.input_unit == "V":
             return 1.0
         columns, config = self.shape[1], self.config
-        return config.r_driver + columns * config.r_channel + (columns + 1) * config.r_row
+        return config.r_output + columns * config.r_channel + (columns + 1) * config.r_row
 
     @property
     def usable(self) -> float:

@@ -41,9 +41,9 @@ def block_tridiagonal(states: Floats, config: ArrayConfig) -> Floats:
     """
     _check(config)
     _, rows, columns = states.shape
-    wires = _Wires(config.r_row, config.r_col, config.r_driver, config.r_sense)
+    wires = _Wires(config.r_row, config.r_column, config.r_output, config.r_input)
     if rows < columns:
-        turned = _Wires(config.r_col, config.r_row, config.r_sense, config.r_driver)
+        turned = _Wires(config.r_column, config.r_row, config.r_input, config.r_output)
         mirrored = np.ascontiguousarray(states[:, ::-1, ::-1].transpose(0, 2, 1))
         return _downwards(mirrored, turned)[:, ::-1, ::-1].transpose(0, 2, 1).copy()
     return _downwards(states, wires)
@@ -54,14 +54,14 @@ class _Wires:
     """Resistances around the cells [Ohm]; where a tile is turned, a driver may be as small as a sense."""
 
     r_row: float
-    r_col: float
-    r_driver: float
-    r_sense: float
+    r_column: float
+    r_output: float
+    r_input: float
 
 
 def _downwards(states: Floats, config: _Wires) -> Floats:
     conductance = 1 / states
-    g_column, g_foot = 1 / config.r_col, 1 / (config.r_col + config.r_sense)
+    g_column, g_foot = 1 / config.r_column, 1 / (config.r_column + config.r_input)
     tiles, rows, columns = states.shape
     left, right, source = _word_lines(conductance, config)
     result = np.empty((tiles, columns, rows))
@@ -102,7 +102,7 @@ def _word_lines(conductance: Floats, config: _Wires) -> tuple[Floats, Floats, Fl
     All sums are of positive terms: `looking_left` is the conductance to ground of a node with all that lies on
     its left, `looking_right` of what lies on its right.
     """
-    g_row, g_source = 1 / config.r_row, 1 / (config.r_row + config.r_driver)
+    g_row, g_source = 1 / config.r_row, 1 / (config.r_row + config.r_output)
     looking_left, looking_right = np.empty_like(conductance), np.zeros_like(conductance)
     looking_left[..., 0] = g_source + conductance[..., 0]
     for k in range(1, conductance.shape[-1]):
@@ -179,9 +179,9 @@ def _leaves(conductance: Floats, config: ArrayConfig) -> Floats:
     """Squares of 16 x 16 cells, (tiles, rows of leaves, columns of leaves, ports, ports) between their ends."""
     tiles, rows, columns = conductance.shape
     along = np.full(conductance.shape, 1 / config.r_row)
-    along[:, :, 0] = 1 / (config.r_row + config.r_driver)
-    down = np.full(conductance.shape, 1 / config.r_col)
-    down[:, -1] = 1 / (config.r_col + config.r_sense)
+    along[:, :, 0] = 1 / (config.r_row + config.r_output)
+    down = np.full(conductance.shape, 1 / config.r_column)
+    down[:, -1] = 1 / (config.r_column + config.r_input)
     shape = tiles, rows // _LEAF, columns // _LEAF
     cells = np.stack([along, conductance, down]).reshape(3, *shape[:2], _LEAF, shape[2], _LEAF)
     cells = cells.transpose(0, 3, 5, 1, 2, 4).reshape(3, _LEAF, _LEAF, -1)  # the leaves innermost
@@ -291,5 +291,7 @@ def _eliminate_of_many(between: Floats, across: Floats, outer: Floats) -> None:
 def _check(config: ArrayConfig) -> None:
     if config.architecture is not Architecture.RESISTIVE:
         raise ValueError(f"architecture = {config.architecture}, allowed here: resistive")
-    if not (config.r_row > 0 and config.r_col > 0):
-        raise ValueError(f"r_row = {config.r_row}, r_col = {config.r_col} Ohm, allowed here: 0 < value < inf")
+    if not (config.r_row > 0 and config.r_column > 0):
+        raise ValueError(
+            f"r_row = {config.r_row}, r_column = {config.r_column} Ohm, allowed here: 0 < value < inf"
+        )

@@ -62,7 +62,7 @@ def factor(network: Network) -> Factored:
     Examples
     --------
     >>> from circuits.arrays import ArrayConfig, crossbar
-    >>> config = ArrayConfig(architecture="resistive", r_row=0, r_col=0, r_driver=0, r_sense=1.0)
+    >>> config = ArrayConfig(architecture="resistive", r_row=0, r_column=0, r_output=0, r_input=1.0)
     >>> factor(crossbar([[999.0, 1999.0]], config)).transfer()
     array([[0.001 ],
            [0.0005]])
@@ -170,7 +170,7 @@ class Factored:
         Examples
         --------
         >>> from circuits.arrays import ArrayConfig, crossbar
-        >>> network = crossbar([[999.0]], ArrayConfig(architecture="resistive", r_row=0, r_col=0, r_driver=0))
+        >>> network = crossbar([[999.0]], ArrayConfig(architecture="resistive", r_row=0, r_column=0, r_output=0))
         >>> currents = factor(network).currents([[1.0]])
         >>> dict(zip(network.branch_names, currents[0].round(9).tolist()))
         {'Vin0': -0.001, 'Rsns0': 0.001, 'Rcell0_0': 0.001}

@@ -67,7 +67,7 @@ def choose_method(shape: tuple[int, int], config: ArrayConfig, *, exact: bool = 
         if exact:
             return Method.NODAL, "the full solution was asked for"
         return Method.TENSOR, "Hall cells: to first order in R_xy"
-    if config.r_row == 0 or config.r_col == 0:
+    if config.r_row == 0 or config.r_column == 0:
         return Method.NODAL, "wires of 0 Ohm join nodes of the grid"
     if min(shape) < _MERGE_FROM:
         return Method.BLOCK_TRIDIAGONAL, f"the shorter side of a tile is below {_MERGE_FROM}"

@@ -30,7 +30,7 @@ def netlist(network: Network, inputs: ArrayLike, title: str, options: Sequence[s
     Examples
     --------
     >>> from circuits.arrays import ArrayConfig, crossbar
-    >>> config = ArrayConfig(architecture="resistive", r_row=0, r_col=0, r_driver=0)
+    >>> config = ArrayConfig(architecture="resistive", r_row=0, r_column=0, r_output=0)
     >>> print(netlist(crossbar([[1e4]], config), [0.2], "one cell"))  # doctest: +ELLIPSIS
     * one cell
     ...

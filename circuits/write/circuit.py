@@ -67,7 +67,7 @@ def _crossed(build: NetworkBuilder, rows: int, columns: int, config: WriteConfig
     entry = _line(build, "r", v_row, 1.0, config.r_line[0], "row")
     row_wire(build, "Rw", entry, word, config.r_row, title="row wire, one resistor per cell [Ohm]")
     foot = _line(build, "c", v_column, 1.0, config.r_line[1], "column")
-    column_wire(build, "Rb", bit, foot, config.r_col, title="column wire, one resistor per cell [Ohm]")
+    column_wire(build, "Rb", bit, foot, config.r_column, title="column wire, one resistor per cell [Ohm]")
     return word, bit
 
 

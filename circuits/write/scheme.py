@@ -58,7 +58,7 @@ class WriteConfig:
         arms end in amplifiers or open switches and carry nothing.
     scheme, order
         Bias scheme; what is written at once.
-    r_row, r_col
+    r_row, r_column
         Wire of one cell pitch [Ohm].
     r_output
         Output resistance of a driver, of each rail where there are two [Ohm].
@@ -82,7 +82,7 @@ class WriteConfig:
     scheme: Scheme = Scheme.ONE_TRANSISTOR
     order: Order = Order.CELL
     r_row: float = 0.01
-    r_col: float = 0.01
+    r_column: float = 0.01
     r_output: float = 50.0
     r_return: float = 1.0
     v_compliance: float = 10.0
@@ -93,7 +93,7 @@ class WriteConfig:
     def __post_init__(self) -> None:
         for name, kind in (("architecture", Architecture), ("scheme", Scheme), ("order", Order)):
             object.__setattr__(self, name, kind(getattr(self, name)))
-        for name in ("r_row", "r_col"):
+        for name in ("r_row", "r_column"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"{name} = {getattr(self, name)} Ohm, allowed: 0 <= value < inf")
         for name in ("r_output", "r_return", "r_channel", "r_select_on", "r_select_off", "v_compliance"):

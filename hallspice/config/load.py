@@ -140,9 +140,9 @@ def _concrete(config: Config, card: DeviceCard, periphery: PeripheryCard) -> Set
     concrete = ArrayConfig(
         architecture=array.architecture,
         r_row=first_given(array.wire.r_row, periphery.wire.r_row.value),
-        r_col=first_given(array.wire.r_column, periphery.wire.r_column.value),
-        r_driver=first_given(array.driver.r_output, periphery.driver.r_output.value),
-        r_sense=first_given(array.sense.r_input, periphery.sense.r_input.value),
+        r_column=first_given(array.wire.r_column, periphery.wire.r_column.value),
+        r_output=first_given(array.driver.r_output, periphery.driver.r_output.value),
+        r_input=first_given(array.sense.r_input, periphery.sense.r_input.value),
         r_channel=r_channel,
         r_arm=first_given(array.cell.r_arm, periphery.cell.r_arm.value),
         r_off=synapse.offset_resistance(card),

@@ -65,7 +65,7 @@ class Setup:
         return replace(
             self.array if config is None else config,
             c_row=first_given(array.wire.c_row, wire.c_row.value),
-            c_col=c_column,
+            c_column=c_column,
             c_arm=first_given(array.cell.c_arm, c_column),
         )
 
@@ -80,7 +80,7 @@ class Setup:
             Deviations of its cells.
         """
         loaded = self.with_capacitances()
-        if not (loaded.c_row or loaded.c_col or loaded.c_arm):
+        if not (loaded.c_row or loaded.c_column or loaded.c_arm):
             return 0.0
         # estimates are relative to the outputs, so that the size of the inputs doesn't matter
         factored = factor(crossbar(states, loaded, mismatch))

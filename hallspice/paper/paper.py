@@ -186,9 +186,9 @@ def _array() -> tuple[ArrayConfig, Readout]:
     config = ArrayConfig(
         architecture=Architecture.ACTIVE_PARALLEL,
         r_row=periphery.wire.r_row.value,
-        r_col=periphery.wire.r_column.value,
-        r_driver=periphery.driver.r_output.value,
-        r_sense=periphery.sense.r_input.value,
+        r_column=periphery.wire.r_column.value,
+        r_output=periphery.driver.r_output.value,
+        r_input=periphery.sense.r_input.value,
         r_channel=r_channel,
         r_arm=periphery.cell.r_arm.value,
         r_off=synapse.offset_resistance(card),

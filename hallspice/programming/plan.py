@@ -46,7 +46,7 @@ def writing(setup: Setup, device: HallBar) -> Writing:
         scheme=Scheme(write.scheme or ("row_serial" if serial else "one_transistor")),
         order=Order(write.order),
         r_row=setup.array.r_row,
-        r_col=setup.array.r_col,
+        r_column=setup.array.r_column,
         r_output=_first(write.r_output, card.r_output.value),
         r_return=_first(write.r_return, card.r_return.value),
         v_compliance=_first(write.v_compliance, card.v_compliance.value),

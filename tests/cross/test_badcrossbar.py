@@ -27,7 +27,7 @@ def test_resistive_tiles_agree_with_badcrossbar(shape: tuple[int, int], method: 
     random = np.random.default_rng(0)
     states, voltages = random.uniform(1e3, 1e5, shape), random.uniform(0, 1, (4, shape[0]))
     # its word lines start at ideal sources and its bit lines end at ground
-    config = ArrayConfig(architecture="resistive", r_row=2.0, r_col=0.7, r_driver=0.0, r_sense=1e-9)
+    config = ArrayConfig(architecture="resistive", r_row=2.0, r_column=0.7, r_output=0.0, r_input=1e-9)
     ours = voltages @ transfers(states, config, method=method).matrices[0].T
     theirs = package.compute(
         voltages.T, states, r_i_word_line=2.0, r_i_bit_line=0.7, node_voltages=False, all_currents=False

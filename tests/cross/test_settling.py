@@ -21,7 +21,7 @@ def array(architecture: Architecture) -> tuple[Factored, np.ndarray]:
     if architecture is Architecture.RESISTIVE:
         states = random.uniform(1e4, 1e5, (5, 4))
     config = ArrayConfig(
-        architecture=architecture, r_row=1.0, r_col=1.0, c_row=1e-14, c_col=1e-14, c_arm=1e-14
+        architecture=architecture, r_row=1.0, r_column=1.0, c_row=1e-14, c_column=1e-14, c_arm=1e-14
     )
     inputs = np.full(5, 1e-3 if architecture.input_unit == "A" else 0.5)
     return factor(crossbar(states, config)), inputs
@@ -44,7 +44,7 @@ def test_a_line_of_two_segments_has_the_delay_of_the_textbook() -> None:
 def test_capacitors_do_not_change_a_settled_read(architecture: Architecture) -> None:
     factored, inputs = array(architecture)
     assert (factored.network.kind == Kind.CAPACITOR).any()
-    bare = ArrayConfig(architecture=architecture, r_row=1.0, r_col=1.0)
+    bare = ArrayConfig(architecture=architecture, r_row=1.0, r_column=1.0)
     random = np.random.default_rng(2)
     states = random.uniform(0.33, 0.57, (5, 4))
     if architecture is Architecture.RESISTIVE:

@@ -116,7 +116,7 @@ def test_each_ladder_pulse_moves_one_cell_as_the_model_says(
     ids=lambda c: f"{c.architecture}-{c.order}",
 )
 def test_array_with_wires(config: WriteConfig, osdi: Engine) -> None:
-    thin = replace(config, r_row=0.5, r_col=0.5, v_compliance=12.0)
+    thin = replace(config, r_row=0.5, r_column=0.5, v_compliance=12.0)
     solver = WriteSolver(4, 4, thin)
     spice, python = osdi.spice(solver), osdi.python(solver)
     written = np.zeros((4, 4), dtype=bool)
@@ -198,7 +198,7 @@ def test_subcircuit_with_few_grains_closes_the_loop() -> None:
 
 def test_select_transistors_carry_the_pulses(osdi: Engine) -> None:
     """Both signs pass, unselected cells stay, and write-verify makes up for the transistor's resistance."""
-    solver = WriteSolver(2, 2, replace(CROSSED, r_row=0.5, r_col=0.5))
+    solver = WriteSolver(2, 2, replace(CROSSED, r_row=0.5, r_column=0.5))
     written = np.array([[False, True], [False, False]])
     plants = osdi.spice(solver), osdi.spice(solver)
     plants[1].select = load_select_mosfet()

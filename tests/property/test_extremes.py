@@ -113,7 +113,7 @@ def solved_in_fractions(network: Network, inputs: list[float]) -> list[Fraction]
     ]
 
 
-GIGAOHM = {"r_row": 1e-6, "r_col": 1e-6, "r_switch_on": 1e9, "r_switch_off": 1e18, "r_load": 1e15}
+GIGAOHM = {"r_row": 1e-6, "r_column": 1e-6, "r_switch_on": 1e9, "r_switch_off": 1e18, "r_load": 1e15}
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_the_solution_beside_a_common_mode_is_that_without_rounding(
     architecture: Architecture, changes: dict[str, float]
 ) -> None:
     states, mismatch = drawn(architecture, (2, 2))
-    config = replace(ArrayConfig(architecture=architecture, r_row=1e-4, r_col=1e-4), **changes)
+    config = replace(ArrayConfig(architecture=architecture, r_row=1e-4, r_column=1e-4), **changes)
     network = crossbar(states, config, mismatch)
     inputs = [3e-4, 7e-4]
     exact = [float(value) for value in solved_in_fractions(network, inputs)]
@@ -140,11 +140,16 @@ def test_the_solution_beside_a_common_mode_is_that_without_rounding(
 
 def test_passive_1x2_against_its_mesh_equations() -> None:
     config = ArrayConfig(
-        architecture=Architecture.PASSIVE_PARALLEL, r_row=20.0, r_driver=2.0, r_col=3.0, r_load=5e3, r_off=0.2
+        architecture=Architecture.PASSIVE_PARALLEL,
+        r_row=20.0,
+        r_output=2.0,
+        r_column=3.0,
+        r_load=5e3,
+        r_off=0.2,
     )
     first, second = 0.4, 0.5
     r, back = config.r_channel, 2 * config.r_off  # R_off - R_H = 2 R_off - R_xy
-    loop = 2 * config.r_arm + config.r_load + 2 * config.r_col
+    loop = 2 * config.r_arm + config.r_load + 2 * config.r_column
     # unknown: channel currents of both cells, then their arm currents (into the positive arm)
     matrix = np.array(
         [
@@ -161,9 +166,9 @@ def test_passive_1x2_against_its_mesh_equations() -> None:
 
 
 def test_multiplexed_1x2_against_its_arm_loops() -> None:
-    config = ArrayConfig(architecture=Architecture.ROW_MULTIPLEXED, r_row=2.0, r_col=3.0, r_load=5e3)
+    config = ArrayConfig(architecture=Architecture.ROW_MULTIPLEXED, r_row=2.0, r_column=3.0, r_load=5e3)
     states = np.array([[0.4, 0.5]])
-    source = 2 * (config.r_arm + config.r_switch_on + config.r_col)
+    source = 2 * (config.r_arm + config.r_switch_on + config.r_column)
     expected = states.T * config.r_load / (config.r_load + source)
     np.testing.assert_allclose(nodal_transfer(states, config), expected, rtol=1e-9)
 
@@ -172,8 +177,8 @@ def test_multiplexed_1x2_against_its_arm_loops() -> None:
 @pytest.mark.parametrize("architecture", Architecture)
 def test_no_wires_are_the_limit_of_short_wires(architecture: Architecture, shape: tuple[int, int]) -> None:
     states, mismatch = drawn(architecture, shape)
-    none = ArrayConfig(architecture=architecture, r_row=0.0, r_col=0.0, r_driver=0.0)
-    short = ArrayConfig(architecture=architecture, r_row=1e-3, r_col=1e-3, r_driver=1e-3)
+    none = ArrayConfig(architecture=architecture, r_row=0.0, r_column=0.0, r_output=0.0)
+    short = ArrayConfig(architecture=architecture, r_row=1e-3, r_column=1e-3, r_output=1e-3)
     limit, near = nodal_transfer(states, none, mismatch), nodal_transfer(states, short, mismatch)
     assert np.isfinite(limit).all()
     assert np.abs(near - limit).max() < 3e-4 * np.abs(limit).max()  # 2 x 45 mOhm in 500 Ohm
@@ -211,7 +216,7 @@ def test_switches_of_a_gigaohm_beside_switches_of_a_kiloohm() -> None:
 
 def test_cells_of_a_gigaohm_beside_cells_of_ten_kiloohm() -> None:
     states = np.where(np.random.default_rng(0).random((6, 5)) < 0.5, 1e9, 1e4)
-    config = ArrayConfig(architecture=Architecture.RESISTIVE, r_row=1.0, r_col=2.0)
+    config = ArrayConfig(architecture=Architecture.RESISTIVE, r_row=1.0, r_column=2.0)
     found = transfers(states, config).matrices[0]
     np.testing.assert_allclose(found, nodal_transfer(states, config), rtol=1e-8)
     np.testing.assert_allclose(found, 1 / states.T, atol=1e-6)  # wires of a few ohm: 0.6 % of 0.1 mS
@@ -254,13 +259,13 @@ def test_any_resistances_give_numbers_or_a_clear_error(
         config = ArrayConfig(
             architecture=architecture,
             r_row=row,
-            r_col=column,
-            r_driver=driver,
+            r_column=column,
+            r_output=driver,
             r_channel=channel,
             r_arm=arm,
             r_off=0.0,
             r_load=load,
-            r_sense=load,
+            r_input=load,
             r_switch_on=on,
             r_switch_off=off,
         )

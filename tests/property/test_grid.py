@@ -17,10 +17,10 @@ SHAPES = [(1, 1), (1, 2), (2, 1), (5, 3), (3, 5), (16, 16), (7, 32), (33, 9), (4
 @pytest.mark.parametrize(
     "wires",
     [
-        {"r_row": 1.0, "r_col": 1.0},
-        {"r_row": 5.0, "r_col": 0.3, "r_driver": 50.0, "r_sense": 7.0},
-        {"r_driver": 0.0},
-        {"r_driver": 0.0, "r_sense": 1e-12},
+        {"r_row": 1.0, "r_column": 1.0},
+        {"r_row": 5.0, "r_column": 0.3, "r_output": 50.0, "r_input": 7.0},
+        {"r_output": 0.0},
+        {"r_output": 0.0, "r_input": 1e-12},
     ],
 )
 def test_grid_solvers_agree_with_the_nodal_equations(
@@ -39,7 +39,7 @@ def test_grid_solvers_agree_with_the_nodal_equations(
 def test_many_tiles_are_those_one_by_one() -> None:
     """More leaves than are merged at once."""
     states = np.random.default_rng(0).uniform(1e3, 1e5, (130, 17, 5))
-    config = ArrayConfig(architecture="resistive", r_row=1.0, r_col=2.0)
+    config = ArrayConfig(architecture="resistive", r_row=1.0, r_column=2.0)
     together = hierarchical_merge(states, config)
     apart = np.concatenate([hierarchical_merge(tile[None], config) for tile in states])
     np.testing.assert_allclose(together, apart, rtol=1e-13)

@@ -37,7 +37,7 @@ def source_currents(network: Network, inputs: np.ndarray) -> np.ndarray:
 def test_energy_is_conserved_and_currents_sum_to_zero(
     architecture: Architecture, shape: tuple[int, int], row: float, column: float, driver: float, seed: int
 ) -> None:
-    network, inputs = make(architecture, shape, seed, r_row=row, r_col=column, r_driver=driver)
+    network, inputs = make(architecture, shape, seed, r_row=row, r_column=column, r_output=driver)
     solution = factor(network).solve(inputs)
     total = np.sum(list(solution.power.values()), axis=0)
     # A node voltage V is only known to 1e-16 V, which is a current of 1e-16 g V in a wire of conductance g.
@@ -81,8 +81,8 @@ def test_transfer_and_power_forms_say_what_solve_says(
 def test_resistive_arrays_are_reciprocal(shape: tuple[int, int], seed: int) -> None:
     """Driving the bit lines and sensing the word lines of the mirrored array gives the transposed matrix."""
     states = np.random.default_rng(seed).uniform(10.0, 100.0, shape)
-    config = ArrayConfig(architecture="resistive", r_row=1.0, r_col=2.0, r_driver=3.0, r_sense=4.0)
-    turned = ArrayConfig(architecture="resistive", r_row=2.0, r_col=1.0, r_driver=4.0, r_sense=3.0)
+    config = ArrayConfig(architecture="resistive", r_row=1.0, r_column=2.0, r_output=3.0, r_input=4.0)
+    turned = ArrayConfig(architecture="resistive", r_row=2.0, r_column=1.0, r_output=4.0, r_input=3.0)
     forward = factor(crossbar(states, config)).transfer()
     backward = factor(crossbar(states[::-1, ::-1].T, turned)).transfer()
     np.testing.assert_allclose(backward[::-1, ::-1].T, forward, rtol=1e-11)
@@ -93,10 +93,10 @@ PARALLEL = [Architecture.RESISTIVE, Architecture.ACTIVE_PARALLEL, Architecture.P
 
 @pytest.mark.parametrize("architecture", PARALLEL)
 def test_permuted_inputs_of_equal_rows_permute_outputs(architecture: Architecture) -> None:
-    network, inputs = make(architecture, (4, 3), 5, r_col=0.0)
+    network, inputs = make(architecture, (4, 3), 5, r_column=0.0)
     states_reversed = np.random.default_rng(5).uniform(0.33, 0.57, (4, 3))[::-1]
     states_reversed = states_reversed * (1e5 if architecture is Architecture.RESISTIVE else 1)
-    mirrored = crossbar(states_reversed, ArrayConfig(architecture=architecture, r_col=0.0))
+    mirrored = crossbar(states_reversed, ArrayConfig(architecture=architecture, r_column=0.0))
     np.testing.assert_allclose(
         factor(mirrored).solve(inputs[:, ::-1]).outputs, factor(network).solve(inputs).outputs, rtol=1e-9
     )
@@ -104,7 +104,7 @@ def test_permuted_inputs_of_equal_rows_permute_outputs(architecture: Architectur
 
 @pytest.mark.parametrize("architecture", PARALLEL)
 def test_the_channel_probe_shows_the_voltage_drop_along_a_row(architecture: Architecture) -> None:
-    network, _ = make(architecture, (2, 6), 1, r_row=5.0, r_col=0.0)
+    network, _ = make(architecture, (2, 6), 1, r_row=5.0, r_column=0.0)
     across = network.probed("channel", factor(network).solve(np.ones((1, 2))).node_voltages)
     assert across.shape == (1, 2, 6)
     assert (np.diff(across[0], axis=1) < 0).all()

@@ -27,7 +27,7 @@ def resistive_by_hand(a: np.ndarray, drive: np.ndarray, read: np.ndarray) -> np.
 
 
 def test_resistive_1x1_is_a_series_circuit() -> None:
-    circuit = config(RESISTIVE, r_row=2.0, r_col=3.0, r_driver=5.0, r_sense=7.0)
+    circuit = config(RESISTIVE, r_row=2.0, r_column=3.0, r_output=5.0, r_input=7.0)
     assert factor(crossbar([[100.0]], circuit)).transfer() == pytest.approx(1 / 117, rel=1e-14)
 
 
@@ -36,7 +36,7 @@ def test_resistive_1x2_against_its_nodal_equations() -> None:
     a, b = 1 / (ra + c + s), 1 / (rb + c + s)  # the branch from each word-line node to ground
     matrix = np.array([[1 / (d + r) + 1 / r + a, -1 / r], [-1 / r, 1 / r + b]])
     expected = resistive_by_hand(matrix, np.array([[1 / (d + r)], [0]]), np.diag([a, b]))
-    circuit = config(RESISTIVE, r_row=r, r_col=c, r_driver=d, r_sense=s)
+    circuit = config(RESISTIVE, r_row=r, r_column=c, r_output=d, r_input=s)
     np.testing.assert_allclose(factor(crossbar([[ra, rb]], circuit)).transfer(), expected, rtol=1e-13)
 
 
@@ -45,7 +45,7 @@ def test_resistive_2x1_against_its_nodal_equations() -> None:
     a, b = 1 / (ra + r + d), 1 / (rb + r + d)  # the branch from each source to its bit-line node
     matrix = np.array([[a + 1 / c, -1 / c], [-1 / c, b + 1 / c + 1 / (c + s)]])
     expected = resistive_by_hand(matrix, np.diag([a, b]), np.array([[0, 1 / (c + s)]]))
-    circuit = config(RESISTIVE, r_row=r, r_col=c, r_driver=d, r_sense=s)
+    circuit = config(RESISTIVE, r_row=r, r_column=c, r_output=d, r_input=s)
     np.testing.assert_allclose(factor(crossbar([[ra], [rb]], circuit)).transfer(), expected, rtol=1e-13)
 
 
@@ -81,7 +81,7 @@ def test_hall_cell_obeys_its_port_equations(r_xy: float, r_off: float, spread: f
 
 
 def test_mismatch_moves_the_common_voltage_of_the_arms() -> None:
-    circuit = config(PARALLEL, r_row=0.0, r_driver=0.0, r_off=0.0, cmrr_db=20.0)
+    circuit = config(PARALLEL, r_row=0.0, r_output=0.0, r_off=0.0, cmrr_db=20.0)
     lopsided = no_mismatch((1, 1))
     lopsided.channel[:] = 0.1  # the positive half has 275 ohm, so the centre is at -0.1 v/2
     transfer = factor(crossbar([[1e-9]], circuit, lopsided)).transfer()
@@ -89,16 +89,16 @@ def test_mismatch_moves_the_common_voltage_of_the_arms() -> None:
 
 
 def test_parallel_1x1_reads_the_hall_voltage() -> None:
-    circuit = config(PARALLEL, r_row=1.0, r_driver=2.0, r_col=3.0, r_sense=4.0, cmrr_db=np.inf)
+    circuit = config(PARALLEL, r_row=1.0, r_output=2.0, r_column=3.0, r_input=4.0, cmrr_db=np.inf)
     current = 1 / (circuit.r_channel + 2 * 3.0)
     transfer = factor(crossbar([[0.57]], circuit)).transfer()
     assert transfer == pytest.approx(circuit.gm * 0.57 * current, rel=1e-11)
 
 
 def test_parallel_1x2_against_the_ladder_of_its_row() -> None:
-    circuit = config(PARALLEL, r_row=20.0, r_driver=2.0, cmrr_db=np.inf)
+    circuit = config(PARALLEL, r_row=20.0, r_output=2.0, cmrr_db=np.inf)
     cell, wire = 1 / circuit.r_channel, 1 / (2 * circuit.r_row)
-    entry = 1 / (2 * (circuit.r_row + circuit.r_driver))
+    entry = 1 / (2 * (circuit.r_row + circuit.r_output))
     matrix = np.array([[entry + wire + cell, -wire], [-wire, wire + cell]])
     channel_voltages = np.linalg.solve(matrix, [entry, 0])
     expected = circuit.gm * np.array([0.4, 0.5]) * channel_voltages / circuit.r_channel
@@ -106,7 +106,7 @@ def test_parallel_1x2_against_the_ladder_of_its_row() -> None:
 
 
 def test_parallel_2x1_adds_the_rows_whatever_the_column_wire() -> None:
-    circuit = config(PARALLEL, r_row=20.0, r_driver=2.0, r_col=50.0, cmrr_db=np.inf)
+    circuit = config(PARALLEL, r_row=20.0, r_output=2.0, r_column=50.0, cmrr_db=np.inf)
     channel_current = 1 / (circuit.r_channel + 2 * 22.0)
     expected = circuit.gm * np.array([[0.4, 0.5]]) * channel_current
     np.testing.assert_allclose(factor(crossbar([[0.4], [0.5]], circuit)).transfer(), expected, rtol=1e-10)
@@ -126,7 +126,7 @@ def test_common_mode_of_a_lopsided_row_leaks_through_finite_rejection() -> None:
 
 @pytest.mark.parametrize("returns", Returns)
 def test_series_1x1_reads_the_hall_voltage(returns: Returns) -> None:
-    circuit = config(Architecture.SERIES_HALL, returns=returns, r_row=1.0, r_col=2.0)
+    circuit = config(Architecture.SERIES_HALL, returns=returns, r_row=1.0, r_column=2.0)
     loaded = circuit.r_load / (circuit.r_load + 2 * circuit.r_arm + 2 * 2.0)
     assert factor(crossbar([[0.57]], circuit)).transfer() == pytest.approx(0.57 * loaded, rel=1e-8)
 
@@ -140,7 +140,7 @@ def test_series_1x2_with_ideal_isolation_is_the_sum_and_has_no_floating_rows() -
 
 def test_series_rows_joined_by_their_arms_leak_half_of_the_drive_into_the_other_row() -> None:
     """Two cells in a column: the second row is a way to ground, in parallel with half of the first channel."""
-    circuit = config(Architecture.SERIES_HALL, r_row=0.0, r_col=0.0, r_driver=0.0, r_off=0.0, r_load=1e15)
+    circuit = config(Architecture.SERIES_HALL, r_row=0.0, r_column=0.0, r_output=0.0, r_off=0.0, r_load=1e15)
     transfer = whole_transfer(np.full((2, 1), 1e-9), circuit)
     half, arm = circuit.r_channel / 2, circuit.r_arm
     leak = half / (half + 2 * arm + half)  # the rest of the second row hangs open at its source
@@ -149,7 +149,7 @@ def test_series_rows_joined_by_their_arms_leak_half_of_the_drive_into_the_other_
 
 
 def test_active_series_1x1_1x2_2x1() -> None:
-    circuit = config(Architecture.ACTIVE_SERIES, cmrr_db=np.inf, r_row=3.0, r_col=4.0)
+    circuit = config(Architecture.ACTIVE_SERIES, cmrr_db=np.inf, r_row=3.0, r_column=4.0)
     for states in (np.array([[0.4]]), np.array([[0.4, 0.5]]), np.array([[0.4], [0.5]])):
         np.testing.assert_allclose(whole_transfer(states, circuit), circuit.gm * states.T, rtol=1e-9)
 
@@ -164,7 +164,7 @@ def test_active_series_rejects_common_mode_but_not_perfectly() -> None:
 
 def test_passive_parallel_1x1_and_2x1_give_the_mean_of_the_rows() -> None:
     circuit = config(
-        Architecture.PASSIVE_PARALLEL, r_row=0.0, r_driver=0.0, r_col=0.0, r_load=1e12, r_off=0.0
+        Architecture.PASSIVE_PARALLEL, r_row=0.0, r_output=0.0, r_column=0.0, r_load=1e12, r_off=0.0
     )
     for states in (np.array([[0.4]]), np.array([[0.4], [0.5]])):
         expected = states.T / (len(states) * 500)
@@ -172,7 +172,7 @@ def test_passive_parallel_1x1_and_2x1_give_the_mean_of_the_rows() -> None:
 
 
 def test_row_multiplexed_1x1_and_2x1_lose_what_the_switches_take() -> None:
-    circuit = config(Architecture.ROW_MULTIPLEXED, r_row=0.0, r_col=0.0, r_driver=0.0, r_load=1e5)
+    circuit = config(Architecture.ROW_MULTIPLEXED, r_row=0.0, r_column=0.0, r_output=0.0, r_load=1e5)
     source = 2 * circuit.r_arm + 2 * circuit.r_switch_on
     share = circuit.r_load / (circuit.r_load + source)
     assert slots(circuit, 2) == 2
@@ -184,9 +184,9 @@ def test_row_multiplexed_1x1_and_2x1_lose_what_the_switches_take() -> None:
 def test_output_tends_to_the_ideal_transfer(architecture: Architecture) -> None:
     states = np.random.default_rng(3).uniform(0.3, 0.6, (4, 3))
     states *= 1e5 if architecture is RESISTIVE else 1.0
-    nothing = {"r_row": 0.0, "r_col": 0.0, "r_driver": 0.0, "cmrr_db": np.inf, "r_off": 0.0}
+    nothing = {"r_row": 0.0, "r_column": 0.0, "r_output": 0.0, "cmrr_db": np.inf, "r_off": 0.0}
     circuit = config(
-        architecture, **nothing, r_sense=1e-3, r_load=1e12, r_switch_off=1e15, isolation=Isolation.IDEAL
+        architecture, **nothing, r_input=1e-3, r_load=1e12, r_switch_off=1e15, isolation=Isolation.IDEAL
     )
     ideal = ideal_transfer(states, circuit)
     assert ideal.shape == (3, 4)
@@ -215,7 +215,7 @@ def test_wrong_states_are_named(architecture: Architecture, states: Any, message
     ("name", "value"),
     [
         ("r_row", -1.0),
-        ("r_sense", 0.0),
+        ("r_input", 0.0),
         ("gm", np.nan),
         ("cmrr_db", -1.0),
         ("r_arm", np.inf),
@@ -246,7 +246,7 @@ def test_the_seventh_architecture_of_the_documentation_works() -> None:
     assert code is not None
     scope: dict[str, Any] = {}
     exec(code[1], scope)
-    loaded = config(PARALLEL, r_row=0.0, r_driver=0.0, cmrr_db=np.inf, r_off=0.0)
+    loaded = config(PARALLEL, r_row=0.0, r_output=0.0, cmrr_db=np.inf, r_off=0.0)
     network = scope["loaded_parallel"](np.array([[0.4], [0.5]]), loaded, no_mismatch((2, 1)))
     # a load of 2 kOhm behind both arms, 500 Ohm together, leaves four fifths of the Hall voltage
     expected = 1e-3 * 0.8 * np.array([[0.4, 0.5]]) / 500

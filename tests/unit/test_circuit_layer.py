@@ -72,7 +72,7 @@ def network(scheme: str) -> TrainedNetwork:
 @pytest.mark.parametrize("architecture", ["active_parallel", "resistive"])
 def test_the_layer_is_the_evaluation(scheme: str, trim: bool, architecture: str) -> None:
     """One layer on tiles of unequal shapes, six-bit converters: the same outputs as the solved tiles give."""
-    config = ArrayConfig(architecture=architecture, r_row=0.2, r_col=0.1)
+    config = ArrayConfig(architecture=architecture, r_row=0.2, r_column=0.1)
     levels = level_set(scheme, PAPER_LEVELS_OHM)
     states = None
     if config.architecture is Architecture.RESISTIVE:

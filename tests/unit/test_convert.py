@@ -15,7 +15,7 @@ from nn_mapping.post_training import best_scale, quantised
 from nn_mapping.trained import Layer, TrainedNetwork
 
 PAIRS = pair_levels(PAPER_LEVELS_OHM)
-PERFECT = ArrayConfig(architecture="active_parallel", r_row=0, r_col=0, r_driver=0, cmrr_db=float("inf"))
+PERFECT = ArrayConfig(architecture="active_parallel", r_row=0, r_column=0, r_output=0, cmrr_db=float("inf"))
 EXACT = Readout(v_full=0.5, dac_bits=None, adc_bits=None, trim=False)
 
 

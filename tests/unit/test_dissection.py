@@ -40,7 +40,7 @@ def test_a_line_of_wire_separates_the_halves() -> None:
 
 
 def test_lines_of_no_resistance_come_last() -> None:
-    matrix, places, names = free_matrix(array("passive_parallel", 24, r_col=0.0))
+    matrix, places, names = free_matrix(array("passive_parallel", 24, r_column=0.0))
     rank = elimination_rank(matrix, places)
     last = [names[k] for k in np.flatnonzero(rank == rank.max())]
     assert len(last) == 2 * 24

@@ -36,7 +36,7 @@ from nn_mapping.mapping import MappedNetwork, map_network
 from nn_mapping.tiles import TileResponse, conductance_per_weight, ideal_transfers, solve_network, solve_tiles
 from nn_mapping.trained import Layer, TrainedNetwork
 
-CONFIG = ArrayConfig(architecture=Architecture.ACTIVE_PARALLEL, r_row=0.05, r_col=0.05)
+CONFIG = ArrayConfig(architecture=Architecture.ACTIVE_PARALLEL, r_row=0.05, r_column=0.05)
 READOUT = Readout(v_full=0.5)
 COSTS = PartCosts(
     t_read=1e-5,

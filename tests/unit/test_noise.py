@@ -12,7 +12,7 @@ ROOM = 4 * Boltzmann * 300.0
 
 def test_one_hall_cell_has_the_noise_of_its_arms_and_its_amplifier() -> None:
     config = ArrayConfig(
-        architecture="active_parallel", r_row=0, r_driver=0, r_col=0, r_sense=1e-6, cmrr_db=np.inf, r_off=0
+        architecture="active_parallel", r_row=0, r_output=0, r_column=0, r_input=1e-6, cmrr_db=np.inf, r_off=0
     )
     noise = output_noise(factor(crossbar([[1e-9]], config)), [[0.0]])
     # the channel's noise is shorted by the rails and common to both arms, the arms' passes through gm
@@ -31,7 +31,7 @@ def test_noise_of_rows_adds_up_in_a_column() -> None:
 
 
 def test_flicker_noise_grows_with_the_square_of_the_input() -> None:
-    config = ArrayConfig(architecture="resistive", r_row=0, r_col=0, r_driver=0, r_sense=1e-9)
+    config = ArrayConfig(architecture="resistive", r_row=0, r_column=0, r_output=0, r_input=1e-9)
     found = output_noise(factor(crossbar([[1e3], [2e3]], config)), [[0.1, 0.2], [0.2, 0.4]], flicker=1e-12)
     expected = 1e-12 * ((0.1 / 1e3) ** 2 + (0.2 / 2e3) ** 2)
     np.testing.assert_allclose(found.flicker[:, 0], [expected, 4 * expected], rtol=1e-6)

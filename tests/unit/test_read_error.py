@@ -23,7 +23,7 @@ def median_error(
     **changes: Any,
 ) -> ReadError:
     """Median error of an 8 x 8 array with states 0.33..0.57 ohm and inputs 0..1 mA (0..0.5 V)."""
-    config = ArrayConfig(architecture=architecture, r_arm=300.0, r_driver=0.0, **changes)
+    config = ArrayConfig(architecture=architecture, r_arm=300.0, r_output=0.0, **changes)
     full = 1e-3 if architecture.input_unit == "A" else 0.5
     found = []
     for seed in range(draws):

@@ -42,7 +42,7 @@ def test_configured_values_replace_those_of_the_cards(tmp_path: Path) -> None:
     text = "device: {levels: model}\narray: {wire: {r_row: 2 mohm}, read: {i_read: 0.5 mA, t_read: 20 us}}\n"
     setup = _setup(tmp_path, text)
     assert setup.array.r_row == 0.002
-    assert setup.array.r_col == 0.01
+    assert setup.array.r_column == 0.01
     assert setup.v_full == pytest.approx(0.25)
     assert setup.levels_ohm[1] == pytest.approx(0.4585, abs=1e-4)
 
@@ -136,7 +136,7 @@ def test_capacitances_are_those_of_the_card_unless_given(tmp_path: Path) -> None
     assert _setup(tmp_path, "seed: 1\n").with_capacitances().c_arm == 10e-15
     text = "array: {wire: {c_row: 0, c_column: 5 fF}, cell: {c_arm: 3 fF}}\n"
     loaded = _setup(tmp_path, text).with_capacitances()
-    assert (loaded.c_row, loaded.c_col, loaded.c_arm) == (0.0, 5e-15, 3e-15)
+    assert (loaded.c_row, loaded.c_column, loaded.c_arm) == (0.0, 5e-15, 3e-15)
 
 
 def test_every_number_of_the_cards_has_a_source(tmp_path: Path) -> None:

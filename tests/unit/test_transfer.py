@@ -15,7 +15,7 @@ PARALLEL = ArrayConfig(architecture="active_parallel")
         ((64, 64), RESISTIVE, False, Method.BLOCK_TRIDIAGONAL),
         ((784, 10), RESISTIVE, False, Method.BLOCK_TRIDIAGONAL),
         ((128, 128), RESISTIVE, False, Method.HIERARCHICAL_MERGE),
-        ((64, 64), ArrayConfig(architecture="resistive", r_col=0.0), False, Method.NODAL),
+        ((64, 64), ArrayConfig(architecture="resistive", r_column=0.0), False, Method.NODAL),
         ((64, 64), PARALLEL, False, Method.TENSOR),
         ((64, 64), PARALLEL, True, Method.NODAL),
     ],
@@ -47,7 +47,7 @@ def test_slim_tiles_and_wires_of_no_resistance_have_answers() -> None:
     slim = transfers(states, RESISTIVE)
     # 784 wires of 0.01 ohm beside 10 kohm: eleven of sixteen digits, and 784 roundings
     np.testing.assert_allclose(slim.matrices[0], nodal_transfer(states[0], RESISTIVE), rtol=1e-8)
-    ideal = ArrayConfig(architecture="resistive", r_row=0.0, r_col=0.0, r_driver=0.0, r_sense=1e-6)
+    ideal = ArrayConfig(architecture="resistive", r_row=0.0, r_column=0.0, r_output=0.0, r_input=1e-6)
     np.testing.assert_allclose(transfers(states, ideal).matrices[0], 1 / states[0].T, rtol=1e-6)
 
 

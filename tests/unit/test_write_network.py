@@ -12,10 +12,10 @@ from circuits.write.scheme import Order, Scheme, WriteConfig
 from circuits.write.solver import WriteSolver
 
 CONFIGS = [
-    WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_col=0.2),
-    WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_col=0.2, order=Order.ROW),
-    WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_col=0.2, scheme=Scheme.HALF_V),
-    WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_col=0.2, scheme=Scheme.THIRD_V),
+    WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_column=0.2),
+    WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_column=0.2, order=Order.ROW),
+    WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_column=0.2, scheme=Scheme.HALF_V),
+    WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_column=0.2, scheme=Scheme.THIRD_V),
     WriteConfig(architecture=Architecture.ACTIVE_PARALLEL, r_row=0.3),
     WriteConfig(architecture=Architecture.ACTIVE_SERIES, r_row=0.3, scheme=Scheme.ROW_SERIAL),
 ]
@@ -26,7 +26,7 @@ def named(config: WriteConfig) -> str:
 
 
 def test_one_selected_cell_is_a_series_circuit() -> None:
-    config = WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.1, r_col=0.2)
+    config = WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.1, r_column=0.2)
     solver = WriteSolver(1, 1, config)
     assert solver.conductance[0, 0] == pytest.approx(1 / (50 + 0.1 + 20 + 500 + 0.2 + 1), rel=1e-12)
 
@@ -36,7 +36,7 @@ def test_half_selected_cells_of_an_array_without_resistances_see_half() -> None:
         architecture=Architecture.RESISTIVE,
         scheme=Scheme.HALF_V,
         r_row=0,
-        r_col=0,
+        r_column=0,
         r_output=1e-9,
         r_return=1e-9,
     )
@@ -55,7 +55,7 @@ def test_unselected_cells_see_a_third_of_either_sign() -> None:
         architecture=Architecture.RESISTIVE,
         scheme=Scheme.THIRD_V,
         r_row=0,
-        r_col=0,
+        r_column=0,
         r_output=1e-9,
         r_return=1e-9,
     )

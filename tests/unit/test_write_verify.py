@@ -76,7 +76,7 @@ def test_open_loop_ladder_gives_the_models_levels() -> None:
 
 
 def test_wires_are_seen_by_uncompensated_drivers_only() -> None:
-    thin = replace(CROSSED, r_row=2.0, r_col=2.0)
+    thin = replace(CROSSED, r_row=2.0, r_column=2.0)
     recipe = Recipe(algorithm=Algorithm.RESET_LADDER)
     results = {
         known: program(
@@ -204,7 +204,7 @@ def test_half_select_disturb(row: tuple[float, ...]) -> None:
 
 
 def test_maps_of_one_write_show_row_and_column() -> None:
-    config = replace(CROSSED, scheme=Scheme.HALF_V, r_row=0, r_col=0, r_output=1e-6, r_return=1e-6)
+    config = replace(CROSSED, scheme=Scheme.HALF_V, r_row=0, r_column=0, r_output=1e-6, r_return=1e-6)
     pulses = np.zeros((4, 4))
     pulses[1, 2] = 13.2e-3
     found = disturb(WriteSolver(4, 4, config), DEVICE, T_PULSE, pulses)
@@ -249,7 +249,7 @@ def test_a_reset_by_pulse_is_counted_and_leaves_a_little() -> None:
 
 
 def test_disturb_accumulates_over_repeated_writes() -> None:
-    config = replace(CROSSED, scheme=Scheme.HALF_V, r_row=0, r_col=0, r_output=1e-6, r_return=1e-6)
+    config = replace(CROSSED, scheme=Scheme.HALF_V, r_row=0, r_column=0, r_output=1e-6, r_return=1e-6)
     solver = WriteSolver(2, 2, config)
     pulses = np.array([[13.2e-3, 0.0], [0.0, 0.0]])
     for count in (1, 10):

@@ -167,7 +167,7 @@ def _arrays() -> Iterator[Check | str]:
         yield f"ngspice: {engine.find_simulator().problem}"
     for architecture in Architecture:
         random = np.random.default_rng(0)
-        config = ArrayConfig(architecture=architecture, r_row=0.5, r_col=0.25)
+        config = ArrayConfig(architecture=architecture, r_row=0.5, r_column=0.25)
         states = _states(architecture, random)
         spread = draw_mismatch(_SHAPE, random, relative=0.01, r_off=0.1)
         network = crossbar(states, config, spread)
@@ -208,7 +208,7 @@ def _solvers() -> Iterator[Check | str]:
     shape = (20, 16)
     states, voltages = random.uniform(1e3, 1e5, shape), random.uniform(0, 1, (4, shape[0]))
     # badcrossbar's word lines start at ideal sources, its bit lines end at ground
-    config = ArrayConfig(architecture="resistive", r_row=2.0, r_col=0.7, r_driver=0.0, r_sense=1e-9)
+    config = ArrayConfig(architecture="resistive", r_row=2.0, r_column=0.7, r_output=0.0, r_input=1e-9)
     reference = nodal_transfer(states, config)
     for method in (Method.BLOCK_TRIDIAGONAL, Method.HIERARCHICAL_MERGE):
         yield Check(
