@@ -39,38 +39,47 @@ def reached_levels(card: DeviceCard, currents: Floats) -> Floats:
     return synapse.hall_resistance(card, np.concatenate([[0.0], s]))
 
 
+def on_drawn_card(setup: Setup, card: DeviceCard) -> Setup:
+    """The configuration on devices of a card drawn from the errors of its own, written with the nominal currents.
+
+    The levels move by what the drawn law reaches instead of the fitted one; channel and misalignment are those of
+    the drawn card.
+    """
+    currents = synapse.ladder_currents(setup.card)
+    array = dataclasses.replace(
+        setup.array,
+        r_channel=float(stack.channel_resistance(card)),
+        r_off=synapse.offset_resistance(card),
+    )
+    moved = reached_levels(card, currents) - reached_levels(setup.card, currents)
+    return dataclasses.replace(setup, card=card, array=array, levels_ohm=setup.levels_ohm + moved)
+
+
 def propagate(chip: Chip, levels: LevelSet, count: int, workers: int, progress: Reporter) -> dict[str, Any]:
     """Accuracy and energy on devices drawn from the errors of the fit, written with the nominal currents.
 
-    The network, its weights and the read voltage stay; the levels move by what the drawn law reaches instead of the
-    fitted one, and with them window, offset and channel resistance.
+    The network, its weights and the read voltage stay; see `on_drawn_card` for what moves.
 
     Returns
     -------
     Samples, and 95 % intervals (quantiles) of accuracy and energy.
     """
     setup = chip.setup
-    currents = synapse.ladder_currents(setup.card)
-    nominal = reached_levels(setup.card, currents)
     accuracy, energy = [], []
     drawn = sampled_cards(setup.card, count, np.random.default_rng([setup.config.seed, count]))
     for number, card in enumerate(drawn):
         progress(number, count, "uncertainty: cards drawn from the fit")
-        moved = setup.levels_ohm + reached_levels(card, currents) - nominal
-        array = dataclasses.replace(
-            setup.array,
-            r_channel=float(stack.channel_resistance(card)),
-            r_off=synapse.offset_resistance(card),
-        )
-        mapped = map_network(
-            chip.mapped.network, levels, setup.config.array.rows, setup.config.array.columns, moved
-        )
+        moved = on_drawn_card(setup, card)
+        size = setup.config.array.rows, setup.config.array.columns
+        mapped = map_network(chip.mapped.network, levels, *size, moved.levels_ohm)
         mismatches = [setup.mismatch(tile.states.shape, place) for place, tile in enumerate(mapped.tiles)]
         sample = dataclasses.replace(
             chip,
-            setup=dataclasses.replace(setup, array=array, card=card),
+            setup=moved,
             mapped=mapped,
-            solved=solve_network(mapped, array, mismatches, exact=setup.config.array.exact, workers=workers),
+            solved=solve_network(
+                mapped, moved.array, mismatches, exact=setup.config.array.exact, workers=workers
+            ),
         )
         evaluation = sample.evaluation()
         accuracy.append(evaluation.accuracy)
@@ -78,14 +87,21 @@ def propagate(chip: Chip, levels: LevelSet, count: int, workers: int, progress: 
     progress(count, count, "uncertainty: done")
     return {
         "cards": count,
-        "accuracy": _interval(accuracy),
-        "energy_j": _interval(energy),
+        "accuracy": interval95(accuracy),
+        "energy_j": interval95(energy),
         "accuracy_samples": accuracy,
         "energy_samples_j": energy,
     }
 
 
-def _interval(samples: list[float]) -> list[float]:
+def interval95(samples: list[float]) -> list[float]:
+    """The 2.5 and the 97.5 % quantile.
+
+    Examples
+    --------
+    >>> interval95([float(k) for k in range(201)])
+    [5.0, 195.0]
+    """
     low, high = np.quantile(samples, [0.025, 0.975])
     return [float(low), float(high)]
 
