@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from compact_model import limits, polarity, stack, synapse
+from compact_model.cards.csv_table import CellError, read_csv
 from compact_model.cards.device import DeviceCard
-from compact_model.cards.document import MAX_TABLE_BYTES, DocumentError, Mistake, Place, read_text
+from compact_model.cards.document import DocumentError
 from compact_model.cards.quantity import parse_quantity
 from compact_model.constants import OERSTED
 from compact_model.hallbar import hall_bar
@@ -139,46 +139,19 @@ def read_events(path: str | Path, card: DeviceCard) -> list[Event]:
     Raises
     ------
     DocumentError
-        With every mistake and its line.
+        With every mistake (up to 20), its line and column.
     """
-    name = str(path)
-    lines = read_text(path, MAX_TABLE_BYTES).splitlines()
-    numbered = [(n, text) for n, text in enumerate(lines, 1) if text.strip() and not text.startswith("#")]
-    if not numbered:
-        raise DocumentError([Mistake(name, None, "", "has no lines")])
-    try:
-        header, *body = [(n, [cell.strip() for cell in next(csv.reader([text]))]) for n, text in numbered]
-    except csv.Error as error:
-        raise DocumentError([Mistake(name, None, "", f"cannot be read as CSV: {error}")]) from None
-    unknown = [column for column in header[1] if column not in COLUMNS]
-    missing = [column for column in ("i_a", "t_pulse_s") if column not in header[1]]
-    if unknown or missing or len(set(header[1])) != len(header[1]):
-        what = (
-            f"has the columns {', '.join(header[1])}, allowed: {', '.join(COLUMNS)} (i_a, t_pulse_s needed)"
-        )
-        raise DocumentError([Mistake(name, Place(header[0], 1), "", what)])
-    events: list[Event] = []
-    mistakes: list[Mistake] = []
-    for line, cells in body:
-        if len(cells) != len(header[1]):
-            what = f"has {len(cells)} fields, allowed: {len(header[1])}"
-            mistakes.append(Mistake(name, Place(line, 1), "", what))
-            continue
-        try:
-            events.append(_event(dict(zip(header[1], cells, strict=True)), card))
-        except ValueError as error:
-            mistakes.append(Mistake(name, Place(line, 1), "", str(error)))
-    if mistakes:
-        raise DocumentError(mistakes)
+    table = read_csv(path)
+    events = table.records(lambda cells: _event(cells, card), needed=("i_a", "t_pulse_s"), allowed=COLUMNS)
     if not events:
-        raise DocumentError([Mistake(name, Place(header[0], 1), "", "has a header and no events")])
+        raise DocumentError([table.mistake(table.rows[0], 0, "has a header and no events")])
     return events
 
 
 def _event(cells: dict[str, str], card: DeviceCard) -> Event:
     kind = cells.get("event") or EventKind.PULSE.value
     if kind not in set(EventKind):
-        raise ValueError(f"event {kind!r} is not known, allowed: {', '.join(EventKind)}")
+        raise CellError("event", f"event {kind!r} is not known, allowed: {', '.join(EventKind)}")
     current = _number(cells, "i_a", "A")
     duration = _number(cells, "t_pulse_s", "s")
     h_x, h_z = _field(cells, "h_x_oe"), _field(cells, "h_z_oe")
@@ -189,16 +162,13 @@ def _event(cells: dict[str, str], card: DeviceCard) -> Event:
         ("h_z_oe", h_z / OERSTED, LARGEST_FIELD_OE, "Oe"),
     ):
         if abs(value) > largest:
-            raise ValueError(
-                f"{column} = {value:g} {unit} is out of range, allowed: up to {largest:g} {unit}"
-            )
+            raise CellError(column, f"{value:g} {unit} is out of range, allowed: up to {largest:g} {unit}")
     if kind in (EventKind.PULSE, EventKind.WAIT) and not duration > 0.0:
-        raise ValueError(f"t_pulse_s = {duration:g} s is out of range, allowed: above 0 s")
+        raise CellError("t_pulse_s", f"{duration:g} s is out of range, allowed: above 0 s")
     h_sat = card.fields.h_sat.value
     if kind == EventKind.SATURATE and abs(h_z) < h_sat * (1.0 - 1e-9):
-        raise ValueError(
-            f"h_z_oe = {h_z / OERSTED:g} Oe does not saturate, allowed: at least {h_sat / OERSTED:g} Oe"
-        )
+        what = f"{h_z / OERSTED:g} Oe does not saturate, allowed: at least {h_sat / OERSTED:g} Oe"
+        raise CellError("h_z_oe", what)
     return Event(kind=EventKind(kind), current=current, duration=duration, h_x=h_x, h_z=h_z)
 
 
@@ -206,7 +176,7 @@ def _number(cells: dict[str, str], column: str, unit: str) -> float:
     try:
         return parse_quantity(cells.get(column) or 0.0, unit)
     except ValueError as error:
-        raise ValueError(f"{column}: {error}") from None
+        raise CellError(column, str(error)) from None
 
 
 def _field(cells: dict[str, str], column: str) -> float:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from compact_model.cards.csv_table import read_csv
 from veriloga import bench as benches
 from veriloga.bench import Bench, Outcome
 from veriloga.dialects import Dialect, Form
@@ -155,13 +156,13 @@ def _difference(folder: Path, deck: str, expected: Path) -> float:
         shutil.copytree(folder, fresh)
         (run_vacask if deck.endswith(".sim") else run_ngspice)(fresh / deck)
         vectors = read_raw(fresh / f"{expected.stem.removeprefix('expected_')}.raw")
-    with expected.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    found = [
-        np.interp(float(row["time_s"]), vectors["time"], benches.switched(vectors, int(row["cell"])))
-        for row in rows
-    ]
-    return float(np.abs(np.array(found) - np.array([float(row["s"]) for row in rows])).max())
+    lines = read_csv(expected).records(
+        lambda cells: (int(cells["cell"]), float(cells["time_s"]), float(cells["s"])),
+        needed=("cell", "time_s", "s"),
+        allowed=None,
+    )
+    found = [np.interp(time, vectors["time"], benches.switched(vectors, cell)) for cell, time, _ in lines]
+    return float(np.abs(np.array(found) - np.array([s for _, _, s in lines])).max())
 
 
 def readme(model: CellModel, form: Form, dialect: Dialect, day: date) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from compact_model.cards.csv_table import CellError, read_csv
 from compact_model.cards.device import DeviceCard
-from compact_model.cards.document import DocumentError, Mistake, Place
+from compact_model.cards.document import DocumentError, Mistake
 from compact_model.cards.entry import Anchor
 from compact_model.cards.quantity import parse_quantity
 
@@ -20,8 +22,6 @@ LAW_UNITS = {
     "k_s": "J/m^2",
     "wall_ratio": "1",
 }
-
-
 COLUMNS = ("law", "t_oxide_nm", "value", "unit", "provenance", "source")
 
 
@@ -33,48 +33,44 @@ def with_anchor_file(card: DeviceCard, path: str | Path) -> DeviceCard:
     card
         Card whose other laws stay.
     path
-        CSV with the columns `law, t_oxide_nm, value, unit, provenance, source`; a law given there replaces the
-        card's law as a whole.
+        CSV with the columns `law, t_oxide_nm, value, unit, provenance, source` in any order; a law given there
+        replaces the card's law as a whole.
 
     Raises
     ------
     DocumentError
-        With every wrong line of the file.
+        With every wrong line of the file (up to 20).
     """
-    name = str(path)
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DocumentError([Mistake(name, None, "", f"cannot be read: {error}")]) from None
-    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        what = f"has the columns {', '.join(reader.fieldnames or ())}, allowed: {', '.join(COLUMNS)}"
-        raise DocumentError([Mistake(name, Place(1, 1), "", what)])
     laws: dict[str, list[dict[str, object]]] = defaultdict(list)
-    mistakes: list[Mistake] = []
-    for row in reader:
-        try:
-            law = row["law"]
-            if law not in LAW_UNITS:
-                raise ValueError(f"unknown law {law!r}, allowed: {', '.join(LAW_UNITS)}")
-            unit = LAW_UNITS[law]
-            value = parse_quantity(f"{row['value']} {row['unit'] if row['unit'] != '1' else ''}", unit)
-            anchor = {
-                "t_oxide": f"{row['t_oxide_nm']} nm",
-                "value": value,
-                "provenance": row["provenance"],
-                "source": row["source"],
-            }
-            Anchor.model_validate(anchor)
-            laws[law].append(anchor)
-        except ValueError as error:
-            what = "; ".join(line.strip() for line in str(error).splitlines()[:3])
-            mistakes.append(Mistake(name, Place(reader.line_num, 1), str(row["law"]), what))
+    for law, anchor in read_csv(path).records(_anchor, needed=COLUMNS, allowed=COLUMNS):
+        laws[law].append(anchor)
     data = card.model_dump(mode="json")
     data["thickness"].update(laws)
-    if not mistakes:
-        try:
-            return DeviceCard.model_validate(data)
-        except ValueError as error:
-            mistakes.append(Mistake(name, None, "", " ".join(str(error).split())))
-    raise DocumentError(mistakes)
+    try:
+        return DeviceCard.model_validate(data)
+    except ValueError as error:
+        raise DocumentError([Mistake(str(path), None, "", " ".join(str(error).split()))]) from None
+
+
+def _anchor(cells: dict[str, str]) -> tuple[str, dict[str, object]]:
+    """Law of a line, and its anchor as a card holds it."""
+    law, unit = cells["law"], cells["unit"]
+    if law not in LAW_UNITS:
+        raise CellError("law", f"unknown law {law!r}, allowed: {', '.join(LAW_UNITS)}")
+    try:
+        value = parse_quantity(f"{cells['value']} {unit if unit != '1' else ''}", LAW_UNITS[law])
+    except ValueError as error:
+        raise CellError("value", f"{law}: {error}") from None
+    anchor: dict[str, object] = {
+        "t_oxide": f"{cells['t_oxide_nm']} nm",
+        "value": value,
+        "provenance": cells["provenance"],
+        "source": cells["source"],
+    }
+    try:
+        Anchor.model_validate(anchor)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        raise CellError("t_oxide_nm" if key == "t_oxide" else key, f"{law}: {first['msg']}") from None
+    return law, anchor

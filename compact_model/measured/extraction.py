@@ -11,8 +11,9 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
 from compact_model import synapse
+from compact_model.cards.csv_table import CellError, read_csv
 from compact_model.cards.device import SHIPPED, DeviceCard, load_card
-from compact_model.cards.document import MAX_TABLE_BYTES, DocumentError, Mistake, read_text
+from compact_model.cards.document import DocumentError, Mistake
 from compact_model.cards.entry import Provenance
 from compact_model.measured.records import DataSet
 from compact_model.measured.tables import DataError, Kind
@@ -128,20 +129,10 @@ def read_state_table(path: str | Path) -> LevelTable:
     DocumentError
         When a column is missing, or a number wrong.
     """
-    name = str(path)
-    text = read_text(path, MAX_TABLE_BYTES)
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    header = [cell.strip() for cell in lines[0].split(",")] if lines else []
-    missing = {"mean_ohm", "sigma_ohm"} - set(header)
-    if missing:
-        what = f"no column {', '.join(sorted(missing))}; allowed: mean_ohm, sigma_ohm"
-        raise DocumentError([Mistake(name, None, "", what)])
-    try:
-        cells = np.array([[float(cell) for cell in line.split(",")] for line in lines[1:]])
-        cells = cells.reshape(-1, len(header))
-    except ValueError as error:
-        raise DocumentError([Mistake(name, None, "", f"is no table of numbers: {error}")]) from None
-    mean, sigma = (cells[:, header.index(column)] for column in ("mean_ohm", "sigma_ohm"))
+    table = read_csv(path)
+    lines = table.records(_numbers, needed=("mean_ohm", "sigma_ohm"), allowed=None)
+    cells = np.array(lines).reshape(-1, len(table.header))
+    mean, sigma = (cells[:, table.header.index(column)] for column in ("mean_ohm", "sigma_ohm"))
     if (
         len(mean) < 2
         or not np.isfinite(cells).all()
@@ -149,9 +140,19 @@ def read_state_table(path: str | Path) -> LevelTable:
         or np.any(sigma < 0.0)
     ):
         what = "needs two states or more, all finite and different, with sigma_ohm of 0 or more"
-        raise DocumentError([Mistake(name, None, "", what)])
+        raise DocumentError([Mistake(table.name, None, "", what)])
     order = np.argsort(mean)
     return LevelTable(mean=mean[order], sigma=sigma[order], current=np.full(len(mean), np.nan), cycles=0)
+
+
+def _numbers(cells: dict[str, str]) -> list[float]:
+    numbers = []
+    for column, cell in cells.items():
+        try:
+            numbers.append(float(cell))
+        except ValueError:
+            raise CellError(column, f"is no number: {cell!r}") from None
+    return numbers
 
 
 def state_table_card(table: LevelTable, name: str) -> DeviceCard:

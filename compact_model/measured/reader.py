@@ -12,8 +12,9 @@ import numpy as np
 from scipy.constants import mu_0
 
 from compact_model import stack
+from compact_model.cards.csv_table import MAX_MISTAKES, CsvTable, Row
 from compact_model.cards.device import SHIPPED, DeviceCard, load_card
-from compact_model.cards.document import load_model
+from compact_model.cards.document import DocumentError, Mistake, load_model
 from compact_model.cards.quantity import parse_quantity
 from compact_model.measured.checks import check_record
 from compact_model.measured.records import DataSet, Exclusion, Record
@@ -25,10 +26,13 @@ from compact_model.measured.tables import (
     Kind,
     Table,
     WrongUnitError,
-    read_rows,
+    read_table,
     unit_factor,
 )
 from compact_model.numeric import Floats
+
+MISSING = ("", "nan", "na", "n/a", "-", "--", "#n/a", "overload", "inf", "ovld")
+"""What instruments write where there is no reading, in lower case."""
 
 
 def load_data(path: str | Path) -> DataSet:
@@ -39,8 +43,8 @@ def load_data(path: str | Path) -> DataSet:
 
     Raises
     ------
-    compact_model.document.DocumentError
-        For mistakes in the YAML file, each with its line.
+    DocumentError
+        For mistakes in the YAML file or in the tables, each with its line.
     DataError
         For tables that can't be used.
     """
@@ -53,9 +57,9 @@ def load_data(path: str | Path) -> DataSet:
     artefacts: list[str] = []
     for table in described.data:
         file = folder / table.file
-        rows = read_rows(file, table.sheet)
+        read_in = read_table(file, table.sheet)
         digest.update(file.read_bytes())
-        read, found = _records(rows, table, card, described.name)
+        read, found = _records(read_in, table, card, described.name)
         usable, failed = _usable(read, card)
         records += usable
         excluded += failed
@@ -91,10 +95,8 @@ def _usable(records: Sequence[Record], card: DeviceCard) -> tuple[list[Record], 
     return kept, [Exclusion(record.name, str(error)) for record, error in failures]
 
 
-def _records(
-    rows: list[list[str]], table: Table, card: DeviceCard, name: str
-) -> tuple[list[Record], list[str]]:
-    header = [cell.strip() for cell in rows[0]]
+def _records(rows: CsvTable, table: Table, card: DeviceCard, name: str) -> tuple[list[Record], list[str]]:
+    header = rows.header
     columns: dict[str, Floats] = {}
     labels: dict[str, list[str]] = {}
     measured_unit = UNITS[MEASURED[table.kind]]
@@ -102,16 +104,15 @@ def _records(
         if where.column not in header:
             raise DataError(f"{table.file}: no column {where.column!r}; the header has: {', '.join(header)}")
         place = header.index(where.column)
-        cells = [row[place].strip() if place < len(row) else "" for row in rows[1:]]
         if quantity in ("device", "cycle"):
-            labels[quantity] = cells
+            labels[quantity] = [_cell(row, place) for row in rows.body]
             continue
         try:
             factor = unit_factor(where.unit, UNITS[quantity] or measured_unit)
         except ValueError as error:
             raise WrongUnitError(f"{table.file}: column {where.column!r} ({quantity}): {error}") from None
-        columns[quantity] = factor * _numbers(cells, f"{table.file}: column {where.column!r}")
-    count = len(rows) - 1
+        columns[quantity] = factor * _numbers(rows, place)
+    count = len(rows.body)
     for quantity, constant in table.constants.items():
         if quantity in ("device", "cycle"):
             labels[quantity] = [str(constant)] * count
@@ -223,16 +224,26 @@ def _constant(value: str | float, unit: str, file: str) -> float:
         raise WrongUnitError(f"{file}: {error}") from None
 
 
-def _numbers(cells: Sequence[str], where: str) -> Floats:
+def _cell(row: Row, place: int) -> str:
+    """A cell; empty where the line ends before it."""
+    return row.cells[place] if place < len(row.cells) else ""
+
+
+def _numbers(table: CsvTable, place: int) -> Floats:
     """Numbers of a column; what is empty or marked as missing is NaN."""
-    values = np.full(len(cells), math.nan)
-    for place, cell in enumerate(cells):
-        if cell.lower() in ("", "nan", "na", "n/a", "-", "--", "#n/a", "overload", "inf", "ovld"):
+    column = table.header[place]
+    values = np.full(len(table.body), math.nan)
+    mistakes: list[Mistake] = []
+    for index, row in enumerate(table.body):
+        cell = _cell(row, place)
+        if cell.lower() in MISSING:
             continue
         try:
-            values[place] = float(cell)
+            values[index] = float(cell)
         except ValueError:
-            raise DataError(f"{where}: line {place + 2} of the table holds {cell!r}, not a number") from None
+            mistakes.append(table.mistake(row, place, f"holds {cell!r}, not a number", column))
+    if mistakes:
+        raise DocumentError(mistakes[:MAX_MISTAKES])
     if not np.isfinite(values).any():
-        raise DataError(f"{where}: holds no numbers")
+        raise DataError(f"{table.name}: column {column!r}: holds no numbers")
     return values

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import importlib
-import io
 import zipfile
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.constants import mu_0
 
+from compact_model.cards.csv_table import CsvTable, Row, read_csv
 from compact_model.cards.device import SHIPPED
 from compact_model.cards.document import MAX_TABLE_BYTES, read_content
 from compact_model.cards.entry import Name
@@ -166,36 +165,21 @@ class DataFile(_Model):
     fit: FitChoices = FitChoices()
 
 
-def read_rows(path: Path, sheet: str | None) -> list[list[str]]:
-    """Cells of a CSV, TSV or Excel file as text; comment and empty lines are passed over."""
-    raw = read_content(path, MAX_TABLE_BYTES)
+def read_table(path: Path, sheet: str | None) -> CsvTable:
+    """Cells of a CSV, TSV or Excel file; comment and empty lines are passed over."""
     if path.suffix.lower() in (".xlsx", ".xlsm"):
-        rows = _excel_rows(path, sheet)
+        read_content(path, MAX_TABLE_BYTES)  # there, and not too long
+        table = CsvTable(str(path), tuple(_excel_rows(path, sheet)))
     else:
-        text = _decoded(raw)
-        lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-        if not lines:
-            raise DataError(f"{path}: holds no lines")
-        separator = max(",;\t", key=lines[0].count)
-        try:
-            rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=separator))
-        except csv.Error as error:
-            raise DataError(f"{path}: cannot be read as a table: {error}") from None
-        if separator == ";":  # where a semicolon separates, a comma is the decimal point
-            rows = [rows[0], *([cell.replace(",", ".") for cell in row] for row in rows[1:])]
-    if len(rows) < 2:
+        table = read_csv(path, separators=",;\t", fallback="latin-1")  # instruments write the micro sign so
+    if not table.rows:
+        raise DataError(f"{path}: holds no lines")
+    if not table.body:
         raise DataError(f"{path}: holds a header and no numbers")
-    return rows
+    return table
 
 
-def _decoded(raw: bytes) -> str:
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")  # instruments write the micro sign so
-
-
-def _excel_rows(path: Path, sheet: str | None) -> list[list[str]]:
+def _excel_rows(path: Path, sheet: str | None) -> list[Row]:
     try:
         openpyxl = importlib.import_module("openpyxl")
     except ModuleNotFoundError:
@@ -209,9 +193,12 @@ def _excel_rows(path: Path, sheet: str | None) -> list[list[str]]:
     if sheet is not None and sheet not in book.sheetnames:
         raise DataError(f"{path}: no sheet {sheet!r}, allowed: {', '.join(book.sheetnames)}")
     page = book[sheet] if sheet is not None else book.worksheets[0]
-    rows = [["" if cell is None else str(cell) for cell in row] for row in page.iter_rows(values_only=True)]
+    rows = [
+        Row(line, tuple("" if cell is None else str(cell).strip() for cell in cells))
+        for line, cells in enumerate(page.iter_rows(values_only=True), start=1)
+    ]
     book.close()
-    return [row for row in rows if any(row) and not row[0].startswith("#")]
+    return [row for row in rows if any(row.cells) and not row.cells[0].startswith("#")]
 
 
 def unit_factor(unit: str, wanted: str) -> float:

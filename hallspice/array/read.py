@@ -22,13 +22,14 @@ from circuits.spice.engine import find_simulator
 from circuits.spice.ngspice import node_voltages, simulate
 from circuits.spice.size import LONGEST
 from compact_model import switching, synapse
+from compact_model.cards.csv_table import read_matrix
 from compact_model.cards.document import DocumentError, Mistake, read_document
 from compact_model.cards.quantity import Quantity
 from compact_model.numeric import Floats
 from hallspice.config.load import setup_of
 from hallspice.config.setup import Setup
 from hallspice.files import write_text
-from hallspice.page.tables import csv_text, read_matrix
+from hallspice.page.tables import csv_text
 from hallspice.progress import Reporter
 
 ROUNDING = 1e-6  # a published level may lie this far outside the window that it was rounded from, relative

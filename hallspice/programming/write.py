@@ -24,12 +24,13 @@ from circuits.write.spice_plant import SpicePlant
 from circuits.write.write_verify import VERIFY, Outcome, program
 from circuits.write.writing import Writing
 from compact_model import synapse
+from compact_model.cards.csv_table import read_matrix
 from compact_model.cards.quantity import Quantity
 from compact_model.hallbar import hall_bar
 from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
 from hallspice.files import RESULTS, staged_folder
-from hallspice.page.tables import csv_text, read_matrix
+from hallspice.page.tables import csv_text
 from hallspice.programming import figures
 from hallspice.programming.page import page_of, say
 from hallspice.programming.plan import drawn_faults, writing

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from compact_model.cards.csv_table import read_matrix
 from compact_model.cards.device import load_card
 from compact_model.cards.document import DocumentError, load_model
 from compact_model.cards.quantity import Quantity, parse_quantity
@@ -24,7 +25,6 @@ from compact_model.measured.extraction import read_state_table
 from compact_model.measured.reader import load_data
 from hallspice.config.load import load_setup
 from hallspice.config.schema import Config
-from hallspice.page.tables import read_matrix
 from nn_mapping.data import parse_idx
 from nn_mapping.trained import load_network
 

@@ -92,9 +92,15 @@ def test_a_wrong_csv_names_its_lines(tmp_path: Path) -> None:
     path = tmp_path / "laws.csv"
     path.write_text(
         "law,t_oxide_nm,value,unit,provenance,source\n"
-        "rho,0,60,kg,measured,own\nresistance,2.5,80,uohm*cm,measured,own\n",
+        "rho,0,60,kg,measured,own\nresistance,2.5,80,uohm*cm,measured,own\n"
+        "rho,-1,60,uohm*cm,measured,own\nrho,0,60,uohm*cm,guessed,own\n",
         encoding="utf-8",
     )
     with pytest.raises(DocumentError) as caught:
         with_anchor_file(load_card(), path)
-    assert [m.place.line for m in caught.value.mistakes if m.place] == [2, 3]
+    assert [(m.place.line, m.key) for m in caught.value.mistakes if m.place] == [
+        (2, "value"),
+        (3, "law"),
+        (4, "t_oxide_nm"),
+        (5, "provenance"),
+    ]

@@ -97,7 +97,13 @@ def test_mistakes_in_an_events_file_have_their_lines(tmp_path: Path) -> None:
     )
     with pytest.raises(DocumentError) as caught:
         events.read_events(path, CARD)
-    assert [m.place.line for m in caught.value.mistakes if m.place] == [3, 4, 5, 6, 7]
+    assert [(m.place.line, m.place.column, m.key) for m in caught.value.mistakes if m.place] == [
+        (3, 1, "i_a"),
+        (4, 2, "t_pulse_s"),
+        (5, 1, "i_a"),
+        (6, 1, ""),
+        (7, 3, "h_x_oe"),
+    ]
     path.write_text("current,t_pulse_s\n1,2\n", encoding="utf-8")
     with pytest.raises(DocumentError, match="allowed: event, i_a"):
         events.read_events(path, CARD)

@@ -72,6 +72,19 @@ def test_separators_decimal_commas_and_comments(tmp_path: Path) -> None:
     assert records[0].h[0] == pytest.approx(100 * 79.577, rel=1e-4)
 
 
+def test_cells_that_are_no_numbers_are_named_with_their_place(tmp_path: Path) -> None:
+    rows = loop_table()
+    rows[4][1], rows[6][1] = "0.33 ohm", "x"
+    path = written(tmp_path, {"data.yaml": LOOP, "loop.csv": "# from the lab\n" + csv(rows)})
+    with pytest.raises(DocumentError) as caught:
+        load_data(path)
+    file = tmp_path / "loop.csv"
+    assert [str(mistake) for mistake in caught.value.mistakes] == [
+        f"{file}:6:2 R: holds '0.33 ohm', not a number",
+        f"{file}:8:2 R: holds 'x', not a number",
+    ]
+
+
 def test_units_of_fields_and_densities() -> None:
     assert unit_factor("Oe", "A/m") == pytest.approx(unit_factor("mT", "A/m") / 10)
     assert unit_factor("mohm", "ohm") == 1e-3

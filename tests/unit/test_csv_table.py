@@ -1,0 +1,163 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compact_model.cards.csv_table import MAX_MISTAKES, CellError, CsvTable, parse_csv, read_csv, read_matrix
+from compact_model.cards.document import DocumentError
+from compact_model.cards.quantity import Quantity
+from hallspice.page.tables import csv_text
+
+STATE = Quantity("ohm", "a state", above=0.0)
+
+
+def _file(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "states.csv"
+    path.write_text(text)
+    return path
+
+
+def test_numbers_with_header_comment_and_empty_lines(tmp_path: Path) -> None:
+    path = _file(tmp_path, "# measured\nc0_ohm,c1_ohm\n0.33,0.46\n\n0.49, 5.2e-1\n")
+    np.testing.assert_array_equal(read_matrix(path, STATE), [[0.33, 0.46], [0.49, 0.52]])
+
+
+def test_what_is_written_is_read_back_exactly(tmp_path: Path) -> None:
+    values = np.random.default_rng(1).normal(size=(4, 3))
+    path = _file(tmp_path, csv_text(["a_v", "b_v", "c_v"], values.tolist()))
+    np.testing.assert_allclose(read_matrix(path, Quantity("V", "an input")), values, rtol=1e-14)
+
+
+@pytest.mark.parametrize("text", ["1 ohm,500 mohm\n2,0.5 ohm\n", "a,b\n1 ohm,500 mohm\n2 ohm,0.5 ohm\n"])
+def test_numbers_with_units_are_values_from_the_first_line_on(tmp_path: Path, text: str) -> None:
+    np.testing.assert_array_equal(read_matrix(_file(tmp_path, text), STATE), [[1.0, 0.5], [2.0, 0.5]])
+
+
+@pytest.mark.parametrize("header", ["v0,v1", "R (1),R (2)", ",", "-,-"])
+def test_a_line_in_which_nothing_begins_as_a_number_is_a_header(tmp_path: Path, header: str) -> None:
+    np.testing.assert_array_equal(read_matrix(_file(tmp_path, f"{header}\n1,2\n"), STATE), [[1.0, 2.0]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "1,2\n3,x\n",
+            r"states\.csv:2:2: a state: expected a number in ohm .*got 'x', allowed: 0 < value ohm",
+        ),
+        ("1,2\n3,nan\n", r"states\.csv:2:2: a state: .*finite"),
+        ("1,2\n3,inf\n", r"states\.csv:2:2: a state: .*finite"),
+        ("1,2\n3,0\n", r"states\.csv:2:2: a state: 0 ohm is out of range, allowed: 0 < value ohm"),
+        ("1,-2\n3,5\n", r"states\.csv:1:2: a state: -2 ohm is out of range"),
+        ("1,2\n3\n", r"states\.csv:2:1: 1 numbers, but the lines above have 2"),
+        ("1 ohm,c1\n3,4\n", r"states\.csv:1:2: a state: expected a number in ohm .*got 'c1'"),
+        ("1 mA,2 mA\n3,4\n", r"states\.csv:1:1: a state: '1 mA' is not convertible to ohm"),
+        ("1 ohms;2\n3;4\n", r"states\.csv:1:1: a state: '1 ohms;2' has an unknown unit"),
+        ("", r"states\.csv: holds no numbers"),
+        ("a,b\n", r"states\.csv: holds no numbers"),
+    ],
+)
+def test_mistakes_name_line_and_column(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DocumentError, match=message):
+        read_matrix(_file(tmp_path, text), STATE)
+
+
+def test_a_matrix_has_lines_as_rows(tmp_path: Path) -> None:
+    assert read_matrix(_file(tmp_path, "1,2,3\n4,5,6\n"), STATE).tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_missing_and_binary_files(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="no such file"):
+        read_matrix(tmp_path / "none.csv", STATE)
+    (tmp_path / "states.csv").write_bytes(b"\xff\xfe1,2")
+    with pytest.raises(DocumentError, match=r"states\.csv:1:1: is not UTF-8 text"):
+        read_matrix(tmp_path / "states.csv", STATE)
+
+
+def _cells(table: CsvTable) -> list[tuple[str, ...]]:
+    return [row.cells for row in table.rows]
+
+
+def test_lines_keep_their_numbers_across_comments_and_fields_of_several_lines() -> None:
+    text = '# one, "two\n\n"a\n# b",c\n,\n  # d,e\n1, "2, 3"\n"# f, g",4\n5,6\n'
+    table = parse_csv(text, "x.csv")
+    assert [row.line for row in table.rows] == [3, 7, 9]
+    assert _cells(table) == [("a\n# b", "c"), ("1", "2, 3"), ("5", "6")]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_ends_of_lines_of_every_system(end: str) -> None:
+    table = parse_csv(f"a,b{end}{end}1,2{end}", "x.csv")
+    assert [(row.line, row.cells) for row in table.rows] == [(1, ("a", "b")), (3, ("1", "2"))]
+
+
+def test_the_first_line_tells_the_separator() -> None:
+    allowed = ",;\t"
+    assert _cells(parse_csv("a,b\n1,2;3\n", "x.csv", separators=allowed)) == [("a", "b"), ("1", "2;3")]
+    assert _cells(parse_csv("a\tb\n1,5\t2\n", "x.csv", separators=allowed)) == [("a", "b"), ("1,5", "2")]
+    # a comma of the header stays, below it is the decimal point
+    assert _cells(parse_csv("I, mA;R;T\n1,5;2;3\n", "x.csv", separators=allowed)) == [
+        ("I, mA", "R", "T"),
+        ("1.5", "2", "3"),
+    ]
+    assert _cells(parse_csv("a;b\n1;2\n", "x.csv")) == [("a;b",), ("1;2",)]
+
+
+def test_an_encoding_other_than_utf8_is_read_where_it_is_allowed(tmp_path: Path) -> None:
+    path = tmp_path / "loop.csv"
+    path.write_bytes("I (\u00b5A)\n1\n".encode("latin-1"))
+    assert read_csv(path, fallback="latin-1").header == ("I (\u00b5A)",)
+    with pytest.raises(DocumentError, match=r"loop\.csv:1:1: is not UTF-8"):
+        read_csv(path)
+    path.write_text("\ufeffI (\u00b5A)\n1\n", encoding="utf-8")
+    assert read_csv(path).header == read_csv(path, fallback="latin-1").header == ("I (\u00b5A)",)
+
+
+def test_a_field_without_an_end_is_named_where_it_begins() -> None:
+    with pytest.raises(DocumentError, match=r"^x\.csv:3:1: cannot be read as CSV: field larger"):
+        parse_csv('a,b\n1,2\n3,"' + "4\n" * 100_000, "x.csv")
+
+
+def _pair(cells: dict[str, str]) -> tuple[int, str]:
+    if cells["b"] == "bad":
+        raise CellError("b", "is bad")
+    return int(cells["a"]), cells.get("c", "none")
+
+
+def test_records_take_their_cells_by_name() -> None:
+    table = parse_csv("c,b,a\nx,y,1\n,z,2\n", "x.csv")
+    assert table.records(_pair, needed=("b", "a"), allowed=("a", "b", "c")) == [(1, "x"), (2, "")]
+    assert parse_csv("b,a\nx,1\n", "x.csv").records(_pair, needed=("b", "a"), allowed=("a", "b", "c")) == [
+        (1, "none")
+    ]
+    with pytest.raises(DocumentError, match=r"^x\.csv:1:1: no column d; others may be there$"):
+        table.records(_pair, needed=("a", "d"), allowed=None)
+    assert table.records(_pair, needed=("a",), allowed=None) == [(1, "x"), (2, "")]
+
+
+def test_wrong_cells_lines_and_columns_are_named_with_their_place() -> None:
+    table = parse_csv("a,b\n1,2\n# c\n1,bad\n1\nx,2\n", "x.csv")
+    with pytest.raises(DocumentError) as caught:
+        table.records(_pair, needed=("a", "b"), allowed=("a", "b"))
+    assert [str(mistake) for mistake in caught.value.mistakes] == [
+        "x.csv:4:2 b: is bad",
+        "x.csv:5:1: has 1 fields, allowed: 2",
+        "x.csv:6:1: invalid literal for int() with base 10: 'x'",
+    ]
+    with pytest.raises(DocumentError) as caught:
+        parse_csv("a,d,a\n1,2,3\n", "x.csv").records(_pair, needed=("b", "a"), allowed=("a", "b", "c"))
+    assert [str(mistake) for mistake in caught.value.mistakes] == [
+        "x.csv:1:1: no column b; allowed: a, b, c (b, a needed)",
+        "x.csv:1:2: unknown column 'd', allowed: a, b, c (b, a needed)",
+        "x.csv:1:3: repeated column 'a'; keep one",
+    ]
+
+
+def test_mistakes_are_told_up_to_a_limit(tmp_path: Path) -> None:
+    many = 3 * MAX_MISTAKES
+    with pytest.raises(DocumentError) as caught:
+        parse_csv("a,b\n" + "1,bad\n" * many, "x.csv").records(_pair, needed=("a", "b"), allowed=("a", "b"))
+    assert [m.place.line for m in caught.value.mistakes if m.place] == list(range(2, 2 + MAX_MISTAKES))
+    with pytest.raises(DocumentError) as caught:
+        read_matrix(_file(tmp_path, "x1,x2\n" + "1,-1\n" * many), STATE)
+    assert len(caught.value.mistakes) == MAX_MISTAKES
