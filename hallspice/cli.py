@@ -88,14 +88,40 @@ def doctor() -> Outcome:
     return Outcome(result=examination.results(findings))
 
 
-@command("hallspice schema")
-def schema() -> Outcome:
-    """Print the JSON schema of the configuration, for editors that check YAML."""
+class Described(StrEnum):
+    """What `hallspice schema` describes."""
+
+    CONFIG = "config"
+    RESULTS = "results"
+
+
+@command("hallspice schema", "hallspice schema results", "hallspice schema results train")
+def schema(
+    of: Annotated[
+        Described, typer.Argument(help="The configuration, or results.json.", show_default=True)
+    ] = Described.CONFIG,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="COMMAND", help="Whose results; default: of every command.", show_default=False
+        ),
+    ] = None,
+) -> Outcome:
+    """Print the JSON schema of the configuration, for editors that check YAML, or of results.json."""
     import json
 
-    from hallspice.config.schema import Config
+    if of is Described.CONFIG:
+        if name is not None:
+            raise ValueError(
+                f"the schema of the configuration is the same for every command, also for {name}"
+            )
+        from hallspice.config.schema import Config
 
-    found = Config.model_json_schema()
+        found = Config.model_json_schema()
+    else:
+        from hallspice.result_schemas import MODELS, schema_of
+
+        found = schema_of(name) if name else {one: schema_of(one) for one in MODELS}
     return Outcome(result=found, text=json.dumps(found, indent=2))
 
 

@@ -14,10 +14,13 @@ from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from hallspice.results import Results
 
 LINES = 30
 """An error message is cut after this many lines."""
@@ -71,12 +74,13 @@ class Outcome:
 
     @classmethod
     def of_folder(
-        cls, results: Mapping[str, Any], out: Path, *, text: str = "", passed: bool = True
+        cls, results: Results | Mapping[str, Any], out: Path, *, text: str = "", passed: bool = True
     ) -> Outcome:
         """The outcome of a command that wrote the files of `results` into the folder `out`."""
-        files = [out / name for name in results["files"]]
-        warnings = results.get("warnings", ())
-        return cls(result=results, files=files, warnings=warnings, text=text, passed=passed)
+        document = results if isinstance(results, Mapping) else results.model_dump(mode="json")
+        files = [out / name for name in document["files"]]
+        warnings = document.get("warnings", ())
+        return cls(result=document, files=files, warnings=warnings, text=text, passed=passed)
 
     @property
     def exit_code(self) -> ExitCode:

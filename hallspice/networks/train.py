@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table
 
+from hallspice import results
 from hallspice.config.contradictions import layers_of
 from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
-from hallspice.files import RESULTS, staged_folder
+from hallspice.files import staged_folder
 from hallspice.networks.kept import level_set_of, make_networks, recipe_of
+from hallspice.networks.results import InSituResults, InSituTraining, TrainResults, UsedRecipe
 from hallspice.page.tables import csv_text
 from hallspice.progress import Reporter
 from nn_mapping.data import Dataset, load
@@ -23,7 +22,7 @@ from nn_mapping.trained import TrainedNetwork
 
 def train(
     config: Path, out: Path, *, seed: int | None, data_dir: Path | None, progress: Reporter
-) -> dict[str, Any]:
+) -> TrainResults | InSituResults:
     """Train the network of a configuration and write it into `out`.
 
     Returns
@@ -37,25 +36,21 @@ def train(
     with staged_folder(out) as folder:
         networks = make_networks(setup, dataset, progress, with_float=False)
         network = networks.level_network
-        accuracy = network.accuracy(dataset.test_images, dataset.test_labels)
         network.save(folder / "network.npz")
-        (folder / "training.csv").write_text(
-            csv_text(["epoch", *network.history], _epochs(network)), encoding="utf-8"
+        found = TrainResults(
+            config=setup.config,
+            seed=setup.config.seed,
+            recipe=UsedRecipe.of(networks.recipe),
+            weight_levels=networks.levels.weights.tolist(),
+            accuracy=network.accuracy(dataset.test_images, dataset.test_labels),
+            images=len(dataset.test_labels),
         )
-        results = {
-            "config": setup.config.model_dump(mode="json"),
-            "seed": setup.config.seed,
-            "recipe": dataclasses.asdict(networks.recipe),
-            "weight_levels": networks.levels.weights.tolist(),
-            "accuracy": accuracy,
-            "images": len(dataset.test_labels),
-            "files": ["network.npz", "training.csv", RESULTS],
-        }
-        (folder / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        curves = csv_text(["epoch", *network.history], _epochs(network))
+        written = results.write(folder, found, tables={"training.csv": curves})
     progress.say(
-        f"Accuracy on the device's levels, digital: {100 * accuracy:.2f} %. Network: {out / 'network.npz'}"
+        f"Accuracy on the device's levels, digital: {100 * found.accuracy:.2f} %. Network: {out / 'network.npz'}"
     )
-    return results
+    return written
 
 
 def _epochs(network: TrainedNetwork) -> list[list[float]]:
@@ -63,12 +58,12 @@ def _epochs(network: TrainedNetwork) -> list[list[float]]:
     return [[epoch, *values] for epoch, values in enumerate(curves, start=1)]
 
 
-def _train_in_situ(setup: Setup, dataset: Dataset, out: Path, progress: Reporter) -> dict[str, Any]:
+def _train_in_situ(setup: Setup, dataset: Dataset, out: Path, progress: Reporter) -> InSituResults:
     """One network for each way of updating, with the same first weights, images and gradients' rule."""
     chosen = setup.config.network.in_situ
     recipe, levels = recipe_of(setup), level_set_of(setup)
-    rows: list[dict[str, Any]] = []
-    lines: list[list[Any]] = []
+    trainings: list[InSituTraining] = []
+    lines: list[list[object]] = []
     head: list[str] = []
     with staged_folder(out) as folder:
         for name in dict.fromkeys(chosen.updates):
@@ -84,32 +79,28 @@ def _train_in_situ(setup: Setup, dataset: Dataset, out: Path, progress: Reporter
             network.save(folder / f"network_{name}.npz")
             head = ["update", "epoch", *network.history]
             lines += [[name, *epoch] for epoch in _epochs(network)]
-            rows.append(
-                {
-                    "update": name,
-                    "accuracy": network.accuracy(dataset.test_images, dataset.test_labels),
-                    "pulses": network.info["pulses"],
-                    "pulses_per_cell": network.info["pulses"] / network.info["cells"],
-                    "energy_j": network.info["energy_j"],
-                }
+            trainings.append(
+                InSituTraining(
+                    update=name,
+                    accuracy=network.accuracy(dataset.test_images, dataset.test_labels),
+                    pulses=network.info["pulses"],
+                    pulses_per_cell=network.info["pulses"] / network.info["cells"],
+                    energy_j=network.info["energy_j"],
+                )
             )
-        (folder / "training.csv").write_text(csv_text(head, lines), encoding="utf-8")
-        results = {
-            "config": setup.config.model_dump(mode="json"),
-            "seed": setup.config.seed,
-            "recipe": dataclasses.asdict(recipe),
-            "images": len(dataset.test_labels),
-            "in_situ": rows,
-            "files": [*(f"network_{row['update']}.npz" for row in rows), "training.csv", RESULTS],
-        }
-        (folder / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        found = InSituResults(
+            config=setup.config,
+            seed=setup.config.seed,
+            recipe=UsedRecipe.of(recipe),
+            images=len(dataset.test_labels),
+            in_situ=tuple(trainings),
+        )
+        written = results.write(folder, found, tables={"training.csv": csv_text(head, lines)})
     table = Table(title="Training by pulses into the cells", title_justify="left")
     for column in ("update", "accuracy", "pulses per cell", "energy in the channels"):
         table.add_column(column)
-    for row in rows:
-        energy = "-" if row["update"] == Update.IDEAL else f"{row['energy_j']:.3g} J"
-        table.add_row(
-            row["update"], f"{100 * row['accuracy']:.2f} %", f"{row['pulses_per_cell']:.3g}", energy
-        )
+    for row in trainings:
+        energy = "-" if row.update == Update.IDEAL else f"{row.energy_j:.3g} J"
+        table.add_row(row.update, f"{100 * row.accuracy:.2f} %", f"{row.pulses_per_cell:.3g}", energy)
     progress.say(table)
-    return results
+    return written

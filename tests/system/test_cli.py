@@ -331,8 +331,23 @@ def test_starter_schema_version_and_doctor(tmp_path: Path, monkeypatch: pytest.M
     assert "dac_bits" in (tmp_path / "hallspice.yaml").read_text()
     schema = json.loads(hallspice("schema").output)
     assert schema["additionalProperties"] is False
+    assert json.loads(hallspice("schema", "config").output) == schema
     assert re.fullmatch(r"hallspice \d+\.\d+\.\d+", hallspice("--version").output.strip())
     assert "MNIST" in hallspice("doctor").output
+
+
+def test_schema_of_results() -> None:
+    every = json.loads(hallspice("schema", "results").output)
+    assert every["train"] == json.loads(hallspice("schema", "results", "train").output)
+    trained = every["train"]["$defs"]["TrainResults"]
+    assert trained["properties"]["accuracy"]["unit"] == "1"
+    assert "test images" in trained["properties"]["accuracy"]["description"]
+    wrong = hallspice("schema", "results", "doctor")
+    assert wrong.exit_code == 2
+    assert "'doctor' has no results.json, allowed:" in wrong.stderr
+    wrong = hallspice("schema", "config", "run")
+    assert wrong.exit_code == 2
+    assert "the same for every command" in wrong.stderr
 
 
 def test_device_report_scores_every_fact(tmp_path: Path) -> None:

@@ -1,0 +1,72 @@
+"""What training and evaluating networks gave."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+from hallspice.config.schema import Config
+from hallspice.results import Measure, Result, Results
+from nn_mapping.recipes import Recipe
+
+
+class UsedRecipe(Result):
+    """How a network was trained: the fields of `nn_mapping.recipes.Recipe`."""
+
+    name: str
+    epochs: Annotated[int, Measure("1", "passes through the training images")]
+    batch: Annotated[int, Measure("1", "images of one step")]
+    learning_rate: Annotated[float, Measure("1", "Adam's learning rate, at the first step")]
+    cosine: bool
+    weight_decay: Annotated[float, Measure("1", "coupled (L2) decay of the latent weights")]
+    batch_norm: bool
+    input_bits: Annotated[int | None, Measure("1", "bits of a pixel; null: as it is in the data set")]
+    dropout: Annotated[
+        float, Measure("1", "share of the outputs of a hidden layer that is left out of a step")
+    ]
+    label_smoothing: Annotated[float, Measure("1", "share of a label that goes to all classes alike")]
+    flip: bool
+    weight_noise: Annotated[
+        float, Measure("1", "standard deviation of the noise on the forward weights, share of their range")
+    ]
+    bfloat16: bool
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> UsedRecipe:
+        """The same as a part of results."""
+        return cls(**dataclasses.asdict(recipe))
+
+
+class TrainResults(Results):
+    """`hallspice train`."""
+
+    config: Config
+    seed: Annotated[int, Measure("1", "seed of everything random")]
+    recipe: UsedRecipe
+    weight_levels: Annotated[tuple[float, ...], Measure("1", "weights that the device's levels allow")]
+    accuracy: Annotated[
+        float, Measure("1", "share of the test images classified rightly, computed digitally")
+    ]
+    images: Annotated[int, Measure("1", "test images")]
+
+
+class InSituTraining(Result):
+    """A training by pulses into the cells."""
+
+    update: str
+    accuracy: Annotated[
+        float, Measure("1", "share of the test images classified rightly, computed digitally")
+    ]
+    pulses: Annotated[int, Measure("1", "pulses into all cells, in the whole training")]
+    pulses_per_cell: Annotated[float, Measure("1", "the same per cell, on average")]
+    energy_j: Annotated[float, Measure("J", "energy of these pulses in the channels; 0 for the ideal update")]
+
+
+class InSituResults(Results):
+    """`hallspice train` where the configuration asks for training in situ."""
+
+    config: Config
+    seed: Annotated[int, Measure("1", "seed of everything random")]
+    recipe: UsedRecipe
+    images: Annotated[int, Measure("1", "test images")]
+    in_situ: tuple[InSituTraining, ...]

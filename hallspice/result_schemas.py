@@ -1,0 +1,25 @@
+"""What each command writes into ``results.json``, as JSON schema."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from pydantic import JsonValue, TypeAdapter
+
+from hallspice.networks.results import InSituResults, TrainResults
+from hallspice.results import Results
+
+MODELS: dict[str, tuple[type[Results], ...]] = {
+    "train": (TrainResults, InSituResults),
+}
+"""The models of a command: one of them describes its results."""
+
+
+def schema_of(command: str) -> dict[str, JsonValue]:
+    """JSON schema of the results of a command; every number has a ``unit`` and a ``description``."""
+    if command not in MODELS:
+        raise ValueError(f"{command!r} has no results.json, allowed: {', '.join(MODELS)}")
+    union: Any = reduce(or_, MODELS[command])
+    return TypeAdapter(union).json_schema()
