@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from functools import cached_property
 from itertools import product
 
@@ -13,10 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from compact_model.numeric import Floats, Ints
+from compact_model.numeric import Floats, Ints, Mask
 
 GROUND = -1
-GROUPS = ("cell", "wire", "driver", "sense")
 
 
 class Kind(IntEnum):
@@ -29,13 +28,28 @@ class Kind(IntEnum):
     VCCS = 4  # siemens; current value * (V_control_plus - V_control_minus) flows from plus to minus
 
 
+class Role(StrEnum):
+    """What a branch is part of: how its power is counted, which noise it has, what takes its place in a netlist."""
+
+    CELL = "cell"
+    """The device itself; in netlists its model can take the place of these branches."""
+    SWITCH = "switch"
+    """In series with a cell or across it, to select it."""
+    WIRE = "wire"
+    DRIVER = "driver"
+    """Sources, their output resistance, and the returns to ground."""
+    AMPLIFIER = "amplifier"
+    """A real transconductor with noise; ideal amplifiers belong to `SENSE`."""
+    SENSE = "sense"
+    """What an output is read from; its input resistance comes from feedback and is quiet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A grid of nodes, branches, inputs or outputs that share a prefix: ``w0_0``, ``w0_1``, ..."""
+    """A grid of nodes, inputs or outputs that share a prefix: ``w0_0``, ``w0_1``, ..."""
 
     prefix: str
     shape: tuple[int, ...]
-    title: str = ""
 
     @property
     def size(self) -> int:
@@ -45,6 +59,14 @@ class Block:
     def names(self) -> Iterator[str]:
         """Names of the members, last index fastest."""
         return (self.prefix + "_".join(map(str, index)) for index in product(*map(range, self.shape)))
+
+
+@dataclass(frozen=True, slots=True)
+class BranchBlock(Block):
+    """A grid of branches: one kind, one role, and a title that says what they are."""
+
+    role: Role
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +88,7 @@ class Network:
 
     node_blocks: tuple[Block, ...]
     node_kept: Ints  # (nodes,) number inside the blocks; merged nodes carry the name of the first of them
-    branch_blocks: tuple[Block, ...]
+    branch_blocks: tuple[BranchBlock, ...]
     branch_kept: Ints  # (branches,)
     kind: Ints
     plus: Ints
@@ -74,7 +96,6 @@ class Network:
     control_plus: Ints
     control_minus: Ints
     value: Floats
-    group: Ints
     drive_source: Ints  # branch number
     drive_input: Ints
     drive_coefficient: Floats
@@ -83,7 +104,6 @@ class Network:
     output_plus: Ints
     output_minus: Ints
     output_scale: Floats
-    groups: tuple[str, ...] = GROUPS
     probes: Mapping[str, Probe] = field(default_factory=dict)
 
     @property
@@ -105,6 +125,17 @@ class Network:
     def common_mode(self) -> bool:
         """Whether currents drive rows in series, which lift the microvolts of their cells to volts."""
         return bool((self.kind == Kind.CURRENT).any())
+
+    @cached_property
+    def block_of(self) -> Ints:
+        """Number of each branch's block, (branches,)."""
+        ends = np.cumsum([block.size for block in self.branch_blocks])
+        return np.searchsorted(ends, self.branch_kept, side="right")
+
+    def of_role(self, role: Role) -> Mask:
+        """Whether each branch has a role, (branches,)."""
+        having = [number for number, block in enumerate(self.branch_blocks) if block.role is role]
+        return np.isin(self.block_of, having)
 
     @cached_property
     def node_names(self) -> tuple[str, ...]:
@@ -197,8 +228,8 @@ class NetworkBuilder:
     >>> build = NetworkBuilder()
     >>> top, middle = build.nodes("top", 1), build.nodes("mid", 1)
     >>> build.voltage_sources("Vin", build.inputs("v", 1), top, 1.0, title="input")
-    >>> build.resistors("Ra", top, middle, 1e3, "driver", title="upper half")
-    >>> build.resistors("Rb", middle, GROUND, 1e3, "sense", title="lower half")
+    >>> build.resistors("Ra", top, middle, 1e3, Role.DRIVER, title="upper half")
+    >>> build.resistors("Rb", middle, GROUND, 1e3, Role.SENSE, title="lower half")
     >>> build.outputs("i", middle, GROUND, 1e-3)
     >>> network = build.network()
     >>> network.node_names, network.branch_names
@@ -207,7 +238,7 @@ class NetworkBuilder:
 
     def __init__(self) -> None:
         self._node_blocks: list[Block] = []
-        self._branch_blocks: list[Block] = []
+        self._branch_blocks: list[BranchBlock] = []
         self._input_blocks: list[Block] = []
         self._output_blocks: list[Block] = []
         self._branches: list[tuple[Ints, Floats]] = []
@@ -224,31 +255,31 @@ class NetworkBuilder:
         return _new(self._input_blocks, Block(prefix, shape))
 
     def resistors(
-        self, prefix: str, plus: ArrayLike, minus: ArrayLike, ohm: ArrayLike, group: str, *, title: str
+        self, prefix: str, plus: ArrayLike, minus: ArrayLike, ohm: ArrayLike, role: Role, *, title: str
     ) -> None:
         """Resistors [Ohm]; zero merges the two nodes."""
         values = np.asarray(ohm, dtype=float)
         wrong = ~(np.isfinite(values) & (values >= 0))
         if wrong.any():
             raise ValueError(f"{title} = {values[wrong][0]} Ohm, allowed: 0 <= value < inf")
-        self._add(Kind.RESISTOR, prefix, (plus, minus, GROUND, GROUND), values, group, title)
+        self._add(Kind.RESISTOR, prefix, (plus, minus, GROUND, GROUND), values, role, title)
 
     def capacitors(
-        self, prefix: str, plus: ArrayLike, minus: ArrayLike, farad: ArrayLike, group: str, *, title: str
+        self, prefix: str, plus: ArrayLike, minus: ArrayLike, farad: ArrayLike, role: Role, *, title: str
     ) -> None:
         """Capacitors [F]; open in the static solution."""
         values = np.asarray(farad, dtype=float)
         wrong = ~(np.isfinite(values) & (values >= 0))
         if wrong.any():
             raise ValueError(f"{title} = {values[wrong][0]} F, allowed: 0 <= value < inf")
-        self._add(Kind.CAPACITOR, prefix, (plus, minus, GROUND, GROUND), values, group, title)
+        self._add(Kind.CAPACITOR, prefix, (plus, minus, GROUND, GROUND), values, role, title)
 
     def vccs(
         self,
         prefix: str,
         ports: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike],
         siemens: ArrayLike,
-        group: str,
+        role: Role,
         *,
         title: str,
     ) -> None:
@@ -256,20 +287,13 @@ class NetworkBuilder:
         values = np.asarray(siemens, dtype=float)
         if not np.isfinite(values).all():
             raise ValueError(f"{title} = {values[~np.isfinite(values)][0]} S, allowed: any finite number")
-        self._add(Kind.VCCS, prefix, ports, values, group, title)
+        self._add(Kind.VCCS, prefix, ports, values, role, title)
 
     def voltage_sources(
-        self,
-        prefix: str,
-        inputs: ArrayLike,
-        plus: ArrayLike,
-        coefficient: ArrayLike,
-        *,
-        title: str,
-        group: str = "driver",
+        self, prefix: str, inputs: ArrayLike, plus: ArrayLike, coefficient: ArrayLike, *, title: str
     ) -> None:
         """Grounded voltage sources of ``coefficient * input`` [V]."""
-        self._source(Kind.VOLTAGE, prefix, inputs, (plus, GROUND), coefficient, title, group)
+        self._source(Kind.VOLTAGE, prefix, inputs, (plus, GROUND), coefficient, title)
 
     def current_sources(
         self,
@@ -280,10 +304,9 @@ class NetworkBuilder:
         coefficient: ArrayLike,
         *,
         title: str,
-        group: str = "driver",
     ) -> None:
         """Current sources of ``coefficient * input`` [A], from plus through the source to minus."""
-        self._source(Kind.CURRENT, prefix, inputs, (plus, minus), coefficient, title, group)
+        self._source(Kind.CURRENT, prefix, inputs, (plus, minus), coefficient, title)
 
     def outputs(self, prefix: str, plus: ArrayLike, minus: ArrayLike, scale: ArrayLike) -> None:
         """Outputs ``scale * (V_plus - V_minus)``."""
@@ -299,7 +322,7 @@ class NetworkBuilder:
         """The finished table, with the nodes that zero-ohm resistors join made one."""
         n_nodes = sum(block.size for block in self._node_blocks)
         table = np.concatenate([columns for columns, _ in self._branches], axis=1)
-        kind, group, ends = table[0], table[1], table[2:]
+        kind, ends = table[0], table[1:]
         value = np.concatenate([values for _, values in self._branches])
         short = (kind == Kind.RESISTOR) & (value == 0)
         number, kept_nodes = _merge(ends[0, short], ends[1, short], n_nodes)
@@ -320,7 +343,6 @@ class NetworkBuilder:
             control_plus=ends[2, kept],
             control_minus=ends[3, kept],
             value=value[kept],
-            group=group[kept],
             drive_source=row_of[source],
             drive_input=of_input,
             drive_coefficient=coefficient,
@@ -342,11 +364,10 @@ class NetworkBuilder:
         ends: tuple[ArrayLike, ArrayLike],
         coefficient: ArrayLike,
         title: str,
-        group: str,
     ) -> None:
         of_input, plus, minus, factor = np.broadcast_arrays(inputs, *ends, coefficient)
         first = sum(len(values) for _, values in self._branches)
-        self._add(kind, prefix, (plus, minus, GROUND, GROUND), np.zeros(plus.shape), group, title)
+        self._add(kind, prefix, (plus, minus, GROUND, GROUND), np.zeros(plus.shape), Role.DRIVER, title)
         branch = np.arange(first, first + plus.size)
         self._drives.append((branch, _ints(of_input), _floats(factor)))
 
@@ -356,13 +377,13 @@ class NetworkBuilder:
         prefix: str,
         ports: tuple[ArrayLike, ...],
         values: Floats,
-        group: str,
+        role: Role,
         title: str,
     ) -> None:
         *ends, spread = np.broadcast_arrays(*ports, values)
         same = np.full(spread.size, 1)
-        columns = np.stack([kind * same, GROUPS.index(group) * same, *map(_ints, ends)])
-        self._branch_blocks.append(Block(prefix, spread.shape, title))
+        columns = np.stack([kind * same, *map(_ints, ends)])
+        self._branch_blocks.append(BranchBlock(prefix, spread.shape, role, title))
         self._branches.append((columns, _floats(spread)))
 
 

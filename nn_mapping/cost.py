@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from circuits.arrays.crossbar import amplifiers
+from circuits.network import Role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,8 +129,8 @@ def inference_cost(
 ) -> InferenceCost:
     r"""Energy and latency of one inference.
 
-    The mean power of a group of elements is ``trace(Q M)``, with its power form Q and the second moment M of the
-    row voltages over the test images. The energy that the row drivers deliver is the sum over the groups, where
+    The mean power of the elements of a role is ``trace(Q M)``, with its power form Q and the second moment M of the
+    row voltages over the test images. The energy that the row drivers deliver is the sum over the roles, where
     the transconductors' outputs count negative: their supplies deliver that power, and are counted with
     ``amplifier_power`` each, both while a tile settles and while it is read. Every row of every tile has its DAC,
     every output of every tile is converted. Digital work: one 32-bit addition per output for each further tile on
@@ -141,13 +142,13 @@ def inference_cost(
     dac = adc = additions = scalings = 0
     for number, layer in enumerate(mapped.network.layers):
         places = mapped.layer_tiles(number)
-        power = dict.fromkeys(("cell", "wire", "driver", "sense"), 0.0)
+        power = dict.fromkeys(Role, 0.0)
         rows = outputs = amplified = widest = 0
         for place in places:
             tile = mapped.tiles[place]
             moment = evaluation.input_moments[number][tile.rows, tile.rows]
-            for group, form in responses[place].power_forms.items():
-                power[group] += float(np.sum(form * moment))
+            for role, form in responses[place].power_forms.items():
+                power[role] += float(np.sum(form * moment))
             tile_outputs = tile.outputs.stop - tile.outputs.start
             rows += len(tile.states)
             outputs += tile_outputs
@@ -160,10 +161,10 @@ def inference_cost(
         sums = outputs  # joins of the tiles on further rows, and one comparison for each joined output
         layers.append(
             {
-                "cells": time * power["cell"],
-                "wires": time * power["wire"],
-                "drivers": time * (power["driver"] + delivered * (1 / costs.driver_efficiency - 1)),
-                "sense": time * power["sense"] + supplies,
+                "cells": time * (power[Role.CELL] + power[Role.SWITCH]),
+                "wires": time * power[Role.WIRE],
+                "drivers": time * (power[Role.DRIVER] + delivered * (1 / costs.driver_efficiency - 1)),
+                "sense": time * (power[Role.SENSE] + power[Role.AMPLIFIER]) + supplies,
                 "dac": reads * rows * costs.dac_energy,
                 "adc": reads * outputs * costs.adc_energy,
                 "digital": reads * sums * costs.add

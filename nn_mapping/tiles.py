@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unus
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar, ideal_transfer
+from circuits.network import Role
 from circuits.solve.nodal import factor
 from circuits.solve.tensor import TransferTensor, transfer_tensor
 from circuits.solve.transfer import Method
@@ -32,11 +33,11 @@ class TileResponse:
 
     transfer: Floats
     """Column currents per row voltage [A/V], shape (columns, rows)."""
-    power_forms: dict[str, Floats]
-    """Group of elements -> Q [W/V^2], shape (rows, rows): power is ``v @ Q @ v``; the groups sum to what the
+    power_forms: dict[Role, Floats]
+    """Role of elements -> Q [W/V^2], shape (rows, rows): power is ``v @ Q @ v``; the roles sum to what the
     sources deliver."""
     imbalance: float
-    """Power of the sources minus the sum of the groups, over the former, for a full input (Tellegen's theorem)."""
+    """Power of the sources minus the sum of the roles, over the former, for a full input (Tellegen's theorem)."""
 
     @property
     def delivered(self) -> float:

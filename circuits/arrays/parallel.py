@@ -13,7 +13,7 @@ from circuits.arrays.parts import (
     to_ground,
     transconductors,
 )
-from circuits.network import Network, NetworkBuilder
+from circuits.network import Network, NetworkBuilder, Role
 from compact_model.numeric import Floats
 
 
@@ -23,11 +23,11 @@ def resistive(states: Floats, config: ArrayConfig, _mismatch: Mismatch) -> Netwo
     build = NetworkBuilder()
     source, entry, word = build.nodes("s", rows), build.nodes("d", rows), build.nodes("w", rows, columns)
     build.voltage_sources("Vin", build.inputs("v", rows), source, 1.0, title="word-line sources [V]")
-    build.resistors("Rdrv", source, entry, config.r_output, "driver", title="word-line drivers [Ohm]")
+    build.resistors("Rdrv", source, entry, config.r_output, Role.DRIVER, title="word-line drivers [Ohm]")
     row_wire(build, "Rw", entry, word, config.r_row, title="word-line wire, one resistor per cell [Ohm]")
     to_ground(build, "Cw", word, config.c_row, title="word line to ground [F]")
     bit = current_senses(build, states.shape, config)
-    build.resistors("Rcell", word, bit, states, "cell", title="cells [Ohm]")
+    build.resistors("Rcell", word, bit, states, Role.CELL, title="cells [Ohm]")
     build.probe("channel", word, bit)
     return build.network()
 
@@ -49,5 +49,7 @@ def passive_parallel(states: Floats, config: ArrayConfig, mismatch: Mismatch) ->
     arms = hall_cells(build, rails, states, config, mismatch)
     lines = column_pairs(build, states.shape, config)
     for prefix, arm, line, side in zip(("Rjp", "Rjn"), arms, lines, ("positive", "negative"), strict=True):
-        build.resistors(prefix, arm, line, 0.0, "wire", title=f"{side} Hall arms joined to the column [Ohm]")
+        build.resistors(
+            prefix, arm, line, 0.0, Role.WIRE, title=f"{side} Hall arms joined to the column [Ohm]"
+        )
     return build.network()

@@ -6,7 +6,7 @@ import numpy as np
 
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.mismatch import Mismatch
-from circuits.network import GROUND, NetworkBuilder
+from circuits.network import GROUND, NetworkBuilder, Role
 from compact_model.numeric import Floats, Ints
 
 Pair = tuple[Ints, Ints]
@@ -46,19 +46,19 @@ def hall_cells(
         ("Rhp", (arm_plus, centre), per_arm * (1 + mismatch.arm_plus), "positive arm"),
         ("Rhn", (centre, arm_minus), per_arm * (1 + mismatch.arm_minus), "negative arm"),
     ):
-        build.resistors(prefix, *ends, ohm, "cell", title=f"Hall cells: {title} [Ohm]")
+        build.resistors(prefix, *ends, ohm, Role.CELL, title=f"Hall cells: {title} [Ohm]")
     build.vccs(
         "Gx",
         (plus, minus, arm_plus, arm_minus),
         (hall - offset) / determinant,
-        "cell",
+        Role.CELL,
         title="Hall cells: channel current from the arm voltage [S]",
     )
     build.vccs(
         "Gh",
         (arm_plus, arm_minus, plus, minus),
         -(hall + offset) / determinant,
-        "cell",
+        Role.CELL,
         title="Hall cells: arm current from the channel voltage [S]",
     )
     build.probe("channel", plus, minus)
@@ -74,14 +74,13 @@ def transconductors(
     """Amplifiers ``i = gm V_difference + gm 10^(-cmrr_db / 20) V_common`` from the Hall arms into `into`."""
     arm_plus, arm_minus = arms
     ports = (GROUND, into, arm_plus, arm_minus)
-    build.vccs("Gm", ports, config.gm, "sense", title="transconductors: differential part [S]")
+    build.vccs("Gm", ports, config.gm, Role.AMPLIFIER, title="transconductors: differential part [S]")
     common = config.gm * 10 ** (-config.cmrr_db / 20)
     if common > 0:
         for prefix, arm, side in (("Gcp", arm_plus, "positive"), ("Gcn", arm_minus, "negative")):
             title = f"transconductors: common-mode part of the {side} arm [S]"
-            build.vccs(
-                prefix, (GROUND, into, arm, GROUND), common / 2 * mismatch.common_mode, "sense", title=title
-            )
+            each = common / 2 * mismatch.common_mode
+            build.vccs(prefix, (GROUND, into, arm, GROUND), each, Role.AMPLIFIER, title=title)
 
 
 def balanced_rows(build: NetworkBuilder, shape: tuple[int, int], config: ArrayConfig) -> Pair:
@@ -94,7 +93,7 @@ def balanced_rows(build: NetworkBuilder, shape: tuple[int, int], config: ArrayCo
         rail = build.nodes(f"w{sign}", *shape)
         build.voltage_sources(f"Vin{sign}", v, source, coefficient, title=f"{side} row sources [V]")
         title = f"{side} row drivers [Ohm]"
-        build.resistors(f"Rdrv{sign}", source, entry, config.r_output, "driver", title=title)
+        build.resistors(f"Rdrv{sign}", source, entry, config.r_output, Role.DRIVER, title=title)
         row_wire(
             build,
             f"Rw{sign}",
@@ -114,7 +113,7 @@ def current_senses(build: NetworkBuilder, shape: tuple[int, int], config: ArrayC
     column_wire(build, "Rb", line, foot, config.r_column, title="column wire, one resistor per cell [Ohm]")
     to_ground(build, "Cb", line, config.c_column, title="column wire to ground [F]")
     title = "current sense of each column [Ohm]"
-    build.resistors("Rsns", foot, GROUND, config.r_input, "sense", title=title)
+    build.resistors("Rsns", foot, GROUND, config.r_input, Role.SENSE, title=title)
     build.outputs("i", foot, GROUND, 1 / config.r_input)
     return line
 
@@ -135,23 +134,23 @@ def column_pairs(build: NetworkBuilder, shape: tuple[int, int], config: ArrayCon
 
 def voltage_senses(build: NetworkBuilder, ends: Pair, config: ArrayConfig) -> None:
     """Differential voltage senses of the columns."""
-    build.resistors("Rsns", *ends, config.r_load, "sense", title="voltage sense of each column [Ohm]")
+    build.resistors("Rsns", *ends, config.r_load, Role.SENSE, title="voltage sense of each column [Ohm]")
     build.outputs("u", *ends, 1.0)
 
 
 def row_wire(build: NetworkBuilder, prefix: str, entry: Ints, line: Ints, ohm: float, *, title: str) -> None:
     """One wire segment before each cell, the first one from `entry`."""
     before = np.concatenate([entry[:, None], line[:, :-1]], axis=1)
-    build.resistors(prefix, before, line, ohm, "wire", title=title)
+    build.resistors(prefix, before, line, ohm, Role.WIRE, title=title)
 
 
 def column_wire(build: NetworkBuilder, prefix: str, line: Ints, end: Ints, ohm: float, *, title: str) -> None:
     """One wire segment below each cell, the last one to `end`."""
     below = np.concatenate([line[1:], end[None, :]], axis=0)
-    build.resistors(prefix, line, below, ohm, "wire", title=title)
+    build.resistors(prefix, line, below, ohm, Role.WIRE, title=title)
 
 
 def to_ground(build: NetworkBuilder, prefix: str, line: Ints, farad: float, *, title: str) -> None:
     """A capacitor from each node of a line to ground; none for 0 F."""
     if farad > 0:
-        build.capacitors(prefix, line, GROUND, farad, "wire", title=title)
+        build.capacitors(prefix, line, GROUND, farad, Role.WIRE, title=title)

@@ -16,7 +16,7 @@ from circuits.arrays.parts import (
     transconductors,
     voltage_senses,
 )
-from circuits.network import GROUND, Network, NetworkBuilder
+from circuits.network import GROUND, Network, NetworkBuilder, Role
 from compact_model.numeric import Floats, Ints
 
 
@@ -32,7 +32,7 @@ def active_series(states: Floats, config: ArrayConfig, mismatch: Mismatch) -> Ne
     title = "row sources, floating [A]"
     build.current_sources("Iin", build.inputs("i", rows), exit_, entry, 1.0, title=title)
     middle = channel[0][:, columns // 2]
-    build.resistors("Rmid", middle, GROUND, 0.0, "driver", title="middle of each row, grounded [Ohm]")
+    build.resistors("Rmid", middle, GROUND, 0.0, Role.DRIVER, title="middle of each row, grounded [Ohm]")
     arms = hall_cells(build, channel, states, config, mismatch)
     column = current_senses(build, states.shape, config)
     transconductors(build, arms, column, config, mismatch)
@@ -59,21 +59,23 @@ def series_hall(states: Floats, config: ArrayConfig, mismatch: Mismatch) -> Netw
         foot = build.nodes("o", columns)
         into = np.broadcast_to(foot, states.shape)
         title = "ideal isolation amplifiers: 1 A per volt of Hall voltage [S]"
-        build.vccs("Giso", (GROUND, into, arm_plus, arm_minus), 1.0, "sense", title=title)
-        build.resistors("Rsns", foot, GROUND, 1.0, "sense", title="sum of each column, 1 V per ampere [Ohm]")
+        build.vccs("Giso", (GROUND, into, arm_plus, arm_minus), 1.0, Role.SENSE, title=title)
+        build.resistors(
+            "Rsns", foot, GROUND, 1.0, Role.SENSE, title="sum of each column, 1 V per ampere [Ohm]"
+        )
         build.outputs("u", foot, GROUND, 1.0)
         return build.network()
     top, foot = build.nodes("op", columns), build.nodes("on", columns)
     above = np.concatenate([top[None, :], arm_minus])
     below = np.concatenate([arm_plus, foot[None, :]])
     title = "column wire, from each cell to the next [Ohm]"
-    build.resistors("Rb", above, below, config.r_column, "wire", title=title)
+    build.resistors("Rb", above, below, config.r_column, Role.WIRE, title=title)
     to_ground(
         build, "Cb", above, config.c_column, title="column wire to ground, one capacitor per segment [F]"
     )
     voltage_senses(build, (top, foot), config)
     if config.returns is Returns.FLOATING:
-        build.resistors("Rgnd", foot, GROUND, 0.0, "sense", title="foot of each column, grounded [Ohm]")
+        build.resistors("Rgnd", foot, GROUND, 0.0, Role.SENSE, title="foot of each column, grounded [Ohm]")
     return build.network()
 
 
@@ -90,7 +92,7 @@ def row_multiplexed(states: Floats, config: ArrayConfig, mismatch: Mismatch, sel
     switch[selected] = config.r_switch_on
     for prefix, arm, line, side in zip(("Rsp", "Rsn"), arms, lines, ("positive", "negative"), strict=True):
         title = f"select switches of the {side} arms, row {selected} on [Ohm]"
-        build.resistors(prefix, arm, line, switch, "cell", title=title)
+        build.resistors(prefix, arm, line, switch, Role.SWITCH, title=title)
     return build.network()
 
 
@@ -99,15 +101,15 @@ def _chain(build: NetworkBuilder, shape: tuple[int, int], config: ArrayConfig) -
     rows, _ = shape
     source, entry, exit_ = build.nodes("s", rows), build.nodes("d", rows), build.nodes("e", rows)
     plus, minus = build.nodes("wp", *shape), build.nodes("wn", *shape)
-    build.resistors("Rdrv", source, entry, config.r_output, "driver", title="row drivers [Ohm]")
+    build.resistors("Rdrv", source, entry, config.r_output, Role.DRIVER, title="row drivers [Ohm]")
     before = np.concatenate([entry[:, None], minus], axis=1)
     after = np.concatenate([plus, exit_[:, None]], axis=1)
     title = "row wire, before each cell and after the last [Ohm]"
-    build.resistors("Rw", before, after, config.r_row, "wire", title=title)
+    build.resistors("Rw", before, after, config.r_row, Role.WIRE, title=title)
     to_ground(build, "Cw", plus, config.c_row, title="row wire to ground, one capacitor per cell [F]")
     return (plus, minus), source, exit_
 
 
 def _grounded_sources(build: NetworkBuilder, inputs: Ints, entry: Ints, exit_: Ints) -> None:
     build.current_sources("Iin", inputs, GROUND, entry, 1.0, title="row sources [A]")
-    build.resistors("Rret", exit_, GROUND, 0.0, "driver", title="return of each row, grounded [Ohm]")
+    build.resistors("Rret", exit_, GROUND, 0.0, Role.DRIVER, title="return of each row, grounded [Ohm]")

@@ -8,12 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.constants import Boltzmann
 
-from circuits.network import GROUND, Kind, Network
+from circuits.network import GROUND, Kind, Network, Role
 from circuits.solve.nodal import Factored
 from compact_model.numeric import Floats, Ints
-
-AMPLIFIER = "Gm"
-"""Prefix of the controlled sources that stand for real amplifiers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +20,14 @@ class OutputNoise:
     Attributes
     ----------
     johnson
-        Thermal noise of the resistors of each group, (outputs,) each.
+        Thermal noise of the resistors of each role, (outputs,) each.
     amplifier
         Channel noise of the transconductors, (outputs,).
     flicker
         1/f noise of the cells at 1 Hz for each input vector, (batch, outputs).
     """
 
-    johnson: dict[str, Floats]
+    johnson: dict[Role, Floats]
     amplifier: Floats
     flicker: Floats
 
@@ -39,8 +36,7 @@ class OutputNoise:
 
         Without the column senses: their input resistance comes from feedback and is quiet.
         """
-        quiet = "sense"
-        resistors = np.sum([part for name, part in self.johnson.items() if name != quiet], axis=0)
+        resistors = np.sum([part for role, part in self.johnson.items() if role is not Role.SENSE], axis=0)
         total: Floats = resistors + self.amplifier
         return total
 
@@ -106,13 +102,13 @@ def output_noise(
     gain = np.concatenate([factored.adjoint_response, np.zeros((1, network.n_outputs))])  # ground is last
     resistors = np.flatnonzero(network.kind == Kind.RESISTOR)
     johnson = {}
-    for number, group in enumerate(network.groups):
-        of_group = resistors[network.group[resistors] == number]
-        density = 4 * Boltzmann * temperature / network.value[of_group]
-        johnson[group] = density @ _squared_gain(network, gain, of_group)
+    for role in Role:
+        of_role = resistors[network.of_role(role)[resistors]]
+        density = 4 * Boltzmann * temperature / network.value[of_role]
+        johnson[role] = density @ _squared_gain(network, gain, of_role)
     amplifiers = _amplifiers(network)
     channel = 4 * Boltzmann * temperature * gamma * np.abs(network.value[amplifiers])
-    cells = resistors[network.group[resistors] == network.groups.index("cell")]
+    cells = resistors[network.of_role(Role.CELL)[resistors]]
     excess = np.zeros((len(batch), network.n_outputs))
     if flicker > 0:
         voltages = np.concatenate([factored.response, np.zeros((1, network.n_inputs))])
@@ -141,7 +137,5 @@ def _squared_gain(network: Network, gain: Floats, branches: Ints) -> Floats:
 
 
 def _amplifiers(network: Network) -> Ints:
-    starts = np.cumsum([0, *(block.size for block in network.branch_blocks)])
-    block_of = np.searchsorted(starts, network.branch_kept, side="right") - 1
-    real = [k for k, block in enumerate(network.branch_blocks) if block.prefix == AMPLIFIER]
-    return np.flatnonzero(np.isin(block_of, real) & (network.control_minus != GROUND))
+    # the common-mode part, controlled against ground, is made of the same transistors: no noise of its own
+    return np.flatnonzero(network.of_role(Role.AMPLIFIER) & (network.control_minus != GROUND))

@@ -64,14 +64,14 @@ def elmore_delay(factored: Factored, inputs: ArrayLike) -> Floats:
     --------
     1 kohm from the source to a node with 1 nF and 1 kohm to ground:
 
-    >>> from circuits.network import NetworkBuilder
+    >>> from circuits.network import NetworkBuilder, Role
     >>> from circuits.nodal import factor
     >>> build = NetworkBuilder()
     >>> a, b = build.nodes("a", 1), build.nodes("b", 1)
     >>> build.voltage_sources("Vin", build.inputs("v", 1), a, 1.0, title="source")
-    >>> build.resistors("Ra", a, b, 1e3, "wire", title="series")
-    >>> build.resistors("Rb", b, GROUND, 1e3, "sense", title="load")
-    >>> build.capacitors("C", b, GROUND, 1e-9, "wire", title="capacitor")
+    >>> build.resistors("Ra", a, b, 1e3, Role.WIRE, title="series")
+    >>> build.resistors("Rb", b, GROUND, 1e3, Role.SENSE, title="load")
+    >>> build.capacitors("C", b, GROUND, 1e-9, Role.WIRE, title="capacitor")
     >>> build.outputs("v", b, GROUND, 1.0)
     >>> round(elmore_delay(factor(build.network()), [[1.0]]).item() * 1e9, 6)
     500.0

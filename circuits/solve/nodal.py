@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from circuits.network import GROUND, Kind, Network
+from circuits.network import GROUND, Kind, Network, Role
 from circuits.solve.block_lu import Levels, SingularNetworkError
 from circuits.solve.branches import Branches, branches_of, drive, incidence, output_matrix, with_sources
 from circuits.threads import one_blas_thread
@@ -36,14 +36,14 @@ class NodalSolution:
     outputs
         (batch, outputs), in the unit of the outputs.
     power
-        Power that the branches of a group take up, (batch,) [W] each.
+        Power that the branches of a role take up, (batch,) [W] each.
     source_power
         Power delivered by the independent sources, (batch,) [W].
     """
 
     node_voltages: Floats
     outputs: Floats
-    power: dict[str, Floats]
+    power: dict[Role, Floats]
     source_power: Floats
 
 
@@ -143,8 +143,8 @@ class Factored:
         else:
             voltages = np.asarray(self.response @ batch.T)
         power = {
-            name: np.asarray(np.einsum("kb,kb->b", branches.across @ voltages, branches.currents(voltages)))
-            for name, branches in self._group_branches.items()
+            role: np.asarray(np.einsum("kb,kb->b", branches.across @ voltages, branches.currents(voltages)))
+            for role, branches in self._role_branches.items()
         }
         leaving = self.branches_of.sums(self.branches_of.currents(voltages))
         source_power = np.einsum("kb,kb->b", voltages[self._known], leaving[self._known]) - np.einsum(
@@ -179,32 +179,28 @@ class Factored:
         conducted = self._driven(batch, at_least=2)[1]
         return with_sources(self.network, np.asarray(conducted), np.asarray(self.drive @ batch.T)).T
 
-    def power_forms(self) -> dict[str, Floats]:
-        """Power of each group as a quadratic form of the inputs.
+    def power_forms(self) -> dict[Role, Floats]:
+        """Power of each role as a quadratic form of the inputs.
 
         Returns
         -------
         dict
-            Group name -> symmetric (inputs, inputs) matrix Q [W per squared input]: power is ``x @ Q @ x``,
+            Role -> symmetric (inputs, inputs) matrix Q [W per squared input]: power is ``x @ Q @ x``,
             and its mean over inputs with second moment M = mean(x x^T) is ``trace(Q M)``. The sum over the
-            groups is what the independent sources deliver. A controlled source counts in its group: the pair
-            inside a Hall cell belongs to the cell; the output of a transconductor to `sense`, where it is
+            roles is what the independent sources deliver. A controlled source counts in its role: the pair
+            inside a Hall cell belongs to the cell; the output of a transconductor to `AMPLIFIER`, where it is
             negative (its supply delivers that power, not the row drivers).
         """
         forms = {}
-        for name, branches in self._group_branches.items():
+        for role, branches in self._role_branches.items():
             with one_blas_thread():
                 form = (branches.across @ self.response).T @ branches.currents(self.response)
-            forms[name] = (form + form.T) / 2
+            forms[role] = (form + form.T) / 2
         return forms
 
     @cached_property
-    def _group_branches(self) -> dict[str, Branches]:
-        groups = self.network.group
-        return {
-            name: branches_of(self.network, groups == number)
-            for number, name in enumerate(self.network.groups)
-        }
+    def _role_branches(self) -> dict[Role, Branches]:
+        return {role: branches_of(self.network, self.network.of_role(role)) for role in Role}
 
     def _response(self, inputs: slice) -> Floats:
         return self._voltages(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from circuits.network import GROUND, Kind, Network
+from circuits.network import GROUND, Kind, Network, Role
 from compact_model.numeric import Floats, Ints
 
 _PER_LINE = 8
@@ -178,22 +178,15 @@ def _elements(network: Network, sources: dict[int, str], *, capacitors: bool) ->
     cell into one equation, and their rounding leaks 1e-14 A per volt of common mode: 1e-6 of the signal of
     `row_multiplexed` at 16 x 16, where it is 1e-11 with the currents.
     """
-    wire = network.groups.index("wire") if network.common_mode else None
-    if wire is not None:
+    wires = network.of_role(Role.WIRE) & (network.kind == Kind.RESISTOR) & network.common_mode
+    if network.common_mode:
         yield "* A wire is V (0 volt, to measure its current) and H (resistance times that current)."
     ends = (network.plus, network.minus, network.control_plus, network.control_minus)
     plus, minus, control_plus, control_minus = (_named(network, end) for end in ends)
-    starts = np.cumsum([0, *(block.size for block in network.branch_blocks)])
-    block_of = (np.searchsorted(starts, network.branch_kept, side="right") - 1).tolist()
+    block_of = network.block_of.tolist()
     shown = None
-    for k, (name, kind, group, value) in enumerate(
-        zip(
-            network.branch_names,
-            network.kind.tolist(),
-            network.group.tolist(),
-            network.value.tolist(),
-            strict=True,
-        )
+    for k, (name, kind, value) in enumerate(
+        zip(network.branch_names, network.kind.tolist(), network.value.tolist(), strict=True)
     ):
         if kind == Kind.CAPACITOR and not capacitors:
             continue
@@ -205,7 +198,7 @@ def _elements(network: Network, sources: dict[int, str], *, capacitors: bool) ->
             yield f"{name} {plus[k]} {minus[k]} {control_plus[k]} {control_minus[k]} {value:.15g}"
         elif k in sources:
             yield f"{name} {plus[k]} {minus[k]} {sources[k]}"
-        elif kind == Kind.RESISTOR and group == wire:
+        elif wires[k]:
             yield f"V{name} {plus[k]} i_{name} 0"
             yield f"H{name} i_{name} {minus[k]} V{name} {value:.15g}"
         else:

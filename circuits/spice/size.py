@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from circuits.network import Kind, Network
+from circuits.network import Kind, Network, Role
 from circuits.solve.branches import coupled_parts
 from circuits.spice.engine import SpiceError
 from compact_model.numeric import Floats
@@ -112,7 +112,7 @@ def check_size(
     what
         What is run, for the message: "a transient of".
     """
-    wires = network.group == network.groups.index("wire")
+    wires = network.of_role(Role.WIRE)
     load = _Load(
         rows=network.n_inputs,
         columns=network.n_outputs,

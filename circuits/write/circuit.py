@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from circuits.arrays.parts import column_wire, row_wire
-from circuits.network import GROUND, Network, NetworkBuilder
+from circuits.network import GROUND, Network, NetworkBuilder, Role
 from circuits.write.scheme import Scheme, WriteConfig
 from compact_model.numeric import Floats, Ints, Mask
 
@@ -48,16 +48,16 @@ def write_network(selected: Mask, config: WriteConfig, *, probes: bool = False) 
     if config.scheme is Scheme.ONE_TRANSISTOR:
         inner = build.nodes("m", rows, columns)
         ends = (plus, inner)
-        build.resistors("Rsel", plus, inner, on, "cell", title="select device of each cell [Ohm]")
+        build.resistors("Rsel", plus, inner, on, Role.SWITCH, title="select device of each cell [Ohm]")
     elif config.serial:
-        build.resistors("Rsel", plus, minus, on, "cell", title="bypass switch of each cell [Ohm]")
+        build.resistors("Rsel", plus, minus, on, Role.SWITCH, title="bypass switch of each cell [Ohm]")
     channel = np.full((rows, columns), config.r_channel)
-    build.resistors("Rcell", inner, minus, channel, "cell", title="channels [Ohm]")
+    build.resistors("Rcell", inner, minus, channel, Role.CELL, title="channels [Ohm]")
     build.probe("channel", inner, minus)
     build.outputs("u", *ends, 1.0)
     if probes:
         push = build.inputs("push", rows, columns)
-        build.current_sources("Ipush", push, ends[1], ends[0], 1.0, title="unit currents [A]", group="cell")
+        build.current_sources("Ipush", push, ends[1], ends[0], 1.0, title="unit currents [A]")
     return build.network()
 
 
@@ -89,9 +89,11 @@ def _serial(build: NetworkBuilder, rows: int, columns: int, config: WriteConfig)
     plus, minus = build.nodes("p", rows, columns), build.nodes("n", rows, columns)
     entry = _line(build, "r", v_row, 1.0, config.r_output, "row")
     before = np.concatenate([entry[:, None], minus[:, :-1]], axis=1)
-    build.resistors("Rw", before, plus, config.r_row, "wire", title="row wire, one resistor per cell [Ohm]")
+    build.resistors(
+        "Rw", before, plus, config.r_row, Role.WIRE, title="row wire, one resistor per cell [Ohm]"
+    )
     last = minus[:, -1]
-    build.resistors("Rret", last, GROUND, config.r_return, "driver", title="return of each row [Ohm]")
+    build.resistors("Rret", last, GROUND, config.r_return, Role.DRIVER, title="return of each row [Ohm]")
     build.outputs("j", last, GROUND, 1 / config.r_return)
     return plus, minus
 
@@ -101,7 +103,7 @@ def _line(
 ) -> Ints:
     source, entry = build.nodes(f"s{prefix}", len(inputs)), build.nodes(f"d{prefix}", len(inputs))
     build.voltage_sources(f"V{prefix}", inputs, source, coefficient, title=f"{what} sources [V]")
-    build.resistors(f"Rd{prefix}", source, entry, ohm, "driver", title=f"{what} drivers and returns [Ohm]")
+    build.resistors(f"Rd{prefix}", source, entry, ohm, Role.DRIVER, title=f"{what} drivers and returns [Ohm]")
     build.outputs(f"i{prefix}", source, entry, 1 / ohm)
     return entry
 

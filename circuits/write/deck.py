@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from circuits.network import GROUND, Kind, Network
+from circuits.network import GROUND, Kind, Network, Role
 from circuits.spice.devices import Devices
 from compact_model.numeric import Floats
 
@@ -135,11 +135,13 @@ def _elements(
             strict=True,
         )
     }
-    starts = np.cumsum([0, *(block.size for block in network.branch_blocks)])
-    block_of = (np.searchsorted(starts, network.branch_kept, side="right") - 1).tolist()
+    block_of = network.block_of.tolist()
+    left_out = network.of_role(Role.CELL)
+    if skip_select:
+        left_out |= network.of_role(Role.SWITCH)
     shown = -1
     for k, name in enumerate(network.branch_names):
-        if name.startswith("Rcell") or (skip_select and name.startswith("Rsel")):
+        if left_out[k]:
             continue
         if block_of[k] != shown:
             shown = block_of[k]
@@ -171,7 +173,6 @@ def node_names(network: Network) -> dict[str, list[str]]:
     line = list(plus)
     if GROUND in probe.plus:
         raise ValueError("a channel begins at ground")
-    selects = [k for k, name in enumerate(network.branch_names) if name.startswith("Rsel")]
-    for cell, k in enumerate(selects):
+    for cell, k in enumerate(np.flatnonzero(network.of_role(Role.SWITCH)).tolist()):
         line[cell] = names[network.plus[k]]
     return {"ip": plus, "in": minus, "line": line}

@@ -7,9 +7,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from circuits.network import Network
+from circuits.network import Network, Role
 from compact_model.cards.document import load_overlaid
 from compact_model.cards.entry import Entry, Name, Spec
 from compact_model.numeric import Mask
@@ -40,18 +41,16 @@ class SelectMosfet(BaseModel):
 
     def lines(self, network: Network, selected: Mask) -> Iterator[str]:
         """Transistors in place of the select resistors of a write network."""
-        chosen = selected.ravel().tolist()
         names = (*network.node_names, "0")
         yield "* select transistors; gates of selected and of other cells, and the well [V]"
         yield f"Vgon gate_on 0 {self.v_on.value:.15g}"
         yield f"Vgoff gate_off 0 {self.v_well.value:.15g}"
         yield f"Vwell well 0 {self.v_well.value:.15g}"
-        selects = [k for k, name in enumerate(network.branch_names) if name.startswith("Rsel")]
-        for on, k in zip(chosen, selects, strict=True):
-            place = network.branch_names[k].removeprefix("Rsel")
-            gate = "gate_on" if on else "gate_off"
+        switches = np.flatnonzero(network.of_role(Role.SWITCH)).tolist()
+        for (row, column), k in zip(np.ndindex(selected.shape), switches, strict=True):
+            gate = "gate_on" if selected[row, column] else "gate_off"
             ends = f"{names[network.plus[k]]} {gate} {names[network.minus[k]]} well"
-            yield f"M{place} {ends} select w={self.w.value:.15g} l={self.l.value:.15g}"
+            yield f"M{row}_{column} {ends} select w={self.w.value:.15g} l={self.l.value:.15g}"
         values = {
             "vto": self.vto, "kp": self.kp, "gamma": self.gamma, "phi": self.phi, "lambda": self.lambda_,
         }  # fmt: skip

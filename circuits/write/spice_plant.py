@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from circuits.network import Kind
 from circuits.spice import engine, ngspice
 from circuits.spice.devices import Devices
 from circuits.write.circuit import PARTS, lines, write_network
@@ -136,14 +137,10 @@ class SpicePlant:
         place = [(cell // columns, cell % columns) for cell in range(cells)]
         inner = [self.devices.state_vector(*at, k) for at in place for k in range(1, grains + 1)]
         arms = [f"{side}{row}_{column}" for side in ("hp", "hn") for row, column in place]
-        currents = [f"{name.lower()}#branch" for name in _sources(network.branch_names)]
-        fed = [f"s{name[1:].lower()}" for name in _sources(network.branch_names)]
-        extra = (
-            ["n" + f"{row}_{columns - 1}" for row in range(self.shape[0])]
-            if self.solver.config.serial
-            else []
-        )
-        wanted = list(dict.fromkeys([*nodes["line"], *nodes["ip"], *nodes["in"], *arms, *fed, *extra]))
+        sources = np.flatnonzero(network.kind == Kind.VOLTAGE).tolist()
+        currents = [f"{network.branch_names[k].lower()}#branch" for k in sources]
+        fed = [network.node_names[network.plus[k]] for k in sources]
+        wanted = list(dict.fromkeys([*nodes["line"], *nodes["ip"], *nodes["in"], *arms, *fed]))
         wanted = [name for name in wanted if name != "0"]
         deck = write_deck(
             network,
@@ -201,7 +198,7 @@ class SpicePlant:
         layout = lines(*self.shape, config)
         into = np.sum(line**2 * layout.ohm[: len(line), None], axis=0)
         if config.serial:
-            feet = np.stack([found[f"n{row}_{self.shape[1] - 1}"] for row in range(self.shape[0])])
+            feet = np.stack([found[name] for name in nodes["in"][self.shape[1] - 1 :: self.shape[1]]])
             into = into + np.sum(feet**2, axis=0) / config.r_return
         select = np.zeros_like(time)
         if config.scheme is Scheme.ONE_TRANSISTOR:
@@ -247,7 +244,3 @@ class SpicePlant:
 def inner_saved(names: list[str]) -> list[str]:
     """How ``.save`` names the inner nodes of devices."""
     return [f"v({name})" if "." in name else name for name in names]
-
-
-def _sources(branches: tuple[str, ...]) -> list[str]:
-    return [name for name in branches if name.startswith("V")]

@@ -10,7 +10,7 @@ import numpy as np
 
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.crossbar import crossbar
-from circuits.network import Kind, Network
+from circuits.network import Kind, Network, Role
 from compact_model.numeric import Floats
 from hallspice.array.plain_netlist import drawn_states
 from hallspice.config.load import load_setup
@@ -21,10 +21,6 @@ from veriloga.model import MODULE, CellModel, cell_model
 from veriloga.programs import compiled
 from veriloga.subcircuit import FROZEN, frozen_subcircuit, subcircuit
 from veriloga.verilog_a import verilog_a
-
-_CELL_BLOCKS = {"Rxp", "Rxn", "Rhp", "Rhn", "Gx", "Gh"}
-"""Branches of a Hall cell in the array networks; the device takes their place."""
-
 
 _SPECTRE_WORDS = {
     Kind.RESISTOR: "resistor r",
@@ -121,12 +117,11 @@ def _branches(network: Network, inputs: Floats) -> Iterator[tuple[str, Kind, lis
     """Name, kind, nodes and value of every branch outside the cells; sources at the given inputs."""
     values = network.value.copy()
     np.add.at(values, network.drive_source, network.drive_coefficient * inputs[network.drive_input])
-    starts = np.cumsum([0, *(block.size for block in network.branch_blocks)])
-    owner = np.searchsorted(starts, network.branch_kept, side="right") - 1
+    cells = network.of_role(Role.CELL)
     names = (*network.node_names, "0")
     ends = np.stack([network.plus, network.minus, network.control_plus, network.control_minus], axis=1)
     for k, branch in enumerate(network.branch_names):
-        if network.branch_blocks[int(owner[k])].prefix not in _CELL_BLOCKS:
+        if not cells[k]:
             nodes = [names[int(node)] for node in ends[k]]
             yield branch, Kind(int(network.kind[k])), nodes, float(values[k])
 

@@ -12,7 +12,7 @@ from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar
 from circuits.arrays.mismatch import draw_mismatch
-from circuits.network import GROUND, Network, NetworkBuilder
+from circuits.network import GROUND, Network, NetworkBuilder, Role
 from circuits.read.noise import output_noise
 from circuits.solve.nodal import factor
 from circuits.spice import engine, ngspice, size
@@ -95,8 +95,8 @@ def floating() -> Network:
     build = NetworkBuilder()
     node = build.nodes("n", 3)
     build.voltage_sources("Vin", build.inputs("v", 1), node[0], 1.0, title="source")
-    build.resistors("Ra", node[0], GROUND, 1.0, "cell", title="load")
-    build.resistors("Rb", node[1], node[2], 1.0, "cell", title="island")
+    build.resistors("Ra", node[0], GROUND, 1.0, Role.CELL, title="load")
+    build.resistors("Rb", node[1], node[2], 1.0, Role.CELL, title="island")
     build.outputs("v", node[2], GROUND, 1.0)
     return build.network()
 

@@ -4,7 +4,7 @@ import pytest
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar
-from circuits.network import GROUND, Kind, NetworkBuilder
+from circuits.network import GROUND, Kind, NetworkBuilder, Role
 from circuits.read.settling import elmore_delay, settling_estimate, step_response
 from circuits.solve.nodal import Factored, factor
 from circuits.spice import engine
@@ -32,9 +32,9 @@ def test_a_line_of_two_segments_has_the_delay_of_the_textbook() -> None:
     build = NetworkBuilder()
     nodes = build.nodes("n", 3)
     build.voltage_sources("Vin", build.inputs("v", 1), nodes[0], 1.0, title="source")
-    build.resistors("R", nodes[:2], nodes[1:], [1e3, 2e3], "wire", title="line")
-    build.resistors("Rl", nodes[2], GROUND, 1e15, "sense", title="open end")
-    build.capacitors("C", nodes[1:], GROUND, [3e-12, 5e-12], "wire", title="line to ground")
+    build.resistors("R", nodes[:2], nodes[1:], [1e3, 2e3], Role.WIRE, title="line")
+    build.resistors("Rl", nodes[2], GROUND, 1e15, Role.SENSE, title="open end")
+    build.capacitors("C", nodes[1:], GROUND, [3e-12, 5e-12], Role.WIRE, title="line to ground")
     build.outputs("v", nodes[2], GROUND, 1.0)
     delay = elmore_delay(factor(build.network()), [[1.0]])
     assert delay.item() == pytest.approx(1e3 * 3e-12 + 3e3 * 5e-12, rel=1e-9)

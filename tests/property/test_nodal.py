@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar
-from circuits.network import GROUND, Kind, Network
+from circuits.network import GROUND, Kind, Network, Role
 from circuits.solve.branches import nodal_matrix
 from circuits.solve.nodal import factor
 
@@ -53,8 +53,8 @@ def test_energy_is_conserved_and_currents_sum_to_zero(
     np.add.at(leaving, network.minus[network.kind == Kind.CURRENT], -currents)
     leaving[[GROUND, *network.plus[network.kind == Kind.VOLTAGE]]] = 0.0
     assert (np.abs(leaving) <= rounding).all()
-    for name in ("cell", "wire", "driver"):
-        assert (solution.power[name] >= -rounding * largest).all()
+    for role in (Role.CELL, Role.SWITCH, Role.WIRE, Role.DRIVER):
+        assert (solution.power[role] >= -rounding * largest).all()
 
 
 @pytest.mark.parametrize("architecture", Architecture)

@@ -10,7 +10,7 @@ from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar, ideal_transfer, slots
 from circuits.arrays.mismatch import Mismatch, draw_mismatch, no_mismatch
 from circuits.arrays.parts import hall_cells, transconductors
-from circuits.network import GROUND, NetworkBuilder
+from circuits.network import GROUND, NetworkBuilder, Role
 from circuits.solve.nodal import factor
 
 RESISTIVE = Architecture.RESISTIVE
@@ -71,7 +71,7 @@ def test_hall_cell_obeys_its_port_equations(r_xy: float, r_off: float, spread: f
     currents = build.inputs("i", 2)
     build.current_sources("Ix", currents[0], minus, plus, 1.0, title="into the channel, p to n")
     build.current_sources("Iy", currents[1], arms[1], arms[0], 1.0, title="into the arms, p to n")
-    build.resistors("Rg", minus, GROUND, 1.0, "driver", title="ground")
+    build.resistors("Rg", minus, GROUND, 1.0, Role.DRIVER, title="ground")
     build.outputs("vx", plus, minus, 1.0)
     build.outputs("vy", arms[0], arms[1], 1.0)
     impedance = factor(build.network()).transfer()
@@ -118,7 +118,7 @@ def test_common_mode_of_a_lopsided_row_leaks_through_finite_rejection() -> None:
     plus, minus, column = build.nodes("p", 1, 1), build.nodes("n", 1, 1), build.nodes("b", 1, 1)
     transconductors(build, (plus, minus), column, circuit, no_mismatch((1, 1)))
     build.voltage_sources("V", build.inputs("v", 2), np.array([plus[0, 0], minus[0, 0]]), 1.0, title="arms")
-    build.resistors("Rs", column, GROUND, 1.0, "sense", title="sense")
+    build.resistors("Rs", column, GROUND, 1.0, Role.SENSE, title="sense")
     build.outputs("i", column, GROUND, 1.0)
     transfer = factor(build.network()).transfer()
     np.testing.assert_allclose(transfer, circuit.gm * np.array([[1.005, -0.995]]), rtol=1e-13)

@@ -7,6 +7,7 @@ from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar
 from circuits.arrays.mismatch import draw_mismatch
+from circuits.network import Role
 from circuits.periphery import load_periphery
 from circuits.read.converter import Ladder, draw_converter
 from circuits.solve.nodal import factor
@@ -260,7 +261,7 @@ def test_energy_is_the_mean_of_solving_image_by_image(
         tile = mapped.tiles[place]
         solution = factor(crossbar(tile.states, CONFIG)).solve(voltages[:, tile.rows])
         source += float(solution.source_power.mean())
-        cells += float(solution.power["cell"].mean())
+        cells += float(solution.power[Role.CELL].mean())
     layer = cost.layers[0]
     on = 1e-5 + 2e-6  # a read and its settling
     assert layer["cells"] == pytest.approx(on * cells, rel=1e-6)

@@ -4,7 +4,7 @@ import pytest
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar
-from circuits.network import GROUND, Kind, Network, NetworkBuilder
+from circuits.network import GROUND, Kind, Network, NetworkBuilder, Role
 from circuits.solve.block_lu import SingularNetworkError
 from circuits.solve.nodal import factor
 
@@ -14,8 +14,8 @@ def ladder(ohms: list[float]) -> Network:
     build = NetworkBuilder()
     node = build.nodes("n", len(ohms) + 1)
     build.voltage_sources("Vin", build.inputs("v", 1), node[0], 1.0, title="source")
-    build.resistors("R", node[:-1], node[1:], ohms, "wire", title="series resistors")
-    build.resistors("Rs", node[-1], GROUND, 1.0, "sense", title="sense")
+    build.resistors("R", node[:-1], node[1:], ohms, Role.WIRE, title="series resistors")
+    build.resistors("Rs", node[-1], GROUND, 1.0, Role.SENSE, title="sense")
     build.outputs("i", node[-1], GROUND, 1.0)
     return build.network()
 
@@ -24,7 +24,7 @@ def test_names_follow_the_grid() -> None:
     build = NetworkBuilder()
     node = build.nodes("w", 2, 2)
     build.voltage_sources("Vin", build.inputs("v", 2), node[:, 0], 1.0, title="sources")
-    build.resistors("Rw", node[:, :1], node[:, 1:], 1.0, "wire", title="wire")
+    build.resistors("Rw", node[:, :1], node[:, 1:], 1.0, Role.WIRE, title="wire")
     build.outputs("i", node[:, 1], GROUND, 1.0)
     network = build.network()
     assert network.node_names == ("w0_0", "w0_1", "w1_0", "w1_1")
@@ -44,8 +44,8 @@ def test_zero_ohms_to_ground_ground_a_node() -> None:
     build = NetworkBuilder()
     node = build.nodes("n", 3)
     build.voltage_sources("Vin", build.inputs("v", 1), node[0], 1.0, title="source")
-    build.resistors("Ra", node[:2], node[1:], [4.0, 4.0], "cell", title="cells")
-    build.resistors("Rz", node[1], GROUND, 0.0, "wire", title="short")
+    build.resistors("Ra", node[:2], node[1:], [4.0, 4.0], Role.CELL, title="cells")
+    build.resistors("Rz", node[1], GROUND, 0.0, Role.WIRE, title="short")
     build.outputs("v", node[0], node[1], 1.0)
     network = build.network()
     assert network.node_names == ("n0", "n2")
@@ -57,7 +57,7 @@ def test_sources_joined_by_wires_of_no_resistance_are_refused() -> None:
     build = NetworkBuilder()
     node = build.nodes("n", 2)
     build.voltage_sources("Vin", build.inputs("v", 2), node, 1.0, title="sources")
-    build.resistors("R", node[0], node[1], 0.0, "wire", title="wire")
+    build.resistors("R", node[0], node[1], 0.0, Role.WIRE, title="wire")
     build.outputs("v", node[0], GROUND, 1.0)
     with pytest.raises(ValueError, match="0 Ohm join two voltage sources"):
         build.network()
@@ -79,8 +79,8 @@ def test_floating_nodes_are_named() -> None:
     build = NetworkBuilder()
     node = build.nodes("n", 4)
     build.voltage_sources("Vin", build.inputs("v", 1), node[0], 1.0, title="source")
-    build.resistors("Ra", node[0], node[1], 1.0, "cell", title="cell")
-    build.resistors("Rb", node[2], node[3], 1.0, "cell", title="island")
+    build.resistors("Ra", node[0], node[1], 1.0, Role.CELL, title="cell")
+    build.resistors("Rb", node[2], node[3], 1.0, Role.CELL, title="island")
     build.outputs("v", node[3], GROUND, 1.0)
     with pytest.raises(SingularNetworkError, match="n2, n3"):
         factor(build.network())
@@ -90,8 +90,8 @@ def test_contradicting_equations_are_an_error_not_a_nan() -> None:
     build = NetworkBuilder()
     node = build.nodes("n", 1)
     build.current_sources("Iin", build.inputs("i", 1), GROUND, node, 1.0, title="source")
-    build.resistors("Ra", node, GROUND, 1.0, "cell", title="cell")
-    build.vccs("Gn", (GROUND, node, node, GROUND), 1.0, "cell", title="minus one siemens")
+    build.resistors("Ra", node, GROUND, 1.0, Role.CELL, title="cell")
+    build.vccs("Gn", (GROUND, node, node, GROUND), 1.0, Role.CELL, title="minus one siemens")
     build.outputs("v", node, GROUND, 1.0)
     with pytest.raises(SingularNetworkError, match="no unique solution"):
         factor(build.network())

@@ -4,6 +4,7 @@ from scipy.constants import Boltzmann
 
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar
+from circuits.network import Role
 from circuits.read.noise import output_noise
 from circuits.solve.nodal import factor
 
@@ -16,7 +17,7 @@ def test_one_hall_cell_has_the_noise_of_its_arms_and_its_amplifier() -> None:
     )
     noise = output_noise(factor(crossbar([[1e-9]], config)), [[0.0]])
     # the channel's noise is shorted by the rails and common to both arms, the arms' passes through gm
-    assert noise.johnson["cell"] == pytest.approx(ROOM * 2 * config.r_arm * config.gm**2, rel=1e-9)
+    assert noise.johnson[Role.CELL] == pytest.approx(ROOM * 2 * config.r_arm * config.gm**2, rel=1e-9)
     assert noise.amplifier == pytest.approx(ROOM * 2 / 3 * config.gm, rel=1e-9)
     # 3.3 nV per root hertz for the amplifier, 2.9 for the arms; the quiet virtual ground doesn't count
     assert np.sqrt(noise.white()[0]) / config.gm == pytest.approx(4.4e-9, rel=0.01)

@@ -3,7 +3,7 @@ import pytest
 
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar
-from circuits.network import GROUND, NetworkBuilder
+from circuits.network import GROUND, NetworkBuilder, Role
 from circuits.spice.netlist import batch_deck, netlist
 
 PARALLEL = ArrayConfig(architecture="active_parallel")
@@ -36,8 +36,8 @@ def test_capacitors_and_differential_outputs_are_written() -> None:
     build = NetworkBuilder()
     node = build.nodes("n", 2)
     build.current_sources("Iin", build.inputs("i", 1), GROUND, node[0], 2.0, title="source")
-    build.resistors("R", node, GROUND, [1.0, 2.0], "cell", title="loads")
-    build.capacitors("C", node[0], node[1], 1e-12, "wire", title="coupling [F]")
+    build.resistors("R", node, GROUND, [1.0, 2.0], Role.CELL, title="loads")
+    build.capacitors("C", node[0], node[1], 1e-12, Role.WIRE, title="coupling [F]")
     build.outputs("d", node[0], node[1], 0.5)
     build.outputs("e", GROUND, node[1], 1.0)
     deck = netlist(build.network(), [1e-3], "capacitor")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from circuits.arrays.architecture import Architecture
+from circuits.network import Role
 from circuits.solve.nodal import factor
 from circuits.write.circuit import PARTS, write_network
 from circuits.write.scheme import Order, Scheme, WriteConfig
@@ -102,11 +103,10 @@ def test_parts_are_those_of_the_nodal_solution(config: WriteConfig) -> None:
     solution = factor(write_network(selected, config)).solve(inputs)
     found = solver.full_pulses(inputs, selected)
     assert found.source_power[0] == pytest.approx(solution.source_power[0], rel=1e-12)
-    assert found.power["wires"][0] == pytest.approx(solution.power["wire"][0], rel=1e-6, abs=1e-12)
-    assert found.power["drivers"][0] == pytest.approx(solution.power["driver"][0], rel=1e-9)
-    assert found.power["cells"][0] + found.power["select"][0] == pytest.approx(
-        solution.power["cell"][0], rel=1e-9
-    )
+    assert found.power["wires"][0] == pytest.approx(solution.power[Role.WIRE][0], rel=1e-6, abs=1e-12)
+    assert found.power["drivers"][0] == pytest.approx(solution.power[Role.DRIVER][0], rel=1e-9)
+    assert found.power["cells"][0] == pytest.approx(solution.power[Role.CELL][0], rel=1e-9)
+    assert found.power["select"][0] == pytest.approx(solution.power[Role.SWITCH][0], rel=1e-9)
     assert sum(found.power[part][0] for part in PARTS) == pytest.approx(found.source_power[0], rel=1e-12)
 
 
