@@ -64,9 +64,9 @@ def test_the_parts_of_an_array_have_their_roles() -> None:
 
 
 def test_power_of_switches_is_not_that_of_cells() -> None:
-    """1 V over 20 ohm of switches: off but for row 0, whose arms carry nothing."""
     network = array(Architecture.ROW_MULTIPLEXED)
     power = factor(network).solve([[1e-3, 0.0]]).power
-    # channels: 1 mA through 500 ohm each; a switch sees microvolts over 1 kohm
+    # 1 mA through three channels of 500 ohm, the far end of the row at ground
     assert power[Role.CELL][0] == pytest.approx(3 * 500 * 1e-6, rel=1e-5)
-    assert 0 <= power[Role.SWITCH][0] < 1e-12
+    # the middles of the channels lie at 1.25, 0.75, 0.25 V: two open switches of 1e10 ohm each to the row at rest
+    assert power[Role.SWITCH][0] == pytest.approx(2 * (1.25**2 + 0.75**2 + 0.25**2) / 1e10, rel=1e-3)
