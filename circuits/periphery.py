@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -32,9 +32,12 @@ class Wire(_Model):
 
 
 class Cell(_Model):
-    """The cell around the device."""
+    """Nothing is left of it: a cell is the device."""
 
-    r_arm: Annotated[Entry, Spec("ohm", "resistance of one Hall arm", above=0.0, high=1e9)]
+    moved: ClassVar[dict[str, str]] = {
+        "r_arm": "each Hall arm is the device card's (hall.r_arm, or its squares); array.cell.r_arm of a configuration "
+        "replaces it"
+    }
 
 
 class Driver(_Model):
@@ -166,7 +169,7 @@ class PeripheryCard(_Model):
     description: str
     based_on: Literal["periphery_default"] | None = None
     wire: Wire
-    cell: Cell
+    cell: Cell = Cell()
     driver: Driver
     sense: Sense
     amplifier: Amplifier

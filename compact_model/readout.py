@@ -14,8 +14,8 @@ from compact_model.numeric import Floats, FloatsLike
 
 
 def johnson_density(card: DeviceCard) -> float:
-    """Johnson noise of the Hall arms [V/sqrt(Hz)]: sqrt(4 k T r_arm), 2.9 nV for 500 ohm."""
-    resistance = float(stack.arm_resistance(card))
+    """Johnson noise of the Hall arms [V/sqrt(Hz)]: sqrt(4 k T r_yy), 2.9 nV for 500 ohm."""
+    resistance = float(stack.transverse_resistance(card))
     return float(np.sqrt(4.0 * BOLTZMANN * card.thermal.ambient.value * resistance))
 
 
@@ -90,7 +90,7 @@ def step_bandwidth(card: DeviceCard, current: FloatsLike, step: float, sigmas: f
 def step_energy(card: DeviceCard, step: float, sigmas: float = 6.0) -> float:
     """Energy dissipated in the channel to tell one resistance step, Johnson noise alone [J].
 
-    E = sigmas^2 r_channel 4 k T r_arm / (2 step^2): the same at every width of the channel.
+    E = sigmas^2 r_channel 4 k T r_yy / (2 step^2): the same at every width of the channel.
 
     Examples
     --------

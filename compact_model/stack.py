@@ -77,8 +77,26 @@ def channel_resistance(
 
 
 def arm_resistance(card: DeviceCard, t_oxide: FloatsLike | None = None) -> Floats:
-    """Resistance between the two Hall contacts [ohm], both arms as wide as the channel."""
-    return sheet_resistance(card, t_oxide) * card.geometry.l_arm.value / card.geometry.w_channel.value
+    """Resistance of each Hall arm, r_arm [ohm].
+
+    That of the card where it gives one (its sheet follows the oxide), else half of the squares of both arms, which are
+    as wide as the channel: r_arm = R_sheet l_arm / (2 w).
+
+    Examples
+    --------
+    >>> from compact_model.cards.device import load_card
+    >>> round(float(arm_resistance(load_card())), 6)
+    250.0
+    """
+    sheet = sheet_resistance(card, t_oxide)
+    if card.hall.r_arm is not None:
+        return card.hall.r_arm.value * (sheet / sheet_resistance(card))
+    return sheet * card.geometry.l_arm.value / (2.0 * card.geometry.w_channel.value)
+
+
+def transverse_resistance(card: DeviceCard, t_oxide: FloatsLike | None = None) -> Floats:
+    """Resistance between the two Hall contacts, both arms in series, r_yy [ohm]: r_yy = 2 r_arm."""
+    return 2.0 * arm_resistance(card, t_oxide)
 
 
 def oxide_current_share(card: DeviceCard, t_oxide: FloatsLike | None = None) -> Floats:

@@ -96,7 +96,7 @@ def residual(model: CellModel, instance: Instance, unknowns: Unknowns) -> Residu
     temperature = limited(instance.ambient + rise.sum(axis=-1), TEMPERATURE_FLOOR)
     warming = 1.0 + heat.tcr * (temperature - REFERENCE_TEMPERATURE)
     r_x = heat.r_channel * limited(warming, RESISTANCE_FLOOR)
-    r_y = np.full_like(r_x, model.value("r_arm"))
+    r_y = np.full_like(r_x, model.value("r_yy"))
     if law.electrothermal:
         bare = (law.t_curie - temperature) / (law.t_curie - REFERENCE_TEMPERATURE)
     else:

@@ -277,8 +277,9 @@ def _model_parameters(card: DeviceCard, device: HallBar) -> Iterator[Parameter]:
         "resistivity, thickness and squares of the card",
     )  # fmt: skip
     yield derived(
-        "r_arm", topic, float(stack.arm_resistance(card)), Quantity("Ohm", "both Hall arms in series", above=0.0),
-        "resistivity, thickness and squares of the card",
+        "r_yy", topic, float(stack.transverse_resistance(card)),
+        Quantity("Ohm", "between the Hall contacts, both arms in series", above=0.0),
+        "twice the arm of the card" if card.hall.r_arm else "resistivity, thickness and squares of the card",
     )  # fmt: skip
     yield derived(
         "r_off", topic, synapse.offset_resistance(card), Quantity("Ohm", "misalignment, does not switch"),
@@ -368,7 +369,7 @@ def _model_parameters(card: DeviceCard, device: HallBar) -> Iterator[Parameter]:
 
 
 def provenance_summary(model: CellModel) -> str:
-    """How many numbers of the card are measured, derived, fitted and assumed, in words."""
+    """How many numbers of the card are measured, derived, fitted, assumed and of another provenance, in words."""
     counts: Counter[str] = Counter()
 
     def visit(node: object) -> None:
@@ -382,7 +383,8 @@ def provenance_summary(model: CellModel) -> str:
                 visit(child)
 
     visit(model.card.model_dump(mode="json"))
-    return ", ".join(f"{counts[name]} {name}" for name in ("measured", "derived", "fitted", "assumed"))
+    usual = ("measured", "derived", "fitted", "assumed")
+    return ", ".join(f"{counts[name]} {name}" for name in (*usual, *sorted(set(counts).difference(usual))))
 
 
 def closed_law_fraction(model: CellModel, current: Floats, length: float) -> Floats:

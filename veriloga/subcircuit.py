@@ -161,7 +161,7 @@ def _moving(model: CellModel, dialect: Dialect) -> Iterator[str]:
     terms = "+".join(f"{weight:.15g}*v(d{k})" for k, weight in enumerate(bank.weight, start=1))
     yield from _wrapped(_behavioural(w.voltage, "f", "f 0", f"{_parameter('start', w)}+{terms}", w), "+", w)
     yield ""
-    r_arm, r_off = model.value("r_arm"), model.value("r_off")
+    r_yy, r_off = model.value("r_yy"), model.value("r_off")
     yield "* star of four resistors; the part that switches is antisymmetric, the misalignment symmetric"
     yield from _star(model)
     if heat.tcr != 0.0:
@@ -170,9 +170,9 @@ def _moving(model: CellModel, dialect: Dialect) -> Iterator[str]:
             extra = f"v({end},centre)*(2/{resistance}-{cold})"
             yield _behavioural(w.current, f"warm{end}", f"{end} centre", extra, w)
     hall = f"({law.delta_r:.15g}*(v(f)-0.5))"
-    determinant = f"({resistance}*{r_arm:.15g}-{r_off**2:.15g}+{hall}*{hall})"
-    own_x = f"({r_arm:.15g}/{determinant}-1/{resistance})*v(ip,in)"
-    own_y = f"({resistance}/{determinant}-1/{r_arm:.15g})*v(hp,hn)"
+    determinant = f"({resistance}*{r_yy:.15g}-{r_off**2:.15g}+{hall}*{hall})"
+    own_x = f"({r_yy:.15g}/{determinant}-1/{resistance})*v(ip,in)"
+    own_y = f"({resistance}/{determinant}-1/{r_yy:.15g})*v(hp,hn)"
     i_x = f"{own_x}-({r_off:.15g}-{hall})/{determinant}*v(hp,hn)"
     i_y = f"{own_y}-({r_off:.15g}+{hall})/{determinant}*v(ip,in)"
     yield from _wrapped(_behavioural(w.current, "channel", "ip in", i_x, w), "+", w)
@@ -182,7 +182,7 @@ def _moving(model: CellModel, dialect: Dialect) -> Iterator[str]:
 def _held(model: CellModel, dialect: Dialect) -> Iterator[str]:
     w = _WORDS[dialect]
     law, heat = model.device.law, model.device.heat
-    r_x, r_y, r_off = heat.r_channel, model.value("r_arm"), model.value("r_off")
+    r_x, r_y, r_off = heat.r_channel, model.value("r_yy"), model.value("r_off")
     yield f".subckt {FROZEN} ip in hp hn {w.parameters}s0=0"
     yield f".param hall={w.open}{law.delta_r:.15g}*(s0-0.5){w.close}"
     yield f".param det={w.open}{r_x * r_y - r_off**2:.15g}+hall*hall{w.close}"
@@ -197,7 +197,7 @@ def _held(model: CellModel, dialect: Dialect) -> Iterator[str]:
 
 
 def _star(model: CellModel) -> Iterator[str]:
-    for end, ohm in (("ip", "r_channel"), ("in", "r_channel"), ("hp", "r_arm"), ("hn", "r_arm")):
+    for end, ohm in (("ip", "r_channel"), ("in", "r_channel"), ("hp", "r_yy"), ("hn", "r_yy")):
         yield f"R{end} {end} centre {0.5 * model.value(ohm):.15g}"
 
 

@@ -387,7 +387,7 @@ def _static(model: CellModel, engine: Engine, folder: Path) -> Iterator[Check]:
     yield check(
         ".ac", float(np.abs(response / resistance - 1).max()), STATIC_TOLERANCE, "Hall voltage, relative"
     )
-    r_x, r_y = model.device.heat.r_channel, model.value("r_arm")
+    r_x, r_y = model.device.heat.r_channel, model.value("r_yy")
     exact = 4 * BOLTZMANN * _TEMPERATURE * (r_y + resistance**2 / r_x)
     found = noise["onoise"] if "onoise" in noise else next(v for k, v in noise.items() if "onoise" in k) ** 2
     yield check(

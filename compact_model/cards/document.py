@@ -76,6 +76,23 @@ class Document:
     key_places: dict[KeyPath, Place] = field(default_factory=dict)
     value_places: dict[KeyPath, Place] = field(default_factory=dict)
     mistakes: tuple[Mistake, ...] = ()
+    origins: dict[KeyPath, str] = field(default_factory=dict)
+    """Values that don't stand in the file: what put them there."""
+
+    def source(self, path: KeyPath) -> str:
+        """Where the value at `path` comes from: ``FILE:LINE``, or what stands in its place.
+
+        Examples
+        --------
+        >>> parse_document("a: {b: 1}", "folder/x.yaml").source(("a", "b"))
+        'x.yaml:1'
+        """
+        for end in range(len(path), 0, -1):
+            if path[:end] in self.origins:
+                return self.origins[path[:end]]
+            if place := self.value_places.get(path[:end]):
+                return f"{Path(self.name).name}:{place.line}"
+        return Path(self.name).name
 
     def mistake(self, path: KeyPath, what: str, *, at_key: bool = False) -> Mistake:
         """A mistake at `path`, located at the nearest thing that stands in the file."""
@@ -347,10 +364,15 @@ def _without(data: Any, paths: set[KeyPath], here: KeyPath = ()) -> Any:
 def _located(document: Document, model: type[BaseModel], path: KeyPath, details: ErrorDetails) -> Mistake:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "extra_forbidden":
-        allowed = sorted(_fields_at(model, path[:-1]))
+        models = _models_at(model, path[:-1])
+        moved = [getattr(one, "moved", {}).get(path[-1]) for one in models]
+        if any(moved):
+            return document.mistake(path, *filter(None, moved), at_key=True)
+        allowed = sorted({name for current in models for name in current.model_fields})
         near = difflib.get_close_matches(str(path[-1]), allowed, n=1)
         hint = f", did you mean {near[0]!r}?" if near else ""
-        return document.mistake(path, f"unknown key{hint} Allowed: {', '.join(allowed)}".strip(), at_key=True)
+        keys = f" Allowed: {', '.join(allowed)}" if allowed else ", none is allowed here"
+        return document.mistake(path, f"unknown key{hint}{keys}", at_key=True)
     if kind == "missing":
         return document.mistake((*path, str(details["loc"][-1])), "is missing")
     value = details["input"]
@@ -371,8 +393,8 @@ def _located(document: Document, model: type[BaseModel], path: KeyPath, details:
     return document.mistake(path, message)
 
 
-def _fields_at(model: type[BaseModel], path: KeyPath) -> set[str]:
-    """Names of the keys that may stand at `path`."""
+def _models_at(model: type[BaseModel], path: KeyPath) -> list[type[BaseModel]]:
+    """The models that say which keys may stand at `path`; their `moved`, where they have one, which no longer may."""
     models: list[type[BaseModel]] = [model]
     for part in path:
         inner: list[type[BaseModel]] = []
@@ -380,7 +402,7 @@ def _fields_at(model: type[BaseModel], path: KeyPath) -> set[str]:
             info = current.model_fields.get(str(part))
             inner += _models_in(info.annotation) if info else []
         models = inner or models if isinstance(part, int) else inner
-    return {name for current in models for name in current.model_fields}
+    return models
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

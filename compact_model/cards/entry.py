@@ -23,6 +23,9 @@ class Provenance(StrEnum):
     DERIVED = "derived"
     ASSUMED = "assumed"
     FITTED = "fitted"
+    SIMULATED = "simulated"
+    SET = "set"
+    """By a configuration; the source is its file and line."""
 
 
 class CardModel(BaseModel):
@@ -123,7 +126,9 @@ class Spec(Quantity):
     5e-06
     """
 
-    def _converted(self, entry: Entry | EntryList) -> Entry | EntryList:
+    def _converted(self, entry: Entry | EntryList | None) -> Entry | EntryList | None:
+        if entry is None:  # an entry that may be left out
+            return None
         values = entry.value if isinstance(entry, EntryList) else (entry.value,)
         try:
             parse_quantity(f"1 {entry.unit}" if entry.unit != "1" else 1.0, self.unit)

@@ -14,7 +14,6 @@ from circuits.network import Kind, Network, Role
 from compact_model.numeric import Floats
 from hallspice.array.plain_netlist import drawn_states
 from hallspice.config.load import load_setup
-from hallspice.config.setup import Setup
 from hallspice.files import write_text
 from veriloga.dialects import ArrayDialect, DeviceForm, Dialect
 from veriloga.model import MODULE, CellModel, cell_model
@@ -69,7 +68,7 @@ def write_device_netlist(
         raise ValueError(
             "array.cell: the device model has no mismatch of its arms, allowed: mismatch and r_off_spread 0"
         )
-    model = _model(setup)
+    model = cell_model(setup.card)
     states = drawn_states(setup)
     network = crossbar(states, setup.with_capacitances())
     share = (states - model.device.r_reset) / model.device.law.delta_r
@@ -90,16 +89,6 @@ def write_device_netlist(
         files.append(compiled(files[-1], out.parent / f"{MODULE}.osdi"))
     write_text(out, text)
     return files
-
-
-def _model(setup: Setup) -> CellModel:
-    """The card's model, with the arms of the configured cell."""
-    card = setup.card
-    plain = cell_model(card)
-    ratio = 2.0 * setup.array.r_arm / plain.value("r_arm")
-    if abs(ratio - 1.0) < 1e-12:
-        return plain
-    return cell_model(card.with_value("geometry.l_arm", card.geometry.l_arm.value * ratio))
 
 
 def _model_file(

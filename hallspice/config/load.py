@@ -24,6 +24,7 @@ from compact_model.cards.document import (
     read_document,
     validate_leniently,
 )
+from compact_model.cards.entry import Entry, Provenance
 from compact_model.numeric import Floats
 from hallspice.config.contradictions import contradictions, outside, warnings_of
 from hallspice.config.schema import Config
@@ -81,12 +82,14 @@ def setup_of(
     )
     if card is None or periphery is None:
         raise DocumentError(mistakes)
-    r_arm = first_given(config.array.cell.r_arm, periphery.cell.r_arm.value)
+    if config.array.cell.r_arm is not None:
+        card = _with_arm(card, config.array.cell.r_arm, document.source(("array", "cell", "r_arm")))
+    r_arm = float(stack.arm_resistance(card))
     hall = config.array.architecture is not Architecture.RESISTIVE
     least = synapse.offset_resistance(card) ** 2 / (2 * float(stack.channel_resistance(card)))
     if hall and r_arm <= least:
         own = config.array.cell.r_arm is not None
-        key = ("array", "cell", "r_arm") if own else ("array", "periphery")
+        key = ("array", "cell", "r_arm") if own else ("device", "card")
         what = f"{r_arm:g} ohm for a Hall arm would make a cell give power, allowed: above {least:.4g} ohm"
         raise DocumentError([*mistakes, document.mistake(key, what)])
     setup = _concrete(config, card, periphery)
@@ -144,7 +147,7 @@ def _concrete(config: Config, card: DeviceCard, periphery: PeripheryCard) -> Set
         r_output=first_given(array.driver.r_output, periphery.driver.r_output.value),
         r_input=first_given(array.sense.r_input, periphery.sense.r_input.value),
         r_channel=r_channel,
-        r_arm=first_given(array.cell.r_arm, periphery.cell.r_arm.value),
+        r_arm=float(stack.arm_resistance(card)),
         r_off=synapse.offset_resistance(card),
         gm=first_given(array.amplifier.gm, periphery.amplifier.gm.value),
         cmrr_db=first_given(array.amplifier.cmrr_db, periphery.amplifier.cmrr_db.value),
@@ -168,6 +171,12 @@ def _concrete(config: Config, card: DeviceCard, periphery: PeripheryCard) -> Set
         t_read=first_given(array.read.t_read, periphery.read.t_read.value),
         warnings=tuple(warnings_of(config, card, concrete)),
     )
+
+
+def _with_arm(card: DeviceCard, ohm: float, source: str) -> DeviceCard:
+    """The card with other arms."""
+    arm = Entry(value=ohm, unit="ohm", provenance=Provenance.SET, source=source)
+    return card.model_copy(update={"hall": card.hall.model_copy(update={"r_arm": arm})})
 
 
 def _with_levels(card: DeviceCard, levels: Floats) -> DeviceCard:

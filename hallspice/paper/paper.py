@@ -190,7 +190,7 @@ def _array() -> tuple[ArrayConfig, Readout]:
         r_output=periphery.driver.r_output.value,
         r_input=periphery.sense.r_input.value,
         r_channel=r_channel,
-        r_arm=periphery.cell.r_arm.value,
+        r_arm=float(stack.arm_resistance(card)),
         r_off=synapse.offset_resistance(card),
         gm=periphery.amplifier.gm.value,
         cmrr_db=periphery.amplifier.cmrr_db.value,

@@ -241,16 +241,19 @@ def _checked(document: Document, folder: Path) -> Setup:
 
 def _overlaid(document: Document, assignment: Assignment, axes: Sequence[Axis]) -> Document:
     """The document with other values, which stand where the sweep gives them."""
-    data, values = document.data, dict(document.value_places)
+    data, values, origins = document.data, dict(document.value_places), dict(document.origins)
     for path, value in assignment.items():
         data = _with(data, path, value)
         for known in [key for key in values if key[: len(path)] == path]:
             del values[known]
-        place = next((_place(axis, value) for axis in axes if path in axis.keys), None)
-        if place is not None:
+        axis = next(axis for axis in axes if path in axis.keys)
+        place = _place(axis, value)
+        if place is None:
+            origins[path] = axis.source
+        else:
             values[path] = place
     keys = {path: place for path, place in document.key_places.items() if path not in assignment}
-    return dataclasses.replace(document, data=data, key_places=keys, value_places=values)
+    return dataclasses.replace(document, data=data, key_places=keys, value_places=values, origins=origins)
 
 
 def _with(data: Any, path: KeyPath, value: Any) -> Any:

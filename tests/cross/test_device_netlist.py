@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import pytest
 from circuits.arrays.crossbar import crossbar
 from circuits.solve.nodal import factor
 from circuits.spice import ngspice
+from circuits.spice.engine import SpiceError
+from compact_model import port
 from hallspice.array.device_netlist import write_device_netlist
 from hallspice.array.plain_netlist import drawn_states
 from hallspice.config.load import load_setup
@@ -47,6 +51,48 @@ def test_array_of_devices_reads_like_the_nodal_solver(tmp_path: Path, form: Devi
     found = np.array([run.values[name] for name in network.output_names])
     # The network and the device share one port equation; the star's common mode differs in the second order.
     assert np.abs(found / wanted - 1.0).max() < 1e-5
+
+
+ARMS = {
+    "the device card": "device: {card: mine.yaml}\narray: {rows: 3, columns: 4}\n",
+    "the configuration": "array: {rows: 3, columns: 4, cell: {r_arm: 300}}\n",
+}
+
+
+@pytest.mark.parametrize("text", ARMS.values(), ids=ARMS)
+def test_one_arm_reaches_the_array_and_every_form_of_the_device(tmp_path: Path, text: str) -> None:
+    arm = "{value: 300, unit: ohm, provenance: measured, source: mine}"
+    (tmp_path / "mine.yaml").write_text(
+        f"name: mine\ndescription: mine\nbased_on: pt_ruo2_0p5\nhall: {{r_arm: {arm}}}\n"
+    )
+    config = tmp_path / "array.yaml"
+    config.write_text(text)
+    setup = load_setup(config)
+    assert setup.array.r_arm == 300.0
+    assert port.device_impedance(setup.card, 0.0)[1, 1] == 600.0  # V_y / I_y: both arms in series
+    network = crossbar(np.full((3, 4), 1e-6), replace(setup.array, r_off=0.0))  # a star, next to no coupling
+    values = dict(zip(network.branch_names, network.value, strict=True))
+    assert values["Rhp2_3"] == values["Rhn2_3"] == pytest.approx(300.0, rel=1e-12)
+    write_device_netlist(config, tmp_path / "array.cir", DeviceForm.FROZEN, ArrayDialect.NGSPICE, day=DAY)
+    lines = (tmp_path / "sot_hallbar_frozen.sub").read_text().splitlines()
+    assert {"Rhp hp centre 300", "Rhn hn centre 300", "Rip ip centre 250"} <= set(lines)
+    write_device_netlist(config, tmp_path / "array.scs", DeviceForm.OSDI, ArrayDialect.SPECTRE, day=DAY)
+    module = (tmp_path / "sot_hallbar.va").read_text()
+    assert re.search(r"parameter real r_yy = 600(\.0)? ", module)
+    assert "r_arm" not in module
+
+
+@pytest.mark.skipif(find_program(COMPILER) is None, reason="no program openvaf-r")
+def test_an_old_deck_with_both_arms_as_r_arm_is_an_error(tmp_path: Path) -> None:
+    deck = tmp_path / "array.cir"
+    write_device_netlist(configured(tmp_path), deck, DeviceForm.OSDI, ArrayDialect.NGSPICE, day=DAY)
+    model = ".model hallbar sot_hallbar"
+    text = deck.read_text()
+    deck.write_text(text.replace(model, f"{model} r_yy=500"))
+    assert _in(tmp_path, deck).values
+    deck.write_text(text.replace(model, f"{model} r_arm=500"))
+    with pytest.raises(SpiceError, match="r_arm"):
+        _in(tmp_path, deck)
 
 
 def _in(folder: Path, deck: Path) -> ngspice.BatchRun:

@@ -25,7 +25,8 @@ def test_published_pairs_of_current_and_density(current: float, density: float) 
 def test_channel_of_six_squares() -> None:
     card = load_card()
     assert stack.channel_resistance(card) == pytest.approx(500.0, rel=1e-12)
-    assert stack.arm_resistance(card) == pytest.approx(500.0, rel=1e-12)
+    assert stack.arm_resistance(card) == pytest.approx(250.0, rel=1e-12)
+    assert stack.transverse_resistance(card) == pytest.approx(500.0, rel=1e-12)
     assert stack.offset_misalignment(card, synapse.offset_resistance(card)) == pytest.approx(28e-9, rel=0.01)
 
 

@@ -15,7 +15,6 @@ def test_the_shipped_card_is_in_si_units() -> None:
     card = load_periphery()
     assert card.wire.pitch.value == 5e-5
     assert card.switch.r_on.value == 1000.0
-    assert card.cell.r_arm.value == 250.0
     assert card.adc.energy.value == (3.7e-13, 4.2e-13, 6.8e-13)
     assert card.write.efficiency.value == 1.0
 
@@ -46,6 +45,17 @@ def test_entries_that_nothing_reads_are_refused(tmp_path: Path, section: str, en
         load_periphery(path)
 
 
+def test_arms_of_a_card_are_refused_with_where_they_are_now(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "name: mine\nbased_on: periphery_default\ncell:\n"
+        "  r_arm: {value: 250, unit: ohm, provenance: assumed, source: mine}\n"
+    )
+    what = r"mine\.yaml:4:3 cell\.r_arm: each Hall arm is the device card's .* array\.cell\.r_arm of a configuration"
+    with pytest.raises(DocumentError, match=what):
+        load_periphery(path)
+
+
 def test_adc_energy_between_and_beyond_the_known_resolutions() -> None:
     card = load_periphery().adc
     assert card.conversion_energy(8) == 6.8e-13
@@ -56,7 +66,7 @@ def test_adc_energy_between_and_beyond_the_known_resolutions() -> None:
 
 def test_mistakes_in_a_card_are_all_named_with_their_lines(tmp_path: Path) -> None:
     text = SHIPPED.read_text()
-    wrong = text.replace("{value: 250, unit: ohm", "{value: -250, unit: ohm").replace(
+    wrong = text.replace("{value: 0.1, unit: ohm", "{value: -0.1, unit: ohm").replace(
         "{value: [4, 6, 8]", "{value: [4, 8, 6]"
     )
     path = tmp_path / "card.yaml"
@@ -65,7 +75,7 @@ def test_mistakes_in_a_card_are_all_named_with_their_lines(tmp_path: Path) -> No
         load_periphery(path)
     keys = [mistake.key for mistake in caught.value.mistakes]
     assert len(keys) == 3
-    assert keys[0].startswith("cell.r_arm")
+    assert keys[0].startswith("driver.r_output")
     assert keys[1].startswith("amplifier.gm")
     assert keys[2].startswith("adc")
 

@@ -119,9 +119,11 @@ def test_mistakes_of_a_named_card_are_reported_with_the_card_file(tmp_path: Path
 
 def test_arms_of_a_card_that_are_too_short_are_named_where_the_card_is(tmp_path: Path) -> None:
     entry = "{value: 0.1, unit: mohm, provenance: assumed, source: mine}"
-    (tmp_path / "my.yaml").write_text(f"name: my\nbased_on: periphery_default\ncell: {{r_arm: {entry}}}\n")
-    (line,) = _mistakes(tmp_path, "array: {periphery: my.yaml}\n")
-    assert line.startswith("1:20 array.periphery: 0.0001 ohm for a Hall arm")
+    (tmp_path / "my.yaml").write_text(
+        f"name: my\ndescription: mine\nbased_on: pt_ruo2_0p5\nhall: {{r_arm: {entry}}}\n"
+    )
+    (line,) = _mistakes(tmp_path, "device: {card: my.yaml}\n")
+    assert line.startswith("1:16 device.card: 0.0001 ohm for a Hall arm")
 
 
 def test_the_largest_spread_leaves_every_cell_passive(tmp_path: Path) -> None:
