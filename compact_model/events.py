@@ -88,7 +88,7 @@ def run_events(card: DeviceCard, events: Iterable[Event], *, gap: float | None =
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> points = run_events(load_card(), [Event(current=11e-3, duration=200e-6)])
     >>> round(points[0].hall_resistance, 3)
     0.458

@@ -234,7 +234,7 @@ def hall_bar(card: DeviceCard, t_oxide: float | None = None, grain_count: int | 
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> device = hall_bar(load_card())
     >>> after = device.pulsed(device.prepared(), 13.01e-3, 200e-6)
     >>> round(float(device.fraction(after)[0]), 2)

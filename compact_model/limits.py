@@ -22,7 +22,7 @@ def warnings_for(card: DeviceCard, current: float, t_pulse: float) -> list[str]:
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> warnings_for(load_card(), 20e-3, 200e-6)[0]
     'compliance: 20 mA needs 10 V over the channel, the source gives 8 V'
     """

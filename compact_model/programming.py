@@ -70,6 +70,7 @@ def equal_ladder(card: DeviceCard, count: int, top: float) -> tuple[Floats, Floa
 
     Examples
     --------
+    >>> from compact_model.cards.device import load_card
     >>> levels, currents = equal_ladder(load_card(), 3, 0.8)
     >>> [round(float(i) * 1e3, 2) for i in currents]
     [10.37, 14.46]

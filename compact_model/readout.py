@@ -94,7 +94,7 @@ def step_energy(card: DeviceCard, step: float, sigmas: float = 6.0) -> float:
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> f"{step_energy(load_card(), 0.02):.2g}"
     '1.9e-10'
     """

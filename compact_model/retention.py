@@ -60,7 +60,7 @@ def retained_levels(
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> retained_levels(load_card(), np.array([0.33, 0.49]), 3.2e8).round(6).tolist()
     [0.33, 0.49]
     """

@@ -36,7 +36,7 @@ def spread_after(card: DeviceCard, current: float, regions: int | None = None) -
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> result = spread_after(load_card(), 13.01e-3)
     >>> round(result.device, 3), round(result.cycle, 4)
     (0.022, 0.0066)

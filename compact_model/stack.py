@@ -22,7 +22,7 @@ def total_thickness(card: DeviceCard, t_oxide: FloatsLike | None = None) -> Floa
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> round(float(total_thickness(load_card())) * 1e9, 6)
     10.8
     """
@@ -39,7 +39,7 @@ def current_density(card: DeviceCard, current: FloatsLike, t_oxide: FloatsLike |
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> f"{current_density(load_card(), 11e-3):.3g}"
     '2.04e+11'
     """
@@ -67,7 +67,7 @@ def channel_resistance(
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> round(float(channel_resistance(load_card())), 6)
     500.0
     """

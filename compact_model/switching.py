@@ -49,7 +49,7 @@ class SwitchingLaw:
 
         Examples
         --------
-        >>> from compact_model.card import load_card
+        >>> from compact_model.cards.device import load_card
         >>> law = switching_law(load_card())
         >>> round(float(law.fraction(law.threshold(0.68))), 12)
         0.68
@@ -216,7 +216,7 @@ def switched_fraction(
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> round(float(switched_fraction(load_card(), 13.01e-3)), 2)
     0.68
     """
@@ -278,7 +278,7 @@ def disturb_onset_current(card: DeviceCard, t_pulse: float | None = None) -> flo
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> round(disturb_onset_current(load_card()) * 1e3, 2)
     3.76
     """

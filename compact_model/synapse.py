@@ -24,7 +24,7 @@ def hall_resistance(card: DeviceCard, s: FloatsLike) -> Floats:
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> float(hall_resistance(load_card(), 0.0))
     0.33
     """
@@ -75,7 +75,7 @@ def model_levels(card: DeviceCard) -> Floats:
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> [round(float(r), 4) for r in model_levels(load_card())]
     [0.33, 0.4585, 0.4909, 0.5204, 0.5453, 0.5649]
     """
@@ -126,7 +126,7 @@ def ladder_energy(card: DeviceCard) -> float:
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> round(ladder_energy(load_card()) * 1e6, 2)
     88.33
     """
@@ -154,7 +154,7 @@ def write_cost(card: DeviceCard, sequence: WriteSequence = WriteSequence.LADDER)
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> cost = write_cost(load_card())
     >>> round(float(cost.energy[-1]) * 1e6, 1), float(cost.time[-1])
     (88.3, 0.001)

@@ -134,7 +134,7 @@ def pulse_temperature(
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> round(float(pulse_temperature(load_card(), 13.01e-3, 200e-6)))
     368
     """

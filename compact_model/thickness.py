@@ -29,7 +29,7 @@ def evaluate(anchors: tuple[Anchor, ...], t_oxide: FloatsLike) -> Floats:
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> float(evaluate(load_card().thickness.xi_gain, 0.5e-9))
     5.2
     """

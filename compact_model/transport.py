@@ -42,7 +42,7 @@ def backflow_transparency(card: DeviceCard, t_oxide: FloatsLike | None = None) -
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> round(float(backflow_transparency(load_card())), 4)
     0.4743
     """

@@ -536,7 +536,7 @@ def netlist(
 
 
 class Engine(StrEnum):
-    """Who solves the network; the same names as in `hallspice.arrays`, which is slow to import."""
+    """Who solves the network; the same names as in `hallspice.array.read`, which is slow to import."""
 
     NODAL = "nodal"
     TRANSFER = "transfer"

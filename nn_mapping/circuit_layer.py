@@ -54,7 +54,7 @@ class HallResponse:
 
     Examples
     --------
-    >>> from circuits.arrays import ArrayConfig
+    >>> from circuits.arrays.config import ArrayConfig
     >>> HallResponse((4, 3), ArrayConfig(architecture="active_parallel")).per_cell is not None
     True
     """

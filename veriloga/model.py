@@ -149,7 +149,7 @@ def cell_model(
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> model = cell_model(load_card())
     >>> model.grains, round(model.accuracy.largest, 4)
     (32, 0.007)

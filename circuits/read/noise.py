@@ -85,8 +85,9 @@ def output_noise(
     --------
     A resistor of 1 kohm into a virtual ground:
 
-    >>> from circuits.arrays import ArrayConfig, crossbar
-    >>> from circuits.nodal import factor
+    >>> from circuits.arrays.config import ArrayConfig
+    >>> from circuits.arrays.crossbar import crossbar
+    >>> from circuits.solve.nodal import factor
     >>> config = ArrayConfig(architecture="resistive", r_row=0, r_column=0, r_output=0, r_input=1e-6)
     >>> noise = output_noise(factor(crossbar([[1e3]], config)), [[0.1]])
     >>> f"{noise.johnson['cell'][0]:.3e} A^2/Hz"

@@ -65,7 +65,7 @@ def elmore_delay(factored: Factored, inputs: ArrayLike) -> Floats:
     1 kohm from the source to a node with 1 nF and 1 kohm to ground:
 
     >>> from circuits.network import NetworkBuilder, Role
-    >>> from circuits.nodal import factor
+    >>> from circuits.solve.nodal import factor
     >>> build = NetworkBuilder()
     >>> a, b = build.nodes("a", 1), build.nodes("b", 1)
     >>> build.voltage_sources("Vin", build.inputs("v", 1), a, 1.0, title="source")

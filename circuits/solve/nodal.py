@@ -61,7 +61,8 @@ def factor(network: Network) -> Factored:
 
     Examples
     --------
-    >>> from circuits.arrays import ArrayConfig, crossbar
+    >>> from circuits.arrays.config import ArrayConfig
+    >>> from circuits.arrays.crossbar import crossbar
     >>> config = ArrayConfig(architecture="resistive", r_row=0, r_column=0, r_output=0, r_input=1.0)
     >>> factor(crossbar([[999.0, 1999.0]], config)).transfer()
     array([[0.001 ],
@@ -169,7 +170,8 @@ class Factored:
 
         Examples
         --------
-        >>> from circuits.arrays import ArrayConfig, crossbar
+        >>> from circuits.arrays.config import ArrayConfig
+        >>> from circuits.arrays.crossbar import crossbar
         >>> network = crossbar([[999.0]], ArrayConfig(architecture="resistive", r_row=0, r_column=0, r_output=0))
         >>> currents = factor(network).currents([[1.0]])
         >>> dict(zip(network.branch_names, currents[0].round(9).tolist()))

@@ -133,8 +133,8 @@ def transfer_tensor(
 
     Examples
     --------
-    >>> from circuits.nodal import factor
-    >>> from circuits.arrays import crossbar
+    >>> from circuits.solve.nodal import factor
+    >>> from circuits.arrays.crossbar import crossbar
     >>> config = ArrayConfig(architecture="active_parallel")
     >>> tensor = transfer_tensor((1, 2), config)
     >>> exact = factor(crossbar([[0.33, 0.57]], config)).transfer()

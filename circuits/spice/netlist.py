@@ -29,7 +29,8 @@ def netlist(network: Network, inputs: ArrayLike, title: str, options: Sequence[s
 
     Examples
     --------
-    >>> from circuits.arrays import ArrayConfig, crossbar
+    >>> from circuits.arrays.config import ArrayConfig
+    >>> from circuits.arrays.crossbar import crossbar
     >>> config = ArrayConfig(architecture="resistive", r_row=0, r_column=0, r_output=0)
     >>> print(netlist(crossbar([[1e4]], config), [0.2], "one cell"))  # doctest: +ELLIPSIS
     * one cell

@@ -33,7 +33,7 @@ def moved(device: HallBar, current: Floats, t_pulse: float, count: int = 1) -> F
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> from compact_model.hallbar import hall_bar
     >>> device = hall_bar(load_card(), grain_count=48)
     >>> moved(device, np.array([5.5e-3, 3.667e-3]), 200e-6).round(3).tolist()  # half and a third of 11 mA

@@ -99,7 +99,7 @@ def pulse_curve(device: HallBar, t_pulse: float, *, largest: float = 60e-3, poin
 
     Examples
     --------
-    >>> from compact_model.card import load_card
+    >>> from compact_model.cards.device import load_card
     >>> from compact_model.hallbar import hall_bar
     >>> curve = pulse_curve(hall_bar(load_card()), 200e-6)
     >>> round(float(curve.current_for(np.array(0.54))) * 1e3, 1)

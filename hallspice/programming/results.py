@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from circuits.spice import engine as ngspice
 from circuits.write.disturb import Disturb
 from circuits.write.plant import Plant
 from circuits.write.scheme import Order, WriteConfig
@@ -55,7 +54,7 @@ def results_of(
     if isinstance(plant, SpicePlant):
         engine = {
             "name": "ngspice",
-            "version": ngspice.find_simulator().version,
+            "version": engine.find_simulator().version,
             "device": "subcircuit" if plant.module is None else "compiled Verilog-A module",
             "grains": len(plant.weight),
             "transients": plant.phases,

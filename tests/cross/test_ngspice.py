@@ -146,13 +146,14 @@ def test_no_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 IN_A_NEW_PROCESS = """
-from circuits.arrays import ArrayConfig, crossbar
-from circuits import ngspice
-found = ngspice.find_simulator()
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar
+from circuits.spice import engine, ngspice
+found = engine.find_simulator()
 assert found.problem and not found.klu, found
 try:
     ngspice.simulate(crossbar([[1e4]], ArrayConfig(architecture="resistive")), [[1.0]])
-except ngspice.SpiceError as error:
+except engine.SpiceError as error:
     print(type(error).__name__, error)
 """
 
@@ -213,7 +214,7 @@ def test_slots_count_together_and_a_size_is_never_zero() -> None:
 @needs_library
 def test_an_array_that_needs_too_much_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     network = array(Architecture.ACTIVE_PARALLEL, (16, 16))
-    monkeypatch.setattr(ngspice, "_available_memory", lambda: 4e6)
+    monkeypatch.setattr(size, "_available_memory", lambda: 4e6)
     said = refusal(network)
     assert re.search(
         r"need about 0\.00\d+ GB of memory \(available: 0\.004 GB\) for this 16 x 16 array", said
@@ -242,8 +243,9 @@ READS = """
 import resource
 import sys
 import numpy as np
-from circuits.arrays import ArrayConfig, crossbar
-from circuits.ngspice import simulate
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar
+from circuits.spice.ngspice import simulate
 architecture, side, state, reads = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
 network = crossbar(np.full((side, side), state), ArrayConfig(architecture=architecture))
 peak = []

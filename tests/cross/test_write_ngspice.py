@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from circuits.arrays.architecture import Architecture
-from circuits.spice import engine as ngspice
+from circuits.spice import engine
 from circuits.spice.devices import Devices
 from circuits.write.deck import Timing
 from circuits.write.plant import ModelPlant
@@ -29,7 +29,7 @@ from veriloga.verilog_a import verilog_a
 
 pytestmark = [
     pytest.mark.ngspice,
-    pytest.mark.skipif(ngspice.find_simulator().library is None, reason="no shared library of ngspice"),
+    pytest.mark.skipif(engine.find_simulator().library is None, reason="no shared library of ngspice"),
 ]
 
 T_PULSE = 200e-6
@@ -65,7 +65,7 @@ class Engine:
 
 @pytest.fixture(scope="module")
 def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not ngspice.find_simulator().osdi:
+    if not engine.find_simulator().osdi:
         pytest.skip("this ngspice does not load compiled modules")
     if find_program(COMPILER) is None:
         pytest.skip("no program openvaf-r")

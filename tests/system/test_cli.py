@@ -566,7 +566,7 @@ def test_a_first_order_read_says_how_far_it_is_from_the_full_solution(
 def test_a_first_order_read_of_a_large_array_says_that_it_is_not_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hallspice.arrays.CHECKED_CELLS", 3)
+    monkeypatch.setattr("hallspice.array.read.CHECKED_CELLS", 3)
     arguments = _files(tmp_path, "architecture: passive_parallel", "0.4,0.5\n0.33,0.57\n", "0.5,0.2\n")
     result = hallspice("read", *arguments, "--out", tmp_path / "out.csv", "--engine", "transfer")
     assert "not compared with the full solution: more than 3 cells" in result.output

@@ -206,7 +206,7 @@ def test_a_signal_inside_ngspice_is_not_lost(desk: Path) -> None:
     program = desk.parent / "program.py"
     program.write_text(
         "import os, signal\n"
-        "from circuits.ngspice import SharedNgspice\n"
+        "from circuits.spice.engine import SharedNgspice\n"
         "from hallspice.cli import main\n"
         "plain = SharedNgspice._do\n"
         "def do(self, deck, action):\n"

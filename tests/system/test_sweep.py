@@ -145,7 +145,7 @@ def test_a_worker_that_dies_is_an_error_and_has_a_successor() -> None:
 def test_a_scheduler_that_is_not_there_is_a_clear_error(
     folder: Path, tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hallspice.sweep_workers.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("hallspice.sweeps.executors.CONNECT_SECONDS", 0.5)
     result = hallspice("sweep", folder / "sweep.yaml", "--out", tmp_path, "--scheduler", scheduler, "--quiet")
     assert result.exit_code == 2
     assert "no dask scheduler answers there" in result.output
