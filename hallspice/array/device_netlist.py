@@ -48,7 +48,7 @@ def write_device_netlist(
 ) -> list[Path]:
     """Write a read of one tile with a device model in every cell; the files written.
 
-    Tile and states are those of `hallspice.array.plain_netlist.write_netlist`; the model's file lies beside the netlist.
+    Tile and states are those of `plain_netlist.write_netlist`; the model's file lies beside the netlist.
 
     Raises
     ------
