@@ -54,7 +54,7 @@ def results_of(
     if isinstance(plant, SpicePlant):
         engine = {
             "name": "ngspice",
-            "version": engine.find_simulator().version,
+            "version": find_simulator().version,
             "device": "subcircuit" if plant.module is None else "compiled Verilog-A module",
             "grains": len(plant.weight),
             "transients": plant.phases,
