@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from circuits.spice.engine import find_simulator
 from circuits.write.disturb import Disturb
 from circuits.write.plant import Plant
 from circuits.write.scheme import Order, WriteConfig
