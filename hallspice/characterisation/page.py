@@ -14,7 +14,7 @@ from compact_model.cards.device import DeviceCard
 from compact_model.published.facts import FactResult, Status
 from hallspice.page import style
 from hallspice.page.page import Answer, Caption, Column, Detail, Page, Section, Table
-from hallspice.page.provenance import provenance_entries
+from hallspice.page.provenance import origins, origins_table
 from hallspice.progress import Reporter
 
 
@@ -120,16 +120,7 @@ def page_of(
             Section(
                 "Where the numbers come from",
                 details=[
-                    Detail(
-                        f"Card {card.name}",
-                        table=Table(
-                            [
-                                Column(n, n == "value")
-                                for n in ("name", "value", "unit", "provenance", "source")
-                            ],
-                            [list(entry.values()) for entry in provenance_entries(card)],
-                        ),
-                    )
+                    Detail(f"Card {card.name}", table=origins_table(list(origins(card)))),
                 ],
             ),
         ],

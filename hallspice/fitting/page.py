@@ -12,7 +12,7 @@ from compact_model.cards.device import DeviceCard
 from compact_model.fit.fitting import FitResult
 from compact_model.fit.intervals import Fitted
 from hallspice.page.page import Answer, Caption, Column, Page, Section, Table
-from hallspice.page.provenance import provenance_entries
+from hallspice.page.provenance import origins, origins_table
 from hallspice.progress import Reporter
 
 
@@ -189,12 +189,8 @@ def _sections(result: FitResult, card: DeviceCard, drawn: dict[str, str]) -> Ite
             ],
             tables=[Table([Column(h, h != "record") for h in heads], rows)],
         )
-    keys = ("name", "value", "unit", "provenance", "source")
-    changed = [e for e in provenance_entries(card) if result.data.name in e["source"]]
-    yield Section(
-        f"What is new in card {card.name}",
-        tables=[Table([Column(key, key == "value") for key in keys], [list(e.values()) for e in changed])],
-    )
+    changed = [entry for entry in origins(card) if result.data.name in entry.source]
+    yield Section(f"What is new in card {card.name}", tables=[origins_table(changed)])
 
 
 def say(progress: Reporter, result: FitResult, results: dict[str, Any], out: Path, report: Path) -> None:

@@ -20,7 +20,7 @@ from hallspice.inference.findings import findings, warnings_of
 from hallspice.inference.losses import accuracy_losses
 from hallspice.networks.kept import Networks
 from hallspice.page import style
-from hallspice.page.provenance import provenance_entries
+from hallspice.page.provenance import origins
 from nn_mapping import cost
 from nn_mapping.evaluate import Evaluation
 from nn_mapping.mapping import MappedNetwork
@@ -130,8 +130,10 @@ def results_of(
         "findings": findings(accuracy, inference),
         "warnings": [*setup.warnings, *warnings_of(accuracy, certificate, float(drop.min()) / setup.v_cell)],
         "provenance": {
-            f"Device card {setup.card.name}": list(provenance_entries(setup.card)),
-            f"Periphery card {setup.periphery.name}": list(provenance_entries(setup.periphery)),
+            f"Device card {setup.card.name}": [dataclasses.asdict(one) for one in origins(setup.card)],
+            f"Periphery card {setup.periphery.name}": [
+                dataclasses.asdict(one) for one in origins(setup.periphery)
+            ],
         },
         "provenance_note": "Every number of the device and of the periphery, with its source. Assumed numbers are "
         "plausible and replaceable: write your own card and name it in the configuration. Values that the "

@@ -2,31 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
 
 from pydantic import BaseModel
 
 from compact_model.cards.entry import Anchor, Entry, EntryList
+from hallspice.page.page import Column, Detail, Table
 
 
-def provenance_entries(part: object, name: str = "") -> Iterator[dict[str, str]]:
-    """Every number of a card: name, value, unit, provenance, source, all as text."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """A number of a card and where it comes from, as text."""
+
+    name: str
+    value: str
+    unit: str
+    """Empty for a plain number."""
+    provenance: str
+    source: str
+
+
+def origins(part: object, name: str = "") -> Iterator[Origin]:
+    """Every number of a card."""
     if isinstance(part, (Entry, EntryList, Anchor)):
         values = part.value if isinstance(part, EntryList) else (part.value,)
         text = ", ".join(f"{value:.6g}" for value in values)
         if not isinstance(part, EntryList) and part.interval is not None:
             text += f" ({part.interval[0]:.5g} .. {part.interval[1]:.5g})"
         unit = "" if isinstance(part, Anchor) or part.unit == "1" else part.unit
-        yield {
-            "name": f"{name} at {1e9 * part.t_oxide:g} nm" if isinstance(part, Anchor) else name,
-            "value": text,
-            "unit": unit,
-            "provenance": part.provenance.value,
-            "source": part.source,
-        }
+        yield Origin(
+            name=f"{name} at {1e9 * part.t_oxide:g} nm" if isinstance(part, Anchor) else name,
+            value=text,
+            unit=unit,
+            provenance=part.provenance.value,
+            source=part.source,
+        )
     elif isinstance(part, tuple):
         for item in part:
-            yield from provenance_entries(item, name)
+            yield from origins(item, name)
     elif isinstance(part, BaseModel):
         for field in type(part).model_fields:
-            yield from provenance_entries(getattr(part, field), f"{name}.{field}".lstrip("."))
+            yield from origins(getattr(part, field), f"{name}.{field}".lstrip("."))
+
+
+def origins_table(entries: Sequence[Origin]) -> Table:
+    """The numbers as a table."""
+    head = [Column("number"), Column("value", True), Column("unit"), Column("provenance"), Column("source")]
+    return Table(head, [list(astuple(entry)) for entry in entries])
+
+
+def folded_origins(cards: Mapping[str, Sequence[Origin]]) -> list[Detail]:
+    """A folded table for each card, by its title."""
+    return [
+        Detail(f"{title} ({len(entries)} numbers)", table=origins_table(entries))
+        for title, entries in cards.items()
+    ]

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import reduce
 from importlib.metadata import version
@@ -33,7 +33,7 @@ from hallspice.config.schema import Config, Sweep
 from hallspice.config.setup import Setup
 from hallspice.files import staged_folder, write_text
 from hallspice.inference.run import unevaluated, write_plan
-from hallspice.page.provenance import provenance_entries
+from hallspice.page.provenance import origins
 from hallspice.page.style import engineering, percent
 from hallspice.progress import Reporter
 from hallspice.sweeps.design import (
@@ -403,7 +403,7 @@ def _results(config: Path, planned: Plan, found: Summary, reused: int, seconds: 
             *found.warnings,
             *sorted({warning for setup in setups for warning in setup.warnings}),
         ],
-        "provenance": {title: list(provenance_entries(card)) for title, card in cards.items()},
+        "provenance": {title: [asdict(entry) for entry in origins(card)] for title, card in cards.items()},
     }
 
 

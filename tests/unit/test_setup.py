@@ -10,7 +10,7 @@ from hallspice.config.load import load_setup
 from hallspice.config.schema import Config
 from hallspice.config.setup import Setup
 from hallspice.config.starter import starter_text
-from hallspice.page.provenance import provenance_entries
+from hallspice.page.provenance import origins
 
 
 def _setup(tmp_path: Path, text: str) -> Setup:
@@ -143,9 +143,9 @@ def test_capacitances_are_those_of_the_card_unless_given(tmp_path: Path) -> None
 
 def test_every_number_of_the_cards_has_a_source(tmp_path: Path) -> None:
     setup = _setup(tmp_path, "seed: 1\n")
-    entries = [*provenance_entries(setup.card), *provenance_entries(setup.periphery)]
+    entries = [*origins(setup.card), *origins(setup.periphery)]
     assert len(entries) > 80
-    assert all(entry["source"] and entry["provenance"] for entry in entries)
+    assert all(entry.source and entry.provenance for entry in entries)
 
 
 def test_wires_too_short_for_double_precision_are_named_with_their_line(tmp_path: Path) -> None:
