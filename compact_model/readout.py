@@ -13,10 +13,51 @@ from compact_model.constants import BOLTZMANN
 from compact_model.numeric import Floats, FloatsLike
 
 
+def thermal_density(immittance: FloatsLike, temperature: float) -> Floats:
+    """Thermal noise, one-sided power density, by Johnson and Nyquist (doi:10.1103/PhysRev.32.110).
+
+    4 k T R of the voltage across a resistance [V^2/Hz], and 4 k T G of the current through a conductance [A^2/Hz].
+
+    Examples
+    --------
+    >>> f"{thermal_density(1e3, 300.0):.4g} V^2/Hz"
+    '1.657e-17 V^2/Hz'
+    """
+    density: Floats = 4.0 * BOLTZMANN * temperature * np.asarray(immittance, dtype=float)
+    return density
+
+
+def read_bandwidth(t_read: float) -> float:
+    """Noise bandwidth of a mean over `t_read` [Hz]: 1 / (2 t_read).
+
+    Examples
+    --------
+    >>> read_bandwidth(0.25)
+    2.0
+    """
+    if not t_read > 0.0:
+        raise ValueError(f"t_read = {t_read:g} s is out of range, allowed: above 0 s")
+    return 1.0 / (2.0 * t_read)
+
+
+def flicker_band(t_read: float, t_calibration: float) -> float:
+    """Integral of 1/f over the band of a read: ln(t_calibration / (2 t_read)), at least 0.
+
+    From 1 / t_calibration, below which the last calibration has removed it, to the bandwidth of the read.
+
+    Examples
+    --------
+    A read of 10 us, a second after the calibration:
+
+    >>> round(flicker_band(10e-6, 1.0), 6)
+    10.819778
+    """
+    return float(np.log(max(t_calibration * read_bandwidth(t_read), 1.0)))
+
+
 def johnson_density(card: DeviceCard) -> float:
     """Johnson noise of the Hall arms [V/sqrt(Hz)]: sqrt(4 k T r_yy), 2.9 nV for 500 ohm."""
-    resistance = float(stack.transverse_resistance(card))
-    return float(np.sqrt(4.0 * BOLTZMANN * card.thermal.ambient.value * resistance))
+    return float(np.sqrt(thermal_density(stack.transverse_resistance(card), card.thermal.ambient.value)))
 
 
 def flicker_density(card: DeviceCard, current: FloatsLike) -> Floats:
@@ -44,22 +85,21 @@ def read_noise(
 ) -> float:
     """Standard deviation of one read [V].
 
-    Mean over `t_read`: white noise of bandwidth 1/(2 t_read). Flicker noise between 1/t_since_calibration and
-    1/(2 t_read) is added when the offset was taken that long ago; None is a read chopped above the corner.
+    White noise in `read_bandwidth`. Flicker noise in `flicker_band` is added when the offset was taken that long
+    ago; None is a read chopped above the corner.
     """
-    if not t_read > 0.0:
-        raise ValueError(f"t_read = {t_read:g} s is out of range, allowed: above 0 s")
-    variance = johnson_density(card) ** 2 / (2.0 * t_read)
+    variance = johnson_density(card) ** 2 * read_bandwidth(t_read)
     if t_since_calibration is not None:
-        octaves = np.log(max(t_since_calibration / (2.0 * t_read), 1.0))
-        variance += float(flicker_density(card, current) ** 2 * octaves)
+        band = flicker_band(t_read, t_since_calibration)
+        variance += float(flicker_density(card, current) ** 2 * band)
     return float(np.sqrt(variance))
 
 
 def thermoelectric_offset(card: DeviceCard, current: FloatsLike, t_pulse: float) -> Floats:
     """Anomalous Nernst voltage on the Hall contacts at the end of a pulse [V].
 
-    Even in the current: it cancels between +I and -I reads, or after waiting five thermal time constants.
+    anomalous_nernst (T - ambient), T at the end of the pulse: with the sign of the coefficient, and even in the
+    current, so that it cancels between +I and -I reads, or after waiting five thermal time constants.
     """
     rise = thermal.pulse_temperature(card, current, t_pulse) - card.thermal.ambient.value
     voltage: Floats = card.hall.anomalous_nernst.value * rise

@@ -1,4 +1,8 @@
-"""Noise at the outputs of a network, from its adjoint: one solve for all sources of noise."""
+"""Noise of a read: densities of its sources, what a read averages, and what reaches the outputs of a network.
+
+Thermal noise, the bandwidth of a read and the band of 1/f noise are those of `compact_model.readout`. The noise of a
+network comes from its adjoint: one solve for all sources of noise.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,108 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.constants import Boltzmann
 
 from circuits.network import GROUND, Kind, Network, Role
 from circuits.solve.nodal import Factored
-from compact_model.numeric import Floats, Ints
+from compact_model.numeric import Floats, FloatsLike, Ints
+from compact_model.readout import flicker_band, read_bandwidth, thermal_density
+
+PAIR = 2
+"""Transistors of an amplifier's differential input, which carry the same channel noise each."""
+
+
+def amplifier_density(gm: FloatsLike, gamma: float, temperature: float) -> Floats:
+    """Current noise at the output of an amplifier [A^2/Hz], ``2 * 4 k T gamma gm``: a differential pair.
+
+    Parameters
+    ----------
+    gm
+        Transconductance of the pair, which is that of each of its transistors [S].
+    gamma
+        Noise factor of a channel [1]; 2/3 for a long one in strong inversion (A. van der Ziel, Proc. IRE 50, 1808,
+        1962).
+    temperature
+        [K].
+
+    Examples
+    --------
+    Behind the input of 1 mS, 4.70 nV per root hertz:
+
+    >>> f"{float(amplifier_density(1e-3, 2 / 3, 300.0)) ** 0.5 / 1e-3:.3g}"
+    '4.7e-09'
+    """
+    return PAIR * thermal_density(gamma * np.asarray(gm, dtype=float), temperature)
+
+
+def amplifier_input_density(gm: float, gamma: float, temperature: float) -> float:
+    """The same as a voltage at the input [V^2/Hz], ``2 * 4 k T gamma / gm``."""
+    return float(amplifier_density(gm, gamma, temperature)) / gm**2
+
+
+def averaged(white: Floats, flicker: Floats, t_read: float, t_calibration: float) -> Floats:
+    """Variance of a read: ``white / (2 t_read) + flicker ln(t_calibration / (2 t_read))``.
+
+    Parameters
+    ----------
+    white, flicker
+        Power densities, in squared units per hertz; that of 1/f noise at 1 Hz.
+    t_read, t_calibration
+        The read averages over `t_read`; the last calibration was `t_calibration` ago [s].
+
+    Raises
+    ------
+    ValueError
+        Unless ``0 < t_read < t_calibration``.
+    """
+    if not 0 < t_read < t_calibration:
+        raise ValueError(f"t_read = {t_read} s, allowed: 0 < value < t_calibration = {t_calibration} s")
+    return white * read_bandwidth(t_read) + flicker * flicker_band(t_read, t_calibration)
+
+
+def hall_flicker(flicker: float, per_ohm: Floats, inputs: Floats) -> Floats:
+    """1/f noise at 1 Hz that Hall resistances bring to the outputs, (batch, outputs), in squared output units.
+
+    Every cell fluctuates by itself: ``flicker sum over rows of (per_ohm input)^2``.
+
+    Parameters
+    ----------
+    flicker
+        Density of one Hall resistance at 1 Hz [Ohm^2/Hz].
+    per_ohm
+        (outputs, inputs): output per input and ohm of Hall resistance, as `ideal_transfer` gives for states of 1 ohm.
+    inputs
+        (batch, inputs).
+
+    Examples
+    --------
+    >>> hall_flicker(2.0, np.array([[1.0, 3.0]]), np.array([[1.0, 2.0]])).tolist()
+    [[74.0]]
+    """
+    return np.asarray(flicker * (inputs**2 @ (per_ohm**2).T))
+
+
+def hall_read_noise(r_arm: float, gm: float, gamma: float, temperature: float, t_read: float) -> float:
+    """Standard deviation of the Hall voltage of one cell with its amplifier over a read [V].
+
+    Johnson noise of both arms in series and of the amplifier, in the bandwidth of the read:
+    ``sqrt((4 k T 2 r_arm + 2 * 4 k T gamma / gm) / (2 t_read))``.
+
+    Parameters
+    ----------
+    r_arm
+        Each Hall arm [Ohm].
+    gm, gamma, temperature
+        Of the amplifier, as in `amplifier_density`; the arms have that temperature, too.
+    t_read
+        Length of the read [s].
+
+    Examples
+    --------
+    >>> f"{hall_read_noise(r_arm=250.0, gm=1e-3, gamma=2 / 3, temperature=300.0, t_read=100e-6):.3g}"
+    '3.9e-07'
+    """
+    density = thermal_density(2 * r_arm, temperature) + amplifier_input_density(gm, gamma, temperature)
+    return float(np.sqrt(density * read_bandwidth(t_read)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +142,8 @@ class OutputNoise:
         return total
 
     def rms(self, t_read: float, t_calibration: float) -> Floats:
-        """Noise of a read that averages over `t_read` [s], in output units, (batch, outputs).
-
-        White noise passes in the bandwidth ``1 / (2 t_read)``; 1/f noise counts from ``1 / t_calibration``, below
-        which the last calibration [s] has removed it.
-        """
-        if not 0 < t_read < t_calibration:
-            raise ValueError(f"t_read = {t_read} s, allowed: 0 < value < t_calibration = {t_calibration} s")
-        bandwidth = 1 / (2 * t_read)
-        power = self.white() * bandwidth + self.flicker * np.log(bandwidth * t_calibration)
-        return np.asarray(np.sqrt(power))
+        """Noise of a read, in output units, (batch, outputs); parameters as for `averaged`."""
+        return np.asarray(np.sqrt(averaged(self.white(), self.flicker, t_read, t_calibration)))
 
 
 def output_noise(
@@ -64,7 +157,7 @@ def output_noise(
     """Noise at every output.
 
     The adjoint solution gives the gain from a current between any two nodes to each output, so that
-    ``S = sum over branches of S_branch |gain|^2`` with ``4 k T / R`` for a resistor, ``4 k T gamma gm`` for a
+    ``S = sum over branches of S_branch |gain|^2`` with ``4 k T / R`` for a resistor, `amplifier_density` for a
     transconductor and ``flicker I^2 / f`` for a cell's resistor that carries the current I.
 
     Parameters
@@ -105,10 +198,10 @@ def output_noise(
     johnson = {}
     for role in Role:
         of_role = resistors[network.of_role(role)[resistors]]
-        density = 4 * Boltzmann * temperature / network.value[of_role]
+        density = thermal_density(1 / network.value[of_role], temperature)
         johnson[role] = density @ _squared_gain(network, gain, of_role)
     amplifiers = _amplifiers(network)
-    channel = 4 * Boltzmann * temperature * gamma * np.abs(network.value[amplifiers])
+    channel = amplifier_density(np.abs(network.value[amplifiers]), gamma, temperature)
     cells = resistors[network.of_role(Role.CELL)[resistors]]
     excess = np.zeros((len(batch), network.n_outputs))
     if flicker > 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.constants import Boltzmann
 
 from circuits.arrays.architecture import Architecture, Isolation
 from circuits.arrays.config import ArrayConfig
@@ -13,7 +12,7 @@ from circuits.arrays.crossbar import amplifiers, crossbar, ideal_transfer, slots
 from circuits.arrays.mismatch import Mismatch, draw_mismatch
 from circuits.periphery import PeripheryCard
 from circuits.read.calibration import calibrate_transfer, subtract_reference
-from circuits.read.noise import output_noise
+from circuits.read.noise import amplifier_input_density, averaged, hall_flicker, output_noise
 from circuits.read.read_error import ReadError, read_error
 from circuits.read.settling import settling_estimate
 from circuits.solve.nodal import Factored, factor
@@ -45,6 +44,8 @@ class Trial:
         Spread of the cells, as in `draw_mismatch`.
     flicker
         1/f noise of a Hall resistance at 1 Hz [Ohm^2/Hz].
+    temperature
+        Of resistors and amplifiers [K].
     t_read, t_calibration
         Length of a read once it has settled, and the time since the last calibration [s].
     dac_bits, adc_bits
@@ -64,6 +65,7 @@ class Trial:
     r_off_spread: float
     random_rejection: bool
     flicker: float
+    temperature: float
     t_read: float
     t_calibration: float
     dac_bits: int
@@ -191,7 +193,7 @@ def run_trial(trial: Trial, periphery: PeripheryCard) -> Outcome:
     >>> config = ArrayConfig(architecture="active_parallel")
     >>> trial = Trial(config=config, shape=(2, 2), lowest=0.33, highest=0.57, full=0.5, supply=1.8, draws=2,
     ...               vectors=20, seed=1, mismatch=0.0, r_off_spread=0.0, random_rejection=False, flicker=0.0,
-    ...               t_read=1e-5, t_calibration=1.0, dac_bits=6, adc_bits=6)
+    ...               temperature=300.0, t_read=1e-5, t_calibration=1.0, dac_bits=6, adc_bits=6)
     >>> run_trial(trial, load_periphery()).error.calibrated < 1e-3
     True
     """
@@ -202,24 +204,22 @@ def run_trial(trial: Trial, periphery: PeripheryCard) -> Outcome:
     amplitude = trial.usable
     inputs = amplitude * first.inputs
     transfer, power = np.zeros((columns, rows)), np.zeros((rows, rows))
-    variance = np.zeros((len(inputs), columns))
+    white = np.zeros(columns)
     common_mode, weakest, settling = 0.0, np.inf, 0.0
     moment = inputs.T @ inputs / len(inputs)
-    amplifier_noise = 4 * Boltzmann * 300.0 * periphery.amplifier.noise_gamma.value / config.gm
-    bandwidth = 1 / (2 * trial.t_read)
+    gamma = periphery.amplifier.noise_gamma.value
     for slot in range(count):
         factored = factor(crossbar(first.states, config, first.mismatch, slot=slot))
         if slot == 0:
             settling = float(settling_estimate(factored, np.ones((1, rows)))[0])
         transfer += factored.transfer()
         power += np.sum(list(factored.power_forms().values()), axis=0)
-        noise = output_noise(factored, inputs[:1], gamma=periphery.amplifier.noise_gamma.value)
-        variance += noise.rms(trial.t_read, trial.t_calibration) ** 2
+        white += output_noise(factored, inputs[:1], temperature=trial.temperature, gamma=gamma).white()
         if config.architecture.output_unit == "V" and config.isolation is Isolation.NONE:
-            variance += amplifier_noise * bandwidth
+            white += amplifier_input_density(config.gm, gamma, trial.temperature)
         highest, lowest = _cell_voltages(factored, trial, slice(slot, slot + 1) if count > 1 else slice(None))
         common_mode, weakest = max(common_mode, highest), min(weakest, lowest)
-    variance += _flicker(trial, inputs)
+    variance = averaged(white, _flicker(trial, inputs), trial.t_read, trial.t_calibration)
     ideal, centre = ideal_transfer(first.states, config), _centre(trial)
     gain = calibrate_transfer(transfer, ideal, inputs).gain
     errors = [read_error(transfer, ideal, centre, inputs)]
@@ -276,12 +276,10 @@ def _cell_voltages(factored: Factored, trial: Trial, driven: slice) -> tuple[flo
 
 
 def _flicker(trial: Trial, inputs: Floats) -> Floats:
-    """Variance of the outputs by fluctuations of the Hall resistances, (vectors, columns)."""
+    """1/f noise of the Hall resistances at 1 Hz in the outputs, (vectors, columns)."""
     if trial.resistive:
         return np.zeros((len(inputs), trial.shape[1]))
-    per_ohm = ideal_transfer(np.ones(trial.shape), trial.config)
-    decades = np.log(max(trial.t_calibration / (2 * trial.t_read), 1.0))
-    return np.asarray(trial.flicker * decades * (inputs**2 @ (per_ohm**2).T))
+    return hall_flicker(trial.flicker, ideal_transfer(np.ones(trial.shape), trial.config), inputs)
 
 
 def _energy(trial: Trial, periphery: PeripheryCard, array: float, t_on: float) -> dict[str, float]:

@@ -58,6 +58,7 @@ def _trial(setup: Setup, architecture: Architecture) -> Trial:
         r_off_spread=array.cell.r_off_spread,
         random_rejection=changes.get("random_rejection", False),
         flicker=float(readout.flicker_density(setup.card, 1.0)) ** 2,
+        temperature=setup.card.thermal.ambient.value,
         t_read=setup.t_read,
         t_calibration=compared.t_calibration,
         dac_bits=array.converters.dac_bits,

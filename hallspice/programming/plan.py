@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from circuits.arrays.architecture import Architecture
+from circuits.read.noise import hall_read_noise
 from circuits.write.circuit import PARTS
 from circuits.write.plant import Faults, ModelPlant
 from circuits.write.scheme import Order, Scheme, WriteConfig
@@ -21,9 +22,8 @@ from circuits.write.write_verify import (
     pulse_curve,
 )
 from circuits.write.writing import Writing
-from compact_model import readout, synapse, thermal
+from compact_model import synapse, thermal
 from compact_model.cards.device import Reset
-from compact_model.constants import BOLTZMANN
 from compact_model.hallbar import HallBar
 from hallspice.config.setup import Setup
 from nn_mapping.mapping import MappedNetwork
@@ -57,11 +57,13 @@ def writing(setup: Setup, device: HallBar) -> Writing:
     t_verify = _first(write.t_verify, card.t_verify.value)
     i_read = setup.periphery.read.i_read.value
     amplifier = setup.periphery.amplifier
-    # Johnson noise of the arms and of the transconductor, over the time of the read.
-    own = readout.johnson_density(setup.card) ** 2
-    per_siemens = 4 * BOLTZMANN * setup.card.thermal.ambient.value
-    added = per_siemens * amplifier.noise_gamma.value / amplifier.gm.value
-    noise = float(np.sqrt((own + 2 * added) / (2 * t_verify))) / i_read
+    noise = hall_read_noise(
+        setup.array.r_arm,
+        setup.array.gm,
+        amplifier.noise_gamma.value,
+        setup.card.thermal.ambient.value,
+        t_verify,
+    )
     resistance = config.nominal_resistance(setup.config.array.columns)
     recipe = Recipe(
         algorithm=Algorithm(write.algorithm),
@@ -73,7 +75,7 @@ def writing(setup: Setup, device: HallBar) -> Writing:
         field_reset=setup.card.choices.reset is Reset.FIELD,
         max_pulses=write.max_pulses,
         retries=write.retries,
-        read_noise=noise,
+        read_noise=noise / i_read,
         read_energy=i_read**2 * resistance * t_verify
         + setup.periphery.adc.conversion_energy(setup.config.array.converters.adc_bits),
         read_time=t_verify,

@@ -195,7 +195,39 @@ def test_noise_of_the_read() -> None:
     assert readout.step_energy(CARD, 0.02) == pytest.approx(0.19e-9, rel=0.03)
     chopped = readout.read_noise(CARD, 1e-3, 10e-6)
     assert chopped == pytest.approx(2.88e-9 * np.sqrt(5e4), rel=0.005)
-    assert readout.read_noise(CARD, 1e-3, 10e-6, t_since_calibration=100.0) > chopped
+    # 1/f noise from 1/100 Hz to 50 kHz: the natural logarithm of 100 s / 20 us is 15.424948
+    flicker = float(readout.flicker_density(CARD, 1e-3))
+    heard = np.sqrt(chopped**2 + 15.424948 * flicker**2)
+    assert readout.read_noise(CARD, 1e-3, 10e-6, t_since_calibration=100.0) == pytest.approx(heard, rel=1e-7)
+    assert readout.read_noise(CARD, 1e-3, 10e-6, t_since_calibration=15e-6) == pytest.approx(chopped)
+    with pytest.raises(ValueError, match="t_read = 0 s"):
+        readout.read_noise(CARD, 1e-3, 0.0)
+
+
+def test_formulas_of_noise_and_offset_by_hand() -> None:
+    assert readout.thermal_density(1e3, 300.0) == pytest.approx(1.656779e-17, rel=1e-6)  # 4.07 nV
+    assert readout.read_bandwidth(4e-6) == 125e3
+    # from 1/10 Hz to 125 kHz: ln 1.25e6 = 14.038654
+    assert readout.flicker_band(4e-6, 10.0) == pytest.approx(14.038654, rel=1e-7)
+    # 1 mA over a square of 83.333 ohm, gamma = 3e-3, N = 6e28 * 25e-12 * 10.8e-9 = 1.62e10
+    expected = 1e-3 * 500 / 6 * np.sqrt(3e-3 / 1.62e10)
+    assert readout.flicker_density(CARD, -1e-3) == pytest.approx(expected, rel=1e-6)
+    # 67.7 K above ambient at 0.65 uV/K: positive for both signs of the current
+    warmer = thermal.pulse_temperature(CARD, 13.01e-3, 200e-6) - 300.0
+    assert warmer == pytest.approx(13.01e-3**2 * 500 * 800, rel=1e-9)  # 560 + 240 K/W, settled
+    np.testing.assert_allclose(
+        readout.thermoelectric_offset(CARD, np.array([13.01e-3, -13.01e-3]), 200e-6), 0.65e-6 * warmer
+    )
+    assert readout.thermoelectric_offset(CARD, 13.01e-3, 200e-6) == pytest.approx(44.006e-6, rel=1e-4)
+
+
+def test_heat_resistances_of_a_channel_of_another_area() -> None:
+    """Half as wide and half as long: 560 K/W of oxide by 4, 240 K/W of substrate by 2."""
+    found = thermal.thermal_network(scaling.at_width(CARD, 2.5e-6))
+    np.testing.assert_allclose(found.resistance, [4 * 560.0, 2 * 240.0], rtol=1e-12)
+    # twice as wide alone: half, and 1/sqrt(2)
+    wide = thermal.thermal_network(CARD.with_value("geometry.w_channel", 10e-6))
+    np.testing.assert_allclose(wide.resistance, [280.0, 240.0 / np.sqrt(2)], rtol=1e-12)
 
 
 def test_levels_are_told_apart_at_1_ma_in_10_us() -> None:
