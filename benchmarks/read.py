@@ -177,7 +177,7 @@ def tile_shapes(size: int) -> dict[tuple[int, int], int]:
 
 def network_of_tiles(config: ArrayConfig, size: int) -> None:
     random = np.random.default_rng(0)
-    low, high = (1e4, 1e5) if config.architecture is Architecture.RESISTIVE else (0.33, 0.57)
+    low, high = (0.33, 0.57) if config.architecture.hall else (1e4, 1e5)
     tiles = [random.uniform(low, high, (count, *shape)) for shape, count in tile_shapes(size).items()]
     solved, found = timed(lambda: [transfers(states, config) for states in tiles])
 

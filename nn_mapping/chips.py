@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.arrays.architecture import Architecture
 from circuits.arrays.crossbar import ideal_transfer
 from circuits.arrays.mismatch import draw_mismatch
 from circuits.solve.tensor import TransferTensor, transfer_tensor
@@ -212,7 +211,7 @@ def monte_carlo(
 def _check(config: ArrayConfig, variation: Variation, options: ChipOptions) -> None:
     if (variation.mismatch or variation.r_off_spread) and options.ideal_arrays:
         raise ValueError("mismatch and r_off_spread: ideal arrays have none")
-    hall = config.architecture is not Architecture.RESISTIVE
+    hall = config.architecture.hall
     if not hall and (variation.mismatch or variation.r_off_spread or variation.warming):
         raise ValueError(
             "mismatch, r_off_spread and warming are those of Hall cells; resistive cells have none"
@@ -250,7 +249,7 @@ def aged(mapped: MappedNetwork, variation: Variation, r: Floats) -> Floats:
 
 def states(mapped: MappedNetwork, config: ArrayConfig, r: Floats) -> Floats:
     """What the array model takes for cells of Hall resistances `r` [Ohm]."""
-    if config.architecture is not Architecture.RESISTIVE:
+    if config.architecture.hall:
         return np.maximum(r, _LEAST_OHM)
     ohm = mapped.level_set.levels_ohm
     edges = 1 / mapped.state_ohm[[0, -1]]  # conductance linear in the level
@@ -338,7 +337,7 @@ class _Arrays:
     def __init__(self, mapped: MappedNetwork, config: ArrayConfig, *, ideal: bool) -> None:
         self.config, self.ideal = config, ideal
         self.tensors: dict[tuple[int, ...], TransferTensor] = {}
-        if not ideal and config.architecture is not Architecture.RESISTIVE:
+        if not ideal and config.architecture.hall:
             for tile in mapped.tiles:
                 rows, columns = tile.states.shape
                 if (rows, columns) not in self.tensors:

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from circuits.arrays.architecture import Architecture
 from circuits.arrays.crossbar import crossbar, ideal_transfer
 from circuits.read.calibration import calibrate_transfer
 from circuits.solve.nodal import factor
@@ -165,8 +164,8 @@ class CircuitProduct:
         for tile in self.tiles:
             shape = (tile.states.shape[0], tile.states.shape[1])
             if shape not in known:
-                resistive = config.architecture is Architecture.RESISTIVE
-                known[shape] = ExactResponse(config) if resistive else HallResponse(shape, config)
+                hall = config.architecture.hall
+                known[shape] = HallResponse(shape, config) if hall else ExactResponse(config)
             self.responses.append(known[shape])
         self.row_sizes = [tile.rows.stop - tile.rows.start for tile in self.tiles if tile.outputs.start == 0]
         self.out_sizes = [
@@ -263,7 +262,7 @@ class CircuitProduct:
         pair = chosen.scheme is Scheme.DIFFERENTIAL
         share = chosen.scale / 2 if pair else chosen.scale
         slope = np.full(self.states.shape, share)
-        if config.architecture is Architecture.RESISTIVE:
+        if not config.architecture.hall:
             ohm = chosen.levels_ohm
             per_ohm = (1 / self.states[-1] - 1 / self.states[0]) / (ohm[-1] - ohm[0])
             slope = -(self.states**2) * per_ohm * share

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
-from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar, ideal_transfer
 from circuits.network import Role
@@ -71,7 +70,7 @@ def choose_solver(
     >>> choose_solver(ArrayConfig(architecture="active_parallel"), [None])[0]
     <Method.TENSOR: 'tensor'>
     """
-    if config.architecture is Architecture.RESISTIVE:
+    if not config.architecture.hall:
         return Method.NODAL, "the power of two-terminal cells depends on all states"
     if exact:
         return Method.NODAL, "array.exact asks for it"

@@ -12,7 +12,7 @@ class Architecture(StrEnum):
     A member is its name in configurations, the units of its inputs and outputs, and what else sets it apart.
     """
 
-    RESISTIVE = "resistive", "V", "A"
+    RESISTIVE = "resistive", "V", "A", "crossed"
     """Word lines (V), two-terminal cells, bit lines into current senses (A)."""
     ACTIVE_PARALLEL = "active_parallel", "V", "A", "amplified"
     """Hall cells between balanced rails (V), a transconductor per Hall pair, currents summed per column (A)."""
@@ -33,6 +33,8 @@ class Architecture(StrEnum):
     """Each Hall pair ends in a transconductor, so that no row acts on another."""
     in_turns: bool
     """One row is read after the other, and the outputs are added digitally."""
+    crossed: bool
+    """Two-terminal cells, each between a row and a column line; the others are arrays of Hall bars."""
 
     def __new__(cls, name: str, *facts: str) -> Self:
         """A member of that name: units of inputs and outputs, then traits."""
@@ -40,7 +42,13 @@ class Architecture(StrEnum):
         member._value_ = name
         member.input_unit, member.output_unit, *traits = facts
         member.amplified, member.in_turns = "amplified" in traits, "in_turns" in traits
+        member.crossed = "crossed" in traits
         return member
+
+    @property
+    def hall(self) -> bool:
+        """Cells are Hall bars: their state is a Hall resistance, their channel does not depend on it."""
+        return not self.crossed
 
 
 class Isolation(StrEnum):

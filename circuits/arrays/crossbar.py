@@ -122,7 +122,7 @@ def checked_states(states: ArrayLike, config: ArrayConfig) -> Floats:
     wrong = ~(np.isfinite(resistance) & (resistance > 0))
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
-        what = "cell resistance" if config.architecture is Architecture.RESISTIVE else "R_xy"
+        what = "R_xy" if config.architecture.hall else "cell resistance"
         value = resistance[row, column]
         raise ValueError(f"{what} of cell ({row}, {column}) = {value} Ohm, allowed: 0 < value < inf")
     return resistance

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from circuits.arrays.architecture import Architecture, Isolation
+from circuits.arrays.architecture import Isolation
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import amplifiers, crossbar, ideal_transfer, slots
 from circuits.arrays.mismatch import Mismatch, draw_mismatch
@@ -72,11 +72,6 @@ class Trial:
     adc_bits: int
 
     @property
-    def resistive(self) -> bool:
-        """Whether the cells are plain resistors, whose conductance is the weight."""
-        return self.config.architecture is Architecture.RESISTIVE
-
-    @property
     def row_resistance(self) -> float:
         """What a row source in series with its channels sees [Ohm]; 1 where the input is a voltage."""
         if self.config.architecture.input_unit == "V":
@@ -91,9 +86,9 @@ class Trial:
 
     def states(self, weights: Floats) -> Floats:
         """Cell states [Ohm] of weights between 0 and 1."""
-        if self.resistive:
-            return np.asarray(1 / (1 / self.lowest + weights * (1 / self.highest - 1 / self.lowest)))
-        return np.asarray(self.lowest + weights * (self.highest - self.lowest))
+        if self.config.architecture.hall:
+            return np.asarray(self.lowest + weights * (self.highest - self.lowest))
+        return np.asarray(1 / (1 / self.lowest + weights * (1 / self.highest - 1 / self.lowest)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +168,8 @@ def draw(trial: Trial, number: int) -> Draw:
         r_off=trial.r_off_spread,
         random_rejection=trial.random_rejection,
     )
-    return Draw(states=trial.states(weights), inputs=inputs, mismatch=None if trial.resistive else spread)
+    mismatch = spread if trial.config.architecture.hall else None
+    return Draw(states=trial.states(weights), inputs=inputs, mismatch=mismatch)
 
 
 def run_trial(trial: Trial, periphery: PeripheryCard) -> Outcome:
@@ -277,7 +273,7 @@ def _cell_voltages(factored: Factored, trial: Trial, driven: slice) -> tuple[flo
 
 def _flicker(trial: Trial, inputs: Floats) -> Floats:
     """1/f noise of the Hall resistances at 1 Hz in the outputs, (vectors, columns)."""
-    if trial.resistive:
+    if not trial.config.architecture.hall:
         return np.zeros((len(inputs), trial.shape[1]))
     return hall_flicker(trial.flicker, ideal_transfer(np.ones(trial.shape), trial.config), inputs)
 

@@ -8,7 +8,6 @@ import numpy as np
 from scipy.linalg.blas import dsymm, dsyrk, dtrsm
 from scipy.linalg.lapack import dpotrf, dpotri
 
-from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.threads import one_blas_thread
 from compact_model.numeric import Floats
@@ -289,7 +288,7 @@ def _eliminate_of_many(between: Floats, across: Floats, outer: Floats) -> None:
 
 
 def _check(config: ArrayConfig) -> None:
-    if config.architecture is not Architecture.RESISTIVE:
+    if not config.architecture.crossed:
         raise ValueError(f"architecture = {config.architecture}, allowed here: resistive")
     if not (config.r_row > 0 and config.r_column > 0):
         raise ValueError(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import checked_states, network_of, slots
 from circuits.arrays.mismatch import Mismatch, no_mismatch
@@ -141,7 +140,7 @@ def transfer_tensor(
     >>> bool(np.allclose(tensor.transfer([[0.33, 0.57]]), exact, rtol=5e-6))
     True
     """
-    if config.architecture is Architecture.RESISTIVE:
+    if not config.architecture.hall:
         raise ValueError("architecture = resistive has no Hall cells, allowed: the others")
     spread = no_mismatch(shape) if mismatch is None else mismatch
     if spread.channel.shape != shape:

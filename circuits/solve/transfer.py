@@ -9,7 +9,6 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike
 
-from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import checked_states, crossbar, slots
 from circuits.arrays.mismatch import Mismatch
@@ -63,7 +62,7 @@ def choose_method(shape: tuple[int, int], config: ArrayConfig, *, exact: bool = 
     >>> choose_method((64, 64), ArrayConfig(architecture="resistive"))[0]
     <Method.BLOCK_TRIDIAGONAL: 'block_tridiagonal'>
     """
-    if config.architecture is not Architecture.RESISTIVE:
+    if config.architecture.hall:
         if exact:
             return Method.NODAL, "the full solution was asked for"
         return Method.TENSOR, "Hall cells: to first order in R_xy"

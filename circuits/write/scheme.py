@@ -124,7 +124,7 @@ class WriteConfig:
     @property
     def crossed(self) -> bool:
         """Cells between row and column lines."""
-        return self.architecture is Architecture.RESISTIVE
+        return self.architecture.crossed
 
     @property
     def serial(self) -> bool:

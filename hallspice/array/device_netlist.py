@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from circuits.arrays.architecture import Architecture
 from circuits.arrays.crossbar import crossbar
 from circuits.network import Kind, Network, Role
 from compact_model.numeric import Floats
@@ -60,7 +59,7 @@ def write_device_netlist(
         raise ValueError(f"device form {form.value} can't be written for {dialect.value}, allowed: {allowed}")
     setup = load_setup(config, seed, network=False)
     shape = (setup.config.array.rows, setup.config.array.columns)
-    if setup.array.architecture is Architecture.RESISTIVE:
+    if not setup.array.architecture.hall:
         raise ValueError(
             "array.architecture: resistive cells hold no Hall bar, allowed: the Hall architectures"
         )

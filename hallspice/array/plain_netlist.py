@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from circuits.arrays.architecture import Architecture
 from circuits.arrays.crossbar import crossbar
 from circuits.spice import netlist
 from circuits.spice.engine import deck_options
@@ -21,7 +20,7 @@ def drawn_states(setup: Setup) -> Floats:
     """States of an array of the configured size: levels of the device, drawn with the seed."""
     array = setup.config.array
     levels = setup.levels_ohm
-    if setup.array.architecture is Architecture.RESISTIVE:
+    if not setup.array.architecture.hall:
         levels = resistive_states(levels, array.cell.r_low, array.cell.r_high)
     return np.random.default_rng(setup.config.seed).choice(levels, (array.rows, array.columns))
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar, slots
 from circuits.arrays.mismatch import Mismatch
@@ -120,7 +119,7 @@ def read_array(
         )
     if longest is not None and engine is not Engine.NGSPICE:
         raise ValueError(f"--longest is for the engine ngspice, but the engine is {engine}; leave it out")
-    hall = setup.array.architecture is not Architecture.RESISTIVE
+    hall = setup.array.architecture.hall
     if hall and setup.config.array.exact and engine is Engine.TRANSFER:
         what = "true asks for the full solution, but --engine transfer is of first order; take --engine nodal"
         raise DocumentError([document.mistake(("array", "exact"), what)])
@@ -233,7 +232,7 @@ def _too_coarse(difference: Difference) -> Iterator[str]:
 
 def _disturbing(setup: Setup, vectors: Floats) -> Iterator[str]:
     """Whether the inputs switch cells: by the current of a channel before losses in wires and drivers."""
-    if setup.array.architecture is Architecture.RESISTIVE:
+    if not setup.array.architecture.hall:
         return
     onset = switching.disturb_onset_current(setup.card)
     largest = np.abs(vectors).max() / (
@@ -278,7 +277,7 @@ def _input_quantity(setup: Setup, columns: int) -> Quantity:
 
 def state_quantity(setup: Setup) -> Quantity:
     """What a cell's state is in the configured architecture, and its range."""
-    if setup.array.architecture is Architecture.RESISTIVE:
+    if not setup.array.architecture.hall:
         return Quantity("ohm", "a cell resistance", above=0.0, high=1e15)
     low = setup.card.hall.r_reset.value
     high = low + synapse.window(setup.card)

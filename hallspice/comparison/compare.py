@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import yaml
 
-from circuits.arrays.architecture import Architecture
 from circuits.arrays.crossbar import amplifiers, slots
 from circuits.periphery import SHIPPED as SHIPPED_PERIPHERY
 from circuits.periphery import PeripheryCard
@@ -136,7 +135,7 @@ def _row(name: str, trial: Trial, outcome: Outcome, checked: Check) -> dict[str,
         "error_calibrated": outcome.error.calibrated,
         "error_with_reference": None if outcome.referred is None else outcome.referred.raw,
         "draws": trial.draws,
-        "mismatch": None if trial.resistive else trial.mismatch,
+        "mismatch": trial.mismatch if trial.config.architecture.hall else None,
         "cmrr_db": trial.config.cmrr_db if trial.config.architecture.amplified else None,
         "snr_db": 20 * float(np.log10(outcome.signal / outcome.noise)) if alive else None,
         "effective_bits": bits,
@@ -191,7 +190,7 @@ def _sizes(trials: Mapping[str, Trial], rows: Sequence[dict[str, Any]], setup: S
     found = []
     for row in rows:
         name = row["architecture"]
-        if row["verdict"] == "dead" or name in (SERIES_HALL_IDEAL, Architecture.RESISTIVE):
+        if row["verdict"] == "dead" or name == SERIES_HALL_IDEAL or trials[name].config.architecture.crossed:
             continue
         trial = trials[name]
         times = {trial.shape: row["t_read_for_snr_10_s"]}

@@ -23,8 +23,9 @@ def page_of(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> 
     working = [row["architecture"] for row in rows if row["verdict"] in ("works", "needs calibration")]
     dead = [row for row in rows if row["verdict"] == "dead"]
     limited = [row for row in rows if row["limited_by_supply"]]
-    hall = [row for row in rows if row["architecture"] in working and row["architecture"] != "resistive"]
-    asked = len(Architecture) - 1  # of Hall cells
+    crossed = {architecture.value for architecture in Architecture if architecture.crossed}
+    hall = [row for row in rows if row["architecture"] in working and row["architecture"] not in crossed]
+    asked = len(Architecture) - len(crossed)  # of Hall cells
     best = min(hall, key=lambda row: row["error_calibrated"]) if hall else None
     sparing = min(hall, key=lambda row: row["energy_j"]) if hall else None
     array = setup.config.array

@@ -16,7 +16,7 @@ SERIES_HALL_IDEAL = "series_hall_ideal"
 def all_trials(setup: Setup) -> dict[str, Trial]:
     """What is tried, by name: every architecture, and `series_hall` as its drawing intends; `resistive` last."""
     trials = {}
-    for architecture in sorted(Architecture, key=lambda one: one is Architecture.RESISTIVE):
+    for architecture in sorted(Architecture, key=lambda one: one.crossed):
         trial = trials[architecture.value] = _trial(setup, architecture)
         if architecture is Architecture.SERIES_HALL:
             ideal = replace(trial.config, isolation=Isolation.IDEAL, returns=Returns.GROUNDED)
@@ -40,16 +40,15 @@ def _trial(setup: Setup, architecture: Architecture) -> Trial:
         isolation=Isolation.NONE,
         cmrr_db=changes.get("cmrr_db", setup.array.cmrr_db),
     )
-    resistive = architecture is Architecture.RESISTIVE
     i_read = setup.periphery.read.i_read.value if array.read.i_read is None else array.read.i_read
     levels = setup.levels_ohm
     full = i_read * (config.r_channel if architecture.input_unit == "V" else 1.0)
     return Trial(
         config=config,
         shape=(array.rows, array.columns),
-        lowest=array.cell.r_high if resistive else float(levels[0]),
-        highest=array.cell.r_low if resistive else float(levels[-1]),
-        full=array.read.v_read if resistive else full,
+        lowest=float(levels[0]) if architecture.hall else array.cell.r_high,
+        highest=float(levels[-1]) if architecture.hall else array.cell.r_low,
+        full=full if architecture.hall else array.read.v_read,
         supply=setup.v_supply,
         draws=changes.get("draws", compared.draws),
         vectors=compared.vectors,

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from compact_model import switching, synapse
 from compact_model.cards.device import DeviceCard
@@ -36,7 +35,7 @@ def contradictions(setup: Setup, *, network: bool, full_input: bool, supply: boo
     if network:
         yield from _network_shape(setup.config.network, setup.config.array)
     array = setup.config.array
-    if setup.array.architecture is Architecture.RESISTIVE:
+    if not setup.array.architecture.hall:
         for name in ("mismatch", "r_off_spread"):
             if getattr(array.cell, name):
                 yield (("array", "cell", name),), "resistive cells have no Hall arms to differ; leave it out"
@@ -61,7 +60,7 @@ def _largest_spread(setup: Setup) -> float:
 
 def _full_input(setup: Setup, *, supply: bool) -> Iterator[Contradiction]:
     """A full input that switches the device, or that the supply doesn't carry."""
-    if setup.array.architecture is not Architecture.RESISTIVE:
+    if setup.array.architecture.hall:
         onset = switching.disturb_onset_current(setup.card)
         i_read = setup.i_full
         if i_read >= onset:
@@ -131,7 +130,7 @@ def _network_shape(network: Network, array: Array) -> Iterator[Contradiction]:
 
 def warnings_of(config: Config, card: DeviceCard, array: ArrayConfig) -> Iterator[str]:
     """What is allowed, but weakens the result."""
-    if array.architecture is Architecture.RESISTIVE:
+    if not array.architecture.hall:
         yield (
             "resistive cells: a Hall bar's channel does not change with its state; these cells are an assumed "
             f"two-terminal read-out of it ({config.array.cell.r_low:g} to {config.array.cell.r_high:g} ohm)."

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 
 import numpy as np
 
-from circuits.arrays.architecture import Architecture, Isolation, Returns
+from circuits.arrays.architecture import Isolation, Returns
 from circuits.arrays.config import ArrayConfig
 from circuits.periphery import SHIPPED as SHIPPED_PERIPHERY
 from circuits.periphery import PeripheryCard, load_periphery
@@ -85,7 +85,7 @@ def setup_of(
     if config.array.cell.r_arm is not None:
         card = _with_arm(card, config.array.cell.r_arm, document.source(("array", "cell", "r_arm")))
     r_arm = float(stack.arm_resistance(card))
-    hall = config.array.architecture is not Architecture.RESISTIVE
+    hall = config.array.architecture.hall
     least = synapse.offset_resistance(card) ** 2 / (2 * float(stack.channel_resistance(card)))
     if hall and r_arm <= least:
         own = config.array.cell.r_arm is not None
@@ -157,7 +157,7 @@ def _concrete(config: Config, card: DeviceCard, periphery: PeripheryCard) -> Set
         isolation=Isolation(array.series.isolation),
         returns=Returns(array.series.returns),
     )
-    resistive = concrete.architecture is Architecture.RESISTIVE
+    per_ampere = r_channel if concrete.architecture.input_unit == "V" else 1.0
     i_read = first_given(array.read.i_read, periphery.read.i_read.value)
     return Setup(
         config=config,
@@ -165,9 +165,7 @@ def _concrete(config: Config, card: DeviceCard, periphery: PeripheryCard) -> Set
         periphery=periphery,
         levels_ohm=levels,
         array=concrete,
-        v_full=array.read.v_read
-        if resistive
-        else i_read * (r_channel if concrete.architecture.input_unit == "V" else 1.0),
+        v_full=i_read * per_ampere if concrete.architecture.hall else array.read.v_read,
         t_read=first_given(array.read.t_read, periphery.read.t_read.value),
         warnings=tuple(warnings_of(config, card, concrete)),
     )

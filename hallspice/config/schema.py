@@ -475,7 +475,7 @@ class AmplifiedTrial(HallTrial):
 
 
 def _trial_of(architecture: Architecture) -> type[Trial]:
-    if architecture is Architecture.RESISTIVE:
+    if not architecture.hall:
         return Trial
     return AmplifiedTrial if architecture.amplified else HallTrial
 

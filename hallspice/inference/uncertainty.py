@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from circuits.arrays.architecture import Architecture
 from compact_model import stack, switching, synapse
 from compact_model.cards.device import DeviceCard
 from compact_model.fit.fitted_card import sampled_cards
@@ -29,7 +28,7 @@ def check(setup: Setup) -> None:
         raise ValueError(
             f"--uncertainty needs a card made by `hallspice fit`; {setup.card.name} holds no fit and no intervals"
         )
-    if setup.array.architecture is Architecture.RESISTIVE:
+    if not setup.array.architecture.hall:
         raise ValueError("--uncertainty needs Hall cells; resistive cells do not depend on the fitted law")
 
 

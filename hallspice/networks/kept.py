@@ -18,7 +18,6 @@ import numpy.typing as npt
 import pooch
 from filelock import FileLock, Timeout
 
-from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.read.converter import Ladder
 from hallspice.config.contradictions import layers_of
@@ -107,7 +106,7 @@ def on_tiles(setup: Setup, network: TrainedNetwork, levels: LevelSet) -> MappedN
     """The network on tiles of the configured array."""
     array = setup.config.array
     states = None
-    if setup.array.architecture is Architecture.RESISTIVE:
+    if not setup.array.architecture.hall:
         states = resistive_states(levels.levels_ohm, array.cell.r_low, array.cell.r_high)
     return map_network(network, levels, array.rows, array.columns, states)
 

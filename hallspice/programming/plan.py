@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from circuits.arrays.architecture import Architecture
 from circuits.read.noise import hall_read_noise
 from circuits.write.circuit import PARTS
 from circuits.write.plant import Faults, ModelPlant
-from circuits.write.scheme import Order, Scheme, WriteConfig
+from circuits.write.scheme import Order, Scheme, WriteConfig, schemes
 from circuits.write.solver import WriteSolver
 from circuits.write.write_verify import (
     VERIFY,
@@ -40,10 +39,10 @@ def writing(setup: Setup, device: HallBar) -> Writing:
     """
     write, card = setup.config.write, setup.periphery.write
     architecture = setup.array.architecture
-    serial = architecture in (Architecture.ACTIVE_SERIES, Architecture.ROW_MULTIPLEXED)
+    usual = next(iter(schemes(architecture)), Scheme.ONE_TRANSISTOR)
     config = WriteConfig(
         architecture=architecture,
-        scheme=Scheme(write.scheme or ("row_serial" if serial else "one_transistor")),
+        scheme=Scheme(write.scheme or usual),
         order=Order(write.order),
         r_row=setup.array.r_row,
         r_column=setup.array.r_column,
@@ -137,7 +136,7 @@ def programmed_network(
         outcome = writing.outcome(levels[tile.level_index], plant, setup.config.seed + number)
         outcomes.append(outcome)
         states = outcome.achieved
-        if setup.array.architecture is Architecture.RESISTIVE:
+        if not setup.array.architecture.hall:
             slope = np.polyfit(levels, 1 / mapped.state_ohm, 1)
             states = 1 / np.maximum(np.polyval(slope, outcome.achieved), 1e-15)
         tiles.append(dataclasses.replace(tile, states=states))

@@ -30,7 +30,7 @@ AGREEMENT = 1e-9  # of the largest output
 def array(architecture: Architecture, shape: tuple[int, int], seed: int = 0) -> Network:
     random = np.random.default_rng(seed)
     states = random.uniform(1e4, 1e5, shape)
-    if architecture is not Architecture.RESISTIVE:
+    if architecture.hall:
         states = random.uniform(0.33, 0.57, shape)
     config = ArrayConfig(architecture=architecture, r_row=0.02, r_column=0.01)
     return crossbar(states, config, draw_mismatch(shape, random, relative=0.01, r_off=0.1))

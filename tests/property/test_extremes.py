@@ -16,14 +16,14 @@ from circuits.network import GROUND, Kind, Network
 from circuits.solve.nodal import factor
 from circuits.solve.transfer import nodal_transfer, transfers
 
-HALL = [architecture for architecture in Architecture if architecture is not Architecture.RESISTIVE]
+HALL = [architecture for architecture in Architecture if architecture.hall]
 
 
 def drawn(
     architecture: Architecture, shape: tuple[int, int], seed: int = 0
 ) -> tuple[np.ndarray, Mismatch | None]:
     random = np.random.default_rng(seed)
-    if architecture is Architecture.RESISTIVE:
+    if not architecture.hall:
         return random.uniform(1e4, 1e5, shape), None
     return random.uniform(0.33, 0.57, shape), draw_mismatch(shape, random, relative=0.01, r_off=0.1)
 

@@ -18,7 +18,7 @@ WIRES = st.sampled_from([0.0, 1e-3, 1.0])
 
 def make(architecture: Architecture, shape: tuple[int, int], seed: int, **changes: Any) -> tuple[Any, Any]:
     random = np.random.default_rng(seed)
-    states = random.uniform(0.33, 0.57, shape) * (1e5 if architecture is Architecture.RESISTIVE else 1)
+    states = random.uniform(0.33, 0.57, shape) * (1 if architecture.hall else 1e5)
     network = crossbar(states, ArrayConfig(architecture=architecture, **changes))
     return network, random.uniform(-1, 1, (3, shape[0]))
 
@@ -95,7 +95,7 @@ PARALLEL = [Architecture.RESISTIVE, Architecture.ACTIVE_PARALLEL, Architecture.P
 def test_permuted_inputs_of_equal_rows_permute_outputs(architecture: Architecture) -> None:
     network, inputs = make(architecture, (4, 3), 5, r_column=0.0)
     states_reversed = np.random.default_rng(5).uniform(0.33, 0.57, (4, 3))[::-1]
-    states_reversed = states_reversed * (1e5 if architecture is Architecture.RESISTIVE else 1)
+    states_reversed = states_reversed * (1 if architecture.hall else 1e5)
     mirrored = crossbar(states_reversed, ArrayConfig(architecture=architecture, r_column=0.0))
     np.testing.assert_allclose(
         factor(mirrored).solve(inputs[:, ::-1]).outputs, factor(network).solve(inputs).outputs, rtol=1e-9

@@ -8,7 +8,7 @@ from circuits.arrays.mismatch import draw_mismatch
 from circuits.solve.nodal import factor
 from circuits.solve.tensor import transfer_tensor
 
-HALL = [architecture for architecture in Architecture if architecture is not Architecture.RESISTIVE]
+HALL = [architecture for architecture in Architecture if architecture.hall]
 SHAPES = [(1, 1), (1, 2), (2, 1), (5, 3), (16, 16), (32, 32)]
 
 

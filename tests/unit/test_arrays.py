@@ -26,6 +26,25 @@ def resistive_by_hand(a: np.ndarray, drive: np.ndarray, read: np.ndarray) -> np.
     return read @ np.linalg.solve(a, drive)
 
 
+def test_what_sets_the_architectures_apart() -> None:
+    assert [a.value for a in Architecture if not a.hall] == ["resistive"]
+    assert [a.value for a in Architecture if a.crossed] == ["resistive"]
+    assert [a.value for a in Architecture if a.amplified] == ["active_parallel", "active_series"]
+    assert [a.value for a in Architecture if a.in_turns] == ["row_multiplexed"]
+    assert "".join(a.input_unit + a.output_unit for a in Architecture) == "VAVAVVAAAVAV"
+
+
+def test_properties_are_asked_not_names() -> None:
+    """So that a further architecture of two-terminal cells needs no second look at all of the code."""
+    root = Path(__file__).parents[2]
+    named = re.compile(r"(is|is not|==|!=|in) \(?[^\n]*Architecture\.RESISTIVE|[=!]= \"resistive\"")
+    sources = [
+        p for package in ("circuits", "nn_mapping", "hallspice") for p in (root / package).rglob("*.py")
+    ]
+    assert len(sources) > 100
+    assert [str(path) for path in sources if named.search(path.read_text())] == []
+
+
 def test_resistive_1x1_is_a_series_circuit() -> None:
     circuit = config(RESISTIVE, r_row=2.0, r_column=3.0, r_output=5.0, r_input=7.0)
     assert factor(crossbar([[100.0]], circuit)).transfer() == pytest.approx(1 / 117, rel=1e-14)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from nn_mapping.circuit_layer import ExactResponse, HallResponse, array_transfer, circuit_products
 from nn_mapping.evaluate import Readout, propagate, tile_maps
@@ -75,7 +74,7 @@ def test_the_layer_is_the_evaluation(scheme: str, trim: bool, architecture: str)
     config = ArrayConfig(architecture=architecture, r_row=0.2, r_column=0.1)
     levels = level_set(scheme, PAPER_LEVELS_OHM)
     states = None
-    if config.architecture is Architecture.RESISTIVE:
+    if not config.architecture.hall:
         states = resistive_states(levels.levels_ohm, 1e4, 1e5)
     whole = network(scheme)
     single = replace(whole, layers=whole.layers[:1])

@@ -17,7 +17,7 @@ STATES = np.array([[0.33, 0.46, 0.57], [0.52, 0.49, 0.33]])
 
 
 def array(architecture: Architecture) -> Network:
-    states = STATES * (1e5 if architecture is Architecture.RESISTIVE else 1.0)
+    states = STATES * (1.0 if architecture.hall else 1e5)
     return crossbar(states, ArrayConfig(architecture=architecture, c_row=1e-15, c_arm=2e-15))
 
 

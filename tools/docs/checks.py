@@ -145,9 +145,8 @@ def _fitting() -> Iterator[Check | str]:
 
 
 def _states(architecture: Any, random: Any) -> Any:
-    from circuits.arrays.architecture import Architecture
 
-    return random.uniform(*((1e4, 1e5) if architecture is Architecture.RESISTIVE else (0.33, 0.57)), _SHAPE)
+    return random.uniform(*((0.33, 0.57) if architecture.hall else (1e4, 1e5)), _SHAPE)
 
 
 def _arrays() -> Iterator[Check | str]:
@@ -184,7 +183,7 @@ def _arrays() -> Iterator[Check | str]:
             group="Energy", what=f"{architecture.value}: sum over the elements, against the sources",
             difference=_relative(taken, solution.source_power), tolerance=1e-9, reason="double precision",
         )  # fmt: skip
-        if architecture is not Architecture.RESISTIVE:
+        if architecture.hall:
             found = transfers(states, config, spread).matrices[0]
             yield Check(
                 group="Transfer tensor", what=f"{architecture.value}: first order, against the full solution",
