@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from circuits.arrays.config import ArrayConfig
 from hallspice.networks.kept import trained
 from hallspice.progress import reporter
+from nn_mapping.accuracy import Readout
 from nn_mapping.chips import ChipOptions, Variation, monte_carlo
-from nn_mapping.data import Dataset, load
-from nn_mapping.evaluate import Readout
+from nn_mapping.data import Dataset, load_dataset
 from nn_mapping.levels import PAPER_LEVELS_OHM, LevelSet, pair_levels, single_levels
 from nn_mapping.mapping import map_network
 from nn_mapping.recipes import GOOD, Recipe
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--chips", type=int, default=8)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
     chosen = parser.parse_args()
-    digits = load("mnist")
+    digits = load_dataset("mnist")
     single, pairs = single_levels(PAPER_LEVELS_OHM), pair_levels(PAPER_LEVELS_OHM)
     short = replace(GOOD, epochs=20)
     for seed in chosen.seeds:

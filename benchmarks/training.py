@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from nn_mapping.data import Dataset, load
+from nn_mapping.data import Dataset, load_dataset
 from nn_mapping.levels import PAPER_LEVELS_OHM, single_levels
 from nn_mapping.recipes import GOOD
 from nn_mapping.training import train
@@ -89,7 +89,7 @@ def plain(digits: Dataset) -> float:
 def main() -> None:
     """Print one table."""
     torch.set_num_threads(1)
-    digits = load("mnist")
+    digits = load_dataset("mnist")
     supported = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     reference = plain(digits)
     print("six-state training, processor seconds per epoch of 60,000 images, one thread")

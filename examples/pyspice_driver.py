@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from circuits.spice.pyspice_cell import HallBarCell, add_module_cell, simulator
+from circuits.spice.pyspice_cell import HallBarCell, add_module_cell, pyspice_simulator
 from compact_model.cards.device import load_card
 from veriloga.model import cell_model
 
@@ -65,7 +65,7 @@ def build(module: Path | None) -> Any:
 def run(module: Path | None = None) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
     """Channel current [A] and Hall resistance [ohm] in each read."""
     times = gate_voltage()
-    analysis = simulator(build(module), module).transient(
+    analysis = pyspice_simulator(build(module), module).transient(
         step_time=5e-6, end_time=times[-1][0] + GAP, max_time=5e-6
     )
     time = np.array(analysis.time, dtype=float)

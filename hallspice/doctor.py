@@ -281,11 +281,11 @@ def _program(name: str) -> str | None:
 
 
 def _data_sets() -> Iterator[Finding]:
-    from nn_mapping.data import SOURCES, DataError, load
+    from nn_mapping.data import SOURCES, DataError, load_dataset
 
     for name, title in (("mnist", "MNIST"), ("fashion-mnist", "Fashion-MNIST")):
         try:
-            data = load(name, download=False)
+            data = load_dataset(name, download=False)
         except DataError as error:
             yield Finding(
                 name=title,

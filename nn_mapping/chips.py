@@ -13,7 +13,7 @@ from circuits.arrays.crossbar import ideal_transfer
 from circuits.arrays.mismatch import draw_mismatch
 from circuits.solve.tensor import TransferTensor, transfer_tensor
 from circuits.solve.transfer import transfers
-from nn_mapping.evaluate import ReadNoise, Scales, TileMap, confusion_matrix, propagate, tile_maps
+from nn_mapping.accuracy import ReadNoise, Scales, TileMap, confusion_matrix, propagate, tile_maps
 from nn_mapping.levels import Scheme
 from nn_mapping.tiles import conductance_per_weight
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from circuits.arrays.config import ArrayConfig
     from circuits.arrays.mismatch import Mismatch
     from compact_model.numeric import Floats
+    from nn_mapping.accuracy import Readout
     from nn_mapping.data import Dataset
-    from nn_mapping.evaluate import Readout
     from nn_mapping.mapping import MappedNetwork, Tile
     from nn_mapping.trained import Layer
 

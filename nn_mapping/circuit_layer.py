@@ -1,7 +1,7 @@
 """Training through the circuit: products of weights and inputs as the array makes them, with their exact gradient.
 
 Forward, every weight becomes the states of its cells, every tile its transfer matrix, with trim, reference and
-converters as in `nn_mapping.evaluate`. Backward, the gradient with respect to every state is exact: Hall
+converters as in `nn_mapping.accuracy`. Backward, the gradient with respect to every state is exact: Hall
 arrays are linear in their states (transfer tensor), and for two-terminal cells it follows from the voltages of the
 network and of its adjoint. Only rounding (levels and converters) is passed straight through.
 """
@@ -19,7 +19,7 @@ from circuits.arrays.crossbar import crossbar, ideal_transfer
 from circuits.read.calibration import calibrate_transfer
 from circuits.solve.nodal import factor
 from circuits.solve.tensor import transfer_tensor
-from nn_mapping.evaluate import random_vectors
+from nn_mapping.accuracy import random_vectors
 from nn_mapping.levels import Scheme
 from nn_mapping.mapping import combination
 from nn_mapping.quantiser import Quantiser
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from circuits.arrays.config import ArrayConfig
     from compact_model.numeric import Floats
-    from nn_mapping.evaluate import Readout
+    from nn_mapping.accuracy import Readout
     from nn_mapping.mapping import MappedNetwork
 
 _TRIM_EVERY = 100

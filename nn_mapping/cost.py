@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from circuits.arrays.config import ArrayConfig
     from circuits.periphery import PeripheryCard
     from compact_model.numeric import Floats
-    from nn_mapping.evaluate import Evaluation
+    from nn_mapping.accuracy import Evaluation
     from nn_mapping.mapping import MappedNetwork
     from nn_mapping.tiles import TileResponse
     from nn_mapping.trained import TrainedNetwork

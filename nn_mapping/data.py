@@ -135,7 +135,9 @@ class Dataset:
         )
 
 
-def load(name: str, data_dir: Path | None = None, *, verify: bool = True, download: bool = True) -> Dataset:
+def load_dataset(
+    name: str, data_dir: Path | None = None, *, verify: bool = True, download: bool = True
+) -> Dataset:
     """Load a data set from `data_dir`, or from where it is installed, or by download.
 
     Parameters
@@ -158,7 +160,7 @@ def load(name: str, data_dir: Path | None = None, *, verify: bool = True, downlo
 
     Examples
     --------
-    >>> digits = load("mnist")
+    >>> digits = load_dataset("mnist")
     >>> digits.train_images.shape, digits.test_images.shape, digits.classes
     ((60000, 28, 28), (10000, 28, 28), 10)
     """

@@ -31,14 +31,14 @@ from veriloga.subcircuit import (
     CELL,
     FROZEN,
     corner_library,
-    frozen_subcircuit,
+    frozen_subcircuit_text,
     spectre_cell,
     spectre_include,
-    subcircuit,
+    subcircuit_text,
     threshold_sigma,
 )
 from veriloga.symbols import kicad_symbol, xschem_symbol
-from veriloga.verilog_a import verilog_a
+from veriloga.verilog_a import verilog_a_text
 
 TOLERANCE = 5e-4
 """Largest difference of the fraction between a bench and its expected results: integration at reltol 1e-4."""
@@ -82,14 +82,14 @@ def write_package(model: CellModel, form: Form, dialect: Dialect, folder: Path, 
 def _model_files(model: CellModel, form: Form, dialect: Dialect, day: date) -> Iterator[tuple[str, str]]:
     match form:
         case Form.VERILOGA:
-            yield f"{MODULE}.va", verilog_a(model, day)
+            yield f"{MODULE}.va", verilog_a_text(model, day)
             yield f"{MODULE}.lib", corner_library(model, Dialect.NGSPICE, day, compiled=True)
         case Form.SPICE:
-            yield f"{MODULE}.sub", subcircuit(model, dialect, day)
-            yield f"{FROZEN}.sub", frozen_subcircuit(model, dialect, day)
+            yield f"{MODULE}.sub", subcircuit_text(model, dialect, day)
+            yield f"{FROZEN}.sub", frozen_subcircuit_text(model, dialect, day)
             yield f"{MODULE}.lib", corner_library(model, dialect, day)
         case Form.SPECTRE:
-            yield f"{MODULE}.va", verilog_a(model, day)
+            yield f"{MODULE}.va", verilog_a_text(model, day)
             yield f"{MODULE}.scs", spectre_include(model, day)
             yield f"{MODULE}_cell.scs", spectre_cell(model, day)
 

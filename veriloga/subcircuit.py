@@ -71,7 +71,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-def subcircuit(model: CellModel, dialect: Dialect, day: date) -> str:
+def subcircuit_text(model: CellModel, dialect: Dialect, day: date) -> str:
     """The cell with moving grains; the same equations as the Verilog-A module.
 
     Set A has no thermal nodes here (its temperature acts on nothing); Set B always has them. The fraction is
@@ -80,7 +80,7 @@ def subcircuit(model: CellModel, dialect: Dialect, day: date) -> str:
     return _text(model, dialect, day, MODULE, "Behavioural subcircuit of", _moving(model, dialect))
 
 
-def frozen_subcircuit(model: CellModel, dialect: Dialect, day: date) -> str:
+def frozen_subcircuit_text(model: CellModel, dialect: Dialect, day: date) -> str:
     """The cell with its state held at s0: eight linear elements, for large read arrays."""
     return _text(model, dialect, day, FROZEN, "Linear (state held) subcircuit of", _held(model, dialect))
 

@@ -28,8 +28,8 @@ from veriloga.programs import (
     run_ngspice,
     run_vacask,
 )
-from veriloga.subcircuit import frozen_subcircuit, subcircuit
-from veriloga.verilog_a import verilog_a
+from veriloga.subcircuit import frozen_subcircuit_text, subcircuit_text
+from veriloga.verilog_a import verilog_a_text
 
 TRAIN = (
     11, 12.1, 13.2, 14.3, 15.4, -11, -12.1, -13.2, -14.3, -15.4, 13.2, 13.2, 13.2, 13.2, -13.2, -13.2, -13.2, -13.2,
@@ -121,9 +121,9 @@ def find_engines() -> tuple[Found, ...]:
 def write_forms(model: CellModel, folder: Path, day: date, *, compile_it: bool) -> None:
     """Write the Verilog-A module and the ngspice subcircuits into a folder, and compile the module."""
     for name, text in (
-        (f"{MODULE}.va", verilog_a(model, day)),
-        (f"{MODULE}.sub", subcircuit(model, Dialect.NGSPICE, day)),
-        (f"{MODULE}_frozen.sub", frozen_subcircuit(model, Dialect.NGSPICE, day)),
+        (f"{MODULE}.va", verilog_a_text(model, day)),
+        (f"{MODULE}.sub", subcircuit_text(model, Dialect.NGSPICE, day)),
+        (f"{MODULE}_frozen.sub", frozen_subcircuit_text(model, Dialect.NGSPICE, day)),
     ):
         (folder / name).write_text(text, encoding="utf-8")
     if compile_it:

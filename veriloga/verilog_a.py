@@ -23,7 +23,7 @@ from veriloga.model import (
 _PER_LINE = 16
 
 
-def verilog_a(model: CellModel, day: date) -> str:
+def verilog_a_text(model: CellModel, day: date) -> str:
     """Text of the module; the same model and day give the same text."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("veriloga"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from circuits.spice.engine import shared_ngspice
 from veriloga.dialects import Dialect
 from veriloga.model import MODULE, CellModel
-from veriloga.subcircuit import subcircuit
+from veriloga.subcircuit import subcircuit_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,7 @@ class HallBarCell(SubCircuitFactory):  # type: ignore[misc]  # PySpice has no ty
     def __init__(self, model: CellModel) -> None:
         instance = {p.name: p.number for p in model.parameters if p.instance}
         super().__init__(**instance)
-        lines = subcircuit(model, Dialect.NGSPICE, date.min).splitlines()
+        lines = subcircuit_text(model, Dialect.NGSPICE, date.min).splitlines()
         first = next(k for k, line in enumerate(lines) if line.startswith(".subckt"))
         body = [line for line in lines[first + 1 : lines.index(f".ends {MODULE}")] if line]
         while body[0].startswith("+"):  # the rest of the .subckt line, which PySpice writes itself
@@ -74,7 +74,7 @@ def add_module_cell(circuit: Any, name: str, nodes: tuple[str, str, str, str], *
     circuit.raw_spice += f"N{name} {' '.join(nodes)} {_MODEL} {given}\n"
 
 
-def simulator(
+def pyspice_simulator(
     circuit: Any, module: Path | None = None, *, options: Mapping[str, float | str] | None = None
 ) -> Any:
     """PySpice simulator in shared mode, at the temperature of the model's thresholds (300 K).
@@ -90,7 +90,7 @@ def simulator(
 
     Raises
     ------
-    circuits.ngspice.SimulatorMissing
+    circuits.spice.engine.SimulatorMissing
         Without a shared library of ngspice.
     """
     shared = shared_ngspice()

@@ -30,7 +30,7 @@ def fitted_card(result: FitResult, date: str) -> DeviceCard:
     Parameters
     ----------
     result
-        Of `compact_model.fitting.fit`.
+        Of `compact_model.fit.fitting.fit_data`.
     date
         Day of the fit, as text.
     """

@@ -58,7 +58,7 @@ class FitResult:
     used: Any  # (rows,) bool
 
 
-def fit(data: DataSet, progress: Callable[[str], None] = lambda _: None) -> FitResult:
+def fit_data(data: DataSet, progress: Callable[[str], None] = lambda _: None) -> FitResult:
     """Fit a data set and say what it determines.
 
     The form is the card's (Weibull, Set A or B by the card's choice); others are compared with it.

@@ -17,8 +17,8 @@ from hallspice.files import write_text
 from veriloga.dialects import ArrayDialect, DeviceForm, Dialect
 from veriloga.model import MODULE, CellModel, cell_model
 from veriloga.programs import compiled
-from veriloga.subcircuit import FROZEN, frozen_subcircuit, subcircuit
-from veriloga.verilog_a import verilog_a
+from veriloga.subcircuit import FROZEN, frozen_subcircuit_text, subcircuit_text
+from veriloga.verilog_a import verilog_a_text
 
 _SPECTRE_WORDS = {
     Kind.RESISTOR: "resistor r",
@@ -94,10 +94,10 @@ def _model_file(
     model: CellModel, form: DeviceForm, dialect: ArrayDialect, day: date
 ) -> Iterator[tuple[str, str]]:
     if form is DeviceForm.OSDI:
-        yield f"{MODULE}.va", verilog_a(model, day)
+        yield f"{MODULE}.va", verilog_a_text(model, day)
     else:
         language = Dialect(dialect.value)
-        write = frozen_subcircuit if form is DeviceForm.FROZEN else subcircuit
+        write = frozen_subcircuit_text if form is DeviceForm.FROZEN else subcircuit_text
         yield f"{FROZEN if form is DeviceForm.FROZEN else MODULE}.sub", write(model, language, day)
 
 

@@ -37,7 +37,7 @@ def fit_data(path: Path, out: Path, report: Path, *, progress: Reporter) -> dict
     data = load_data(path)
     stage = iter(range(1, STAGES + 1))
     with staged_folder(report) as folder:
-        result = fitting.fit(
+        result = fitting.fit_data(
             data, lambda message: progress(next(stage, STAGES), STAGES + 1, f"fit: {message}")
         )
         card = cards.fitted_card(result, datetime.now(UTC).strftime("%Y-%m-%d"))

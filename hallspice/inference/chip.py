@@ -17,8 +17,8 @@ from hallspice.config.setup import Setup
 from hallspice.networks.kept import readout_of
 from hallspice.progress import Reporter
 from nn_mapping import cost
+from nn_mapping.accuracy import Evaluation, Readout, ablation, evaluate, sample_reads, tile_maps
 from nn_mapping.data import Dataset
-from nn_mapping.evaluate import Evaluation, Readout, ablation, evaluate, sample_reads, tile_maps
 from nn_mapping.mapping import MappedNetwork
 from nn_mapping.tiles import SolvedTiles
 

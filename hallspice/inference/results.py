@@ -22,7 +22,7 @@ from hallspice.networks.kept import Networks
 from hallspice.page import style
 from hallspice.page.provenance import origins
 from nn_mapping import cost
-from nn_mapping.evaluate import Evaluation
+from nn_mapping.accuracy import Evaluation
 from nn_mapping.mapping import MappedNetwork
 from nn_mapping.tiles import SolvedTiles
 
@@ -37,7 +37,7 @@ CAUSES = {
     "circuit": ("everything", "solved array, calibration, DAC and ADC: the answer"),
     "untrimmed": ("everything, uncalibrated", "the same without gain and offset of each column"),
 }
-"""Name and meaning of each evaluation that `nn_mapping.evaluate.ablation` makes."""
+"""Name and meaning of each evaluation that `nn_mapping.accuracy.ablation` makes."""
 
 
 def results_of(

@@ -34,8 +34,8 @@ from hallspice.page.style import percent
 from hallspice.page.tables import csv_text
 from hallspice.programming.plan import programmed_network, writing
 from hallspice.progress import Reporter
-from nn_mapping.data import Dataset, class_names, load
-from nn_mapping.evaluate import Evaluation
+from nn_mapping.accuracy import Evaluation
+from nn_mapping.data import Dataset, class_names, load_dataset
 from nn_mapping.tiles import solve_network
 
 EVALUATED = (Architecture.ACTIVE_PARALLEL, Architecture.ACTIVE_SERIES, Architecture.RESISTIVE)
@@ -66,7 +66,7 @@ def run(
         propagation.check(setup)
     plan = write_plan(setup)
     with staged_folder(out) as folder:
-        dataset = load(setup.config.network.dataset, data_dir)
+        dataset = load_dataset(setup.config.network.dataset, data_dir)
         chip, networks = build(setup, dataset, progress, workers=cores())
         results, evaluation, drop = examine(
             chip, networks, plan, folder / "netlists", progress, workers=cores()

@@ -21,7 +21,7 @@ from hallspice.networks.page import HEADS, TOGETHER, Row, page_of, row_cells
 from hallspice.page.tables import csv_text
 from hallspice.progress import Reporter
 from nn_mapping.chips import ChipOptions, Variation, monte_carlo
-from nn_mapping.data import class_names, load
+from nn_mapping.data import class_names, load_dataset
 from nn_mapping.trained import load_network
 
 MEANING = {
@@ -55,7 +55,7 @@ def evaluate(
     The content of ``results.json``.
     """
     setup = load_setup(config, seed)
-    dataset = load(setup.config.network.dataset, data_dir)
+    dataset = load_dataset(setup.config.network.dataset, data_dir)
     chosen = setup.config.variation
     effects = _effects(setup)
     options = ChipOptions(

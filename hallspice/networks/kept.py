@@ -23,9 +23,9 @@ from circuits.read.converter import Ladder
 from hallspice.config.contradictions import layers_of
 from hallspice.config.setup import Setup
 from hallspice.progress import Reporter
+from nn_mapping.accuracy import Readout
 from nn_mapping.circuit_layer import circuit_products
 from nn_mapping.data import Dataset
-from nn_mapping.evaluate import Readout
 from nn_mapping.levels import LevelSet, level_set, single_levels
 from nn_mapping.mapping import MappedNetwork, map_network, resistive_states
 from nn_mapping.recipes import GOOD, GOOD_CLOTHES, PAPER, Recipe

@@ -15,7 +15,7 @@ from hallspice.networks.kept import level_set_of, make_networks, recipe_of
 from hallspice.networks.results import InSituResults, InSituTraining, TrainResults, UsedRecipe
 from hallspice.page.tables import csv_text
 from hallspice.progress import Reporter
-from nn_mapping.data import Dataset, load
+from nn_mapping.data import Dataset, load_dataset
 from nn_mapping.in_situ import InSitu, Update, train_in_situ
 from nn_mapping.trained import TrainedNetwork
 
@@ -30,7 +30,7 @@ def train(
     The content of ``results.json``.
     """
     setup = load_setup(config, seed)
-    dataset = load(setup.config.network.dataset, data_dir)
+    dataset = load_dataset(setup.config.network.dataset, data_dir)
     if setup.config.network.in_situ.updates:
         return _train_in_situ(setup, dataset, out, progress)
     with staged_folder(out) as folder:

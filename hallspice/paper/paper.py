@@ -30,8 +30,8 @@ from hallspice.networks.kept import trained
 from hallspice.page.tables import csv_text
 from hallspice.paper.page import HEADS, NAMES, SETS, page_of, row_cells, say
 from hallspice.progress import Reporter
-from nn_mapping.data import Dataset, class_names, load
-from nn_mapping.evaluate import Readout, confusion_matrix, evaluate
+from nn_mapping.accuracy import Readout, confusion_matrix, evaluate
+from nn_mapping.data import Dataset, class_names, load_dataset
 from nn_mapping.levels import LevelSet, pair_levels, single_levels
 from nn_mapping.mapping import map_network
 from nn_mapping.recipes import GOOD, GOOD_CLOTHES, PAPER, Recipe
@@ -142,7 +142,7 @@ def trainings(seeds: int, *, quick: bool = False) -> list[Training]:
 def _data(name: str, data_dir: Path | None, quick: bool) -> Dataset:
     # MNIST is shipped: a folder given for the other set need not hold it
     shipped = name == "mnist" and (data_dir is None or not (data_dir / name).is_dir())
-    whole = load(name, None if shipped else data_dir)
+    whole = load_dataset(name, None if shipped else data_dir)
     return whole.head(*QUICK_IMAGES) if quick else whole
 
 

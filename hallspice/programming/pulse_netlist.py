@@ -23,8 +23,8 @@ from hallspice.programming.plan import writing
 from veriloga.dialects import DeviceForm, Dialect
 from veriloga.model import CellModel, cell_model
 from veriloga.programs import compiled
-from veriloga.subcircuit import subcircuit
-from veriloga.verilog_a import verilog_a
+from veriloga.subcircuit import subcircuit_text
+from veriloga.verilog_a import verilog_a_text
 
 
 def write_ladder_netlist(config: Path, out: Path, form: DeviceForm, *, seed: int | None = None) -> list[Path]:
@@ -48,7 +48,7 @@ def write_ladder_netlist(config: Path, out: Path, form: DeviceForm, *, seed: int
     files = [out]
     if module:
         source = out.parent / f"{MODULE}.va"
-        write_text(source, verilog_a(model, datetime.now(UTC).date()))
+        write_text(source, verilog_a_text(model, datetime.now(UTC).date()))
         files += [source, compiled(source, source.with_suffix(".osdi"))]
     write_text(out, text)
     return files
@@ -72,7 +72,7 @@ def ladder_deck(
     selected = np.zeros(solver.shape, dtype=bool)
     selected[0, 0] = True
     inputs = np.stack(list(_inputs(plan, solver, selected[0], currents)))
-    text = "" if module else subcircuit(cell, Dialect.NGSPICE, datetime.now(UTC).date())
+    text = "" if module else subcircuit_text(cell, Dialect.NGSPICE, datetime.now(UTC).date())
     devices = Devices(subcircuit=text, ambient=setup.card.thermal.ambient.value)
     states = np.zeros((selected.size, len(cell.device.bank.theta)))
     watched = "@n0_0[mz]" if module else "v(x0_0.f)"  # m_z = 1 - 2 s of the module, s of the subcircuit

@@ -40,8 +40,8 @@ from hallspice.progress import Reporter
 from veriloga.dialects import Dialect
 from veriloga.model import cell_model
 from veriloga.programs import COMPILER, compiled, find_program
-from veriloga.subcircuit import subcircuit
-from veriloga.verilog_a import verilog_a
+from veriloga.subcircuit import subcircuit_text
+from veriloga.verilog_a import verilog_a_text
 
 LARGEST_IN_NGSPICE = 1024
 """Cells of an array that is written in ngspice."""
@@ -144,13 +144,13 @@ def _spice_plant(
     model, module, text = cell_model(setup.card), None, ""
     if simulator.osdi and find_program(COMPILER) is not None:
         source = scratch / "sot_hallbar.va"
-        source.write_text(verilog_a(model, today), encoding="utf-8")
+        source.write_text(verilog_a_text(model, today), encoding="utf-8")
         module = compiled(source, source.with_suffix(".osdi"))
         (folder / source.name).write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
     else:
         if cells > DRAFT_CELLS:
             model = cell_model(setup.card, DRAFT_GRAINS, largest_error=0.1)
-        text = subcircuit(model, Dialect.NGSPICE, today)
+        text = subcircuit_text(model, Dialect.NGSPICE, today)
 
     def keep(number: int, deck: str) -> None:
         if number <= KEPT_DECKS:

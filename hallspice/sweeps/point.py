@@ -23,7 +23,7 @@ from hallspice.config.setup import Setup
 from hallspice.inference.chip import Chip
 from hallspice.inference.run import build, examine, write_plan
 from hallspice.networks.kept import Networks
-from nn_mapping.data import Dataset, load
+from nn_mapping.data import Dataset, load_dataset
 
 PACKAGES = ("compact_model", "veriloga", "circuits", "nn_mapping", "hallspice")
 LIBRARIES = ("numpy", "scipy", "torch")
@@ -106,7 +106,7 @@ class _Silent:
 
 @lru_cache(maxsize=1)
 def _dataset(name: str, data_dir: Path | None) -> Dataset:
-    return load(name, data_dir)
+    return load_dataset(name, data_dir)
 
 
 _built_last: dict[str, tuple[Chip, Networks]] = {}

@@ -17,7 +17,7 @@ from compact_model.numeric import Floats
 from veriloga.equations import Instance, Unknowns, residual
 from veriloga.model import CellModel, cell_model
 from veriloga.programs import COMPILER, compiled, find_program
-from veriloga.verilog_a import verilog_a
+from veriloga.verilog_a import verilog_a_text
 
 osdi_py = pytest.importorskip("osdi_py", reason="no package osdi-py, which loads compiled modules")
 pytestmark = pytest.mark.skipif(find_program(COMPILER) is None, reason="no program openvaf-r")
@@ -69,7 +69,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Maker]:
             card = load_card().with_choices(switching=kind)
             model = cell_model(card, grains, largest_error=1.0)
             source = folder / f"{kind}{grains}.va"
-            source.write_text(verilog_a(model, date(2026, 1, 1)))
+            source.write_text(verilog_a_text(model, date(2026, 1, 1)))
             built[kind, grains] = model, compiled(source, source.with_suffix(".osdi"))
         model, path = built[kind, grains]
         library = osdi_py.OsdiLibrary(str(path))

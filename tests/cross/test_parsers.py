@@ -12,7 +12,7 @@ import pytest
 
 from compact_model.cards.device import load_card
 from veriloga.model import cell_model
-from veriloga.verilog_a import verilog_a
+from veriloga.verilog_a import verilog_a_text
 
 
 @pytest.mark.skipif(shutil.which("admsXml") is None, reason="no program admsXml (apt-get install adms)")
@@ -20,7 +20,7 @@ from veriloga.verilog_a import verilog_a
 def test_adms_reads_the_module(tmp_path: Path, kind: str) -> None:
     model = cell_model(load_card().with_choices(switching=kind), largest_error=0.02)
     source, script = tmp_path / "cell.va", tmp_path / "count.xml"
-    source.write_text(verilog_a(model, date(2026, 1, 2)))
+    source.write_text(verilog_a_text(model, date(2026, 1, 2)))
     # adms does nothing without a script; this one names what it found.
     script.write_text(
         '<?xml version="1.0"?><!DOCTYPE admst SYSTEM "admst.dtd">\n'

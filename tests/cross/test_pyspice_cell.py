@@ -15,7 +15,7 @@ from compact_model.cards.device import load_card
 from compact_model.hallbar import hall_bar
 from veriloga.model import MODULE, cell_model
 from veriloga.programs import COMPILER, compiled, find_program
-from veriloga.verilog_a import verilog_a
+from veriloga.verilog_a import verilog_a_text
 
 SIMULATOR = find_simulator()
 pytestmark = [
@@ -52,7 +52,7 @@ def test_subcircuit_in_pyspice(example: ModuleType) -> None:
 @pytest.mark.skipif(not SIMULATOR.osdi, reason="ngspice without OSDI")
 def test_compiled_module_in_pyspice_equals_the_subcircuit(example: ModuleType, tmp_path: Path) -> None:
     source = tmp_path / f"{MODULE}.va"
-    source.write_text(verilog_a(cell_model(load_card()), date(2026, 1, 2)))
+    source.write_text(verilog_a_text(cell_model(load_card()), date(2026, 1, 2)))
     found = example.run(compiled(source, tmp_path / f"{MODULE}.osdi"))
     check(found)
     assert np.abs(found["r_xy_ohm"] - example.run()["r_xy_ohm"]).max() < 1e-4

@@ -24,8 +24,8 @@ from compact_model.cards.device import load_card
 from veriloga.dialects import Dialect
 from veriloga.model import CellModel, cell_model
 from veriloga.programs import COMPILER, compiled, find_program
-from veriloga.subcircuit import subcircuit
-from veriloga.verilog_a import verilog_a
+from veriloga.subcircuit import subcircuit_text
+from veriloga.verilog_a import verilog_a_text
 
 pytestmark = [
     pytest.mark.ngspice,
@@ -48,7 +48,7 @@ class Engine:
 
     def spice(self, solver: WriteSolver) -> SpicePlant:
         device = self.model.device
-        text = "" if self.module else subcircuit(self.model, Dialect.NGSPICE, DAY)
+        text = "" if self.module else subcircuit_text(self.model, Dialect.NGSPICE, DAY)
         return SpicePlant(
             solver=solver,
             weight=device.bank.weight,
@@ -71,7 +71,7 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("no program openvaf-r")
     folder = tmp_path_factory.mktemp("osdi")
     source = folder / "sot_hallbar.va"
-    source.write_text(verilog_a(MODEL, DAY), encoding="utf-8")
+    source.write_text(verilog_a_text(MODEL, DAY), encoding="utf-8")
     return compiled(source, folder / "sot_hallbar.osdi")
 
 

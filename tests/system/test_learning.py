@@ -2,8 +2,8 @@ from dataclasses import replace
 
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
-from nn_mapping.data import load
-from nn_mapping.evaluate import Readout, evaluate
+from nn_mapping.accuracy import Readout, evaluate
+from nn_mapping.data import load_dataset
 from nn_mapping.levels import PAPER_LEVELS_OHM, single_levels
 from nn_mapping.mapping import map_network
 from nn_mapping.recipes import GOOD
@@ -13,7 +13,7 @@ from nn_mapping.training import train
 
 def test_digits_through_solved_tiles() -> None:
     """From images to the accuracy through wires and converters, small: 5000 images, one hidden layer."""
-    digits = load("mnist", download=False).head(5000, 1000)
+    digits = load_dataset("mnist", download=False).head(5000, 1000)
     levels = single_levels(PAPER_LEVELS_OHM)
     network = train(digits, (784, 48, 10), levels.weights, replace(GOOD, epochs=2, batch=16), seed=2)
     accuracy = network.accuracy(digits.test_images, digits.test_labels)

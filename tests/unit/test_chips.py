@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from circuits.arrays.config import ArrayConfig
+from nn_mapping.accuracy import ReadNoise, Readout, propagate, tile_maps
 from nn_mapping.chips import ChipOptions, Variation, aged, monte_carlo, wilson, written
 from nn_mapping.data import Dataset
-from nn_mapping.evaluate import ReadNoise, Readout, propagate, tile_maps
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.mapping import MappedNetwork, map_network
 from nn_mapping.recipes import GOOD

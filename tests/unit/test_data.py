@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from nn_mapping import data
-from nn_mapping.data import FILES, DataError, load, parse_idx
+from nn_mapping.data import FILES, DataError, load_dataset, parse_idx
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -35,13 +35,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_shipped_mnist_is_the_published_one() -> None:
-    digits = load("mnist", download=False)
+    digits = load_dataset("mnist", download=False)
     assert digits.train_images.shape == (60000, 28, 28)
     assert np.bincount(digits.test_labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 
 
 def test_a_folder_of_ones_own(folder: Path) -> None:
-    mine = load("mnist", folder, verify=False)
+    mine = load_dataset("mnist", folder, verify=False)
     assert mine.train_images.shape == (6, 4, 3)
     assert mine.pixels == 12
     assert mine.head(2, 1).test_labels.shape == (1,)
@@ -51,17 +51,17 @@ def test_unpacked_files_and_a_folder_that_holds_the_set(tmp_path: Path) -> None:
     (tmp_path / "fashion-mnist").mkdir()
     for name, raw in small_set().items():
         (tmp_path / "fashion-mnist" / name).write_bytes(raw)
-    assert load("fashion-mnist", tmp_path, verify=False).test_images.shape == (5, 4, 3)
+    assert load_dataset("fashion-mnist", tmp_path, verify=False).test_images.shape == (5, 4, 3)
 
 
 def test_other_content_fails_the_checksum(folder: Path) -> None:
     with pytest.raises(DataError, match=r"content has MD5 \w+, mnist has 6bbc9ace898e44ae57da46a324031adb"):
-        load("mnist", folder)
+        load_dataset("mnist", folder)
 
 
 def test_a_missing_set_names_the_three_ways(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
-        load("fashion-mnist", tmp_path)
+        load_dataset("fashion-mnist", tmp_path)
     for way in ("dataset-fashion-mnist", "a connection to", "--data-dir FOLDER"):
         assert way in str(error.value)
 
@@ -70,18 +70,18 @@ def test_a_cut_off_archive_is_an_error(folder: Path) -> None:
     path = folder / f"{FILES[0]}.gz"
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match="not readable"):
-        load("mnist", folder, verify=False)
+        load_dataset("mnist", folder, verify=False)
 
 
 def test_labels_that_do_not_match_the_images(folder: Path) -> None:
     (folder / f"{FILES[1]}.gz").write_bytes(gzip.compress(idx(np.zeros(5, dtype=np.uint8))))
     with pytest.raises(DataError, match="do not belong together"):
-        load("mnist", folder, verify=False)
+        load_dataset("mnist", folder, verify=False)
 
 
 def test_unknown_name() -> None:
     with pytest.raises(DataError, match="allowed: mnist, fashion-mnist"):
-        load("emnist")
+        load_dataset("emnist")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_download_with_checksums(server: str, tmp_path: Path, monkeypatch: pytes
     source = replace(data.SOURCES["fashion-mnist"], folder=tmp_path / "none", url=server, md5=md5)
     monkeypatch.setattr(data, "SOURCES", {"fashion-mnist": source})
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert load("fashion-mnist").train_images.shape == (6, 4, 3)
+    assert load_dataset("fashion-mnist").train_images.shape == (6, 4, 3)
     kept = tmp_path / "cache" / "hallspice" / "fashion-mnist"
     assert {path.name for path in kept.iterdir()} == {f"{name}.gz" for name in FILES}
 
@@ -129,4 +129,4 @@ def test_a_failed_download_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(data, "SOURCES", {"fashion-mnist": source})
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with pytest.raises(DataError, match=r"no download from http://127\.0\.0\.1:9/"):
-        load("fashion-mnist")
+        load_dataset("fashion-mnist")

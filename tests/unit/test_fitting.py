@@ -11,7 +11,7 @@ import pytest
 from compact_model.cards.device import DeviceCard, load_card
 from compact_model.cards.entry import Provenance
 from compact_model.fit import fitted_card as cards
-from compact_model.fit.fitting import FitResult, fit
+from compact_model.fit.fitting import FitResult, fit_data
 from compact_model.fit.intervals import Fitted
 from compact_model.fit.parameters import FitError
 from compact_model.measured.laboratory import Imperfections, Laboratory, Protocol
@@ -76,7 +76,7 @@ def covered(results: list[tuple[DeviceCard, FitResult]]) -> tuple[int, int]:
 
 @pytest.fixture(scope="module")
 def paper() -> FitResult:
-    return fit(load_data(PAPER))
+    return fit_data(load_data(PAPER))
 
 
 def test_published_points_hold_set_a_inside_the_profiles(paper: FitResult) -> None:
@@ -176,13 +176,13 @@ def _round_trips(folder: Path, count: int) -> list[tuple[DeviceCard, FitResult]]
         card = drawn_card(np.random.default_rng(1000 + number))
         own = folder / str(number)
         own.mkdir()
-        found.append((card, fit(synthetic(own, card, Protocol.FULL, 2000 + number, points=200))))
+        found.append((card, fit_data(synthetic(own, card, Protocol.FULL, 2000 + number, points=200))))
     return found
 
 
 def test_data_of_one_pulse_length_leave_the_width_law_open(tmp_path: Path) -> None:
     card = load_card().with_value("switching.delta", 45.0)
-    result = fit(synthetic(tmp_path, card, Protocol.LOOPS, 11, points=100))
+    result = fit_data(synthetic(tmp_path, card, Protocol.LOOPS, 11, points=100))
     assert {"switching.delta", "switching.t_wall"} <= {one.parameter.path for one in result.open}
     made = cards.fitted_card(result, "2026-01-02")
     assert made.switching.delta.value == load_card().switching.delta.value
@@ -192,7 +192,7 @@ def test_data_of_one_pulse_length_leave_the_width_law_open(tmp_path: Path) -> No
 
 def test_steps_and_outliers_are_found_and_said(tmp_path: Path) -> None:
     data = synthetic(tmp_path, load_card(), Protocol.LOOPS, 21, points=400)
-    result = fit(data)
+    result = fit_data(data)
     assert any("step(s)" in note for note in result.notes)
     assert any("standard deviations off" in note for note in result.notes)
     found = by_path(result)["switching.set_a.j63"]
@@ -201,7 +201,7 @@ def test_steps_and_outliers_are_found_and_said(tmp_path: Path) -> None:
 
 
 def test_spread_between_devices_and_a_broken_one(tmp_path: Path) -> None:
-    result = fit(synthetic(tmp_path, load_card(), Protocol.DEVICES, 31, devices=25, broken=1))
+    result = fit_data(synthetic(tmp_path, load_card(), Protocol.DEVICES, 31, devices=25, broken=1))
     assert [one.what for one in result.excluded] == ["devices.csv d001"]
     inside, total = covered([(load_card(), result)])
     assert inside >= total - 1
@@ -219,7 +219,7 @@ def test_unknown_names_in_the_fit_section_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         FitError, match=r"switching\.set_a\.u1 is no parameter of the fit, allowed: hall\.r_reset"
     ):
-        fit(DataSet(**{name: getattr(data, name) for name in data.__slots__} | {"choices": choices}))
+        fit_data(DataSet(**{name: getattr(data, name) for name in data.__slots__} | {"choices": choices}))
 
 
 @pytest.mark.parametrize(
@@ -230,4 +230,4 @@ def test_data_that_the_law_cannot_describe_are_refused(tmp_path: Path, change: t
     path = tmp_path / "data.yaml"
     path.write_text(path.read_text().replace(*change))
     with pytest.raises(FitError, match="Check the prepared state"):
-        fit(load_data(path))
+        fit_data(load_data(path))

@@ -15,10 +15,10 @@ from veriloga.dialects import Dialect
 from veriloga.model import CellModel, cell_model
 from veriloga.subcircuit import (
     corner_library,
-    frozen_subcircuit,
+    frozen_subcircuit_text,
     spectre_cell,
     spectre_include,
-    subcircuit,
+    subcircuit_text,
     threshold_sigma,
 )
 
@@ -28,9 +28,9 @@ MODEL = cell_model(load_card(), 8, largest_error=0.2)  # few grains keep the gol
 HEATED = cell_model(load_card().with_choices(switching="B"), 8, largest_error=0.2)
 
 TEXTS: dict[str, Callable[[], str]] = {
-    **{f"cell_{d}.sub": lambda d=d: subcircuit(MODEL, d, DAY) for d in Dialect},  # type: ignore[misc]
-    **{f"cell_heated_{d}.sub": lambda d=d: subcircuit(HEATED, d, DAY) for d in Dialect},  # type: ignore[misc]
-    **{f"cell_frozen_{d}.sub": lambda d=d: frozen_subcircuit(MODEL, d, DAY) for d in Dialect},  # type: ignore[misc]
+    **{f"cell_{d}.sub": lambda d=d: subcircuit_text(MODEL, d, DAY) for d in Dialect},  # type: ignore[misc]
+    **{f"cell_heated_{d}.sub": lambda d=d: subcircuit_text(HEATED, d, DAY) for d in Dialect},  # type: ignore[misc]
+    **{f"cell_frozen_{d}.sub": lambda d=d: frozen_subcircuit_text(MODEL, d, DAY) for d in Dialect},  # type: ignore[misc]
     **{f"corners_{d}.lib": lambda d=d: corner_library(MODEL, d, DAY) for d in Dialect},  # type: ignore[misc]
     "cell.scs": lambda: spectre_cell(MODEL, DAY),
     "corners.scs": lambda: spectre_include(MODEL, DAY),
@@ -68,7 +68,7 @@ def test_text_is_the_golden_one(name: str) -> None:
 @pytest.mark.parametrize("dialect", Dialect)
 @pytest.mark.parametrize("model", [MODEL, HEATED], ids="AB")
 def test_every_line_is_complete(model: CellModel, dialect: Dialect) -> None:
-    for text in (subcircuit(model, dialect, DAY), frozen_subcircuit(model, dialect, DAY)):
+    for text in (subcircuit_text(model, dialect, DAY), frozen_subcircuit_text(model, dialect, DAY)):
         joined = re.sub(r"\n\+ ?", " ", text)
         for line in joined.splitlines():
             code = line.partition("*")[0] if line.startswith("*") else line
@@ -80,7 +80,7 @@ def test_every_line_is_complete(model: CellModel, dialect: Dialect) -> None:
 
 @pytest.mark.parametrize("dialect", Dialect)
 def test_a_dialect_uses_its_own_words_only(dialect: Dialect) -> None:
-    code = "\n".join(line for line in subcircuit(MODEL, dialect, DAY).splitlines() if line[:1] != "*")
+    code = "\n".join(line for line in subcircuit_text(MODEL, dialect, DAY).splitlines() if line[:1] != "*")
     words = {
         Dialect.NGSPICE: ({"temper", "{", "?"}, {"'", "IF("}),
         Dialect.XYCE: ({"TEMP", "{", "IF("}, {"temper", "'", "?"}),
@@ -94,7 +94,7 @@ def test_a_dialect_uses_its_own_words_only(dialect: Dialect) -> None:
 
 @pytest.mark.parametrize("dialect", Dialect)
 def test_what_is_not_run_says_so(dialect: Dialect) -> None:
-    assert ("not run" in subcircuit(MODEL, dialect, DAY)) == (dialect is not Dialect.NGSPICE)
+    assert ("not run" in subcircuit_text(MODEL, dialect, DAY)) == (dialect is not Dialect.NGSPICE)
 
 
 def test_spread_of_the_threshold_explains_the_spread_of_the_fraction() -> None:
@@ -105,5 +105,7 @@ def test_spread_of_the_threshold_explains_the_spread_of_the_fraction() -> None:
 def test_a_device_that_does_not_switch_has_no_spread_and_can_still_be_written() -> None:
     thick = cell_model(load_card().with_value("geometry.t_oxide", 2e-9), 8, largest_error=0.2)
     assert threshold_sigma(thick) == 0.0
-    assert "5968" not in subcircuit(thick, Dialect.NGSPICE, DAY)  # no interface field of the shipped card
+    assert "5968" not in subcircuit_text(
+        thick, Dialect.NGSPICE, DAY
+    )  # no interface field of the shipped card
     corner_library(thick, Dialect.NGSPICE, DAY)

@@ -121,14 +121,14 @@ def _device() -> Iterator[Check | str]:
 def _fitting() -> Iterator[Check | str]:
     """Measured in the synthetic laboratory, fitted, compared with the card that was measured."""
     from compact_model.cards.device import load_card
-    from compact_model.fit.fitting import fit
+    from compact_model.fit.fitting import fit_data
     from compact_model.measured.laboratory import Protocol
     from compact_model.measured.reader import load_data
     from hallspice.fitting.fit import measure as laboratory
 
     with tempfile.TemporaryDirectory(prefix="hallspice-") as folder:
         laboratory(None, Protocol.FULL, Path(folder), seed=1, points=60, devices=1, broken=0, noise="1 mohm")
-        result = fit(load_data(Path(folder) / "data.yaml"))
+        result = fit_data(load_data(Path(folder) / "data.yaml"))
     card = load_card()
     for found in result.fitted:
         node: Any = card

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from circuits.arrays.config import ArrayConfig
-from nn_mapping.convert import CircuitLinear, convert
-from nn_mapping.evaluate import Readout
+from nn_mapping.accuracy import Readout
+from nn_mapping.circuit_modules import CircuitLinear, convert
 from nn_mapping.levels import PAPER_LEVELS_OHM, pair_levels
 from nn_mapping.post_training import best_scale, quantised
 from nn_mapping.trained import Layer, TrainedNetwork

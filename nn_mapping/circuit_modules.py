@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from circuits.arrays.config import ArrayConfig
     from compact_model.numeric import Floats
-    from nn_mapping.evaluate import Readout
+    from nn_mapping.accuracy import Readout
     from nn_mapping.levels import LevelSet
 
 

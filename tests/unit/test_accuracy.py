@@ -13,6 +13,15 @@ from circuits.read.converter import Ladder, draw_converter
 from circuits.solve.nodal import factor
 from circuits.solve.transfer import Method
 from nn_mapping import tiles as solve
+from nn_mapping.accuracy import (
+    Readout,
+    ablation,
+    convert_output,
+    evaluate,
+    propagate,
+    sample_reads,
+    tile_maps,
+)
 from nn_mapping.cost import (
     PARTS,
     PartCosts,
@@ -23,15 +32,6 @@ from nn_mapping.cost import (
     write_cost,
 )
 from nn_mapping.data import Dataset
-from nn_mapping.evaluate import (
-    Readout,
-    ablation,
-    convert_output,
-    evaluate,
-    propagate,
-    sample_reads,
-    tile_maps,
-)
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.mapping import MappedNetwork, map_network
 from nn_mapping.tiles import TileResponse, conductance_per_weight, ideal_transfers, solve_network, solve_tiles
