@@ -88,6 +88,14 @@ def test_pulses_and_their_energy_are_counted() -> None:
     assert some.energy == pytest.approx(2 * some.identical**2 * 500 * 200e-6, rel=0.01)
 
 
+def test_energy_is_that_of_the_current_that_is_sent() -> None:
+    """Cells that need more or less current don't change what the driver sends, and what heats the channel."""
+    some = cells(Update.IDENTICAL, device_spread=0.2, cycle_noise=0.2)
+    some.update(np.array([0, 2, 3]), np.array([1.0, -1.0, 1.0]))
+    # 90 uohm cm, six squares of 10.8 nm: 500 ohm; three pulses of 200 us
+    assert some.energy == pytest.approx(3 * some.identical**2 * 500 * 200e-6, rel=1e-9)
+
+
 def test_cells_differ_with_spread_and_noise() -> None:
     for name in ("device_spread", "cycle_noise"):
         some = cells(Update.IDENTICAL, count=200, **{name: 0.05})

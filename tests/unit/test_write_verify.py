@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from circuits.arrays.architecture import Architecture
+from circuits.write.circuit import PARTS
 from circuits.write.disturb import disturb, moved, worst_pattern
-from circuits.write.plant import Faults, ModelPlant
+from circuits.write.plant import Faults, ModelPlant, Pulsed
 from circuits.write.scheme import Order, Scheme, WriteConfig
 from circuits.write.solver import WriteSolver
 from circuits.write.write_verify import Algorithm, Curve, Ladder, Recipe, Step, Verdict, program, pulse_curve
@@ -267,3 +268,66 @@ def test_cells_that_later_writes_disturb_do_not_count_as_written() -> None:
     far = np.abs(result.error) > 4e-3 + 1e-9
     assert far[np.eye(4, dtype=bool)].all()
     assert not result.written[far].any()
+
+
+class StraightPlant:
+    """Cells of 0.30 Ohm after a reset, which a pulse raises by 12 Ohm per ampere: more than the controller thinks."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.shape = shape
+        self.saturate()
+
+    def saturate(self) -> None:
+        self.ohm = np.full(self.shape, 0.30)
+
+    def volts(self, current: np.ndarray, written: np.ndarray) -> np.ndarray:
+        return np.where(written, 500.0 * current, 0.0)
+
+    def pulse(self, volts: np.ndarray, written: np.ndarray) -> Pulsed:
+        current = volts / 500.0
+        kept = np.where(current < 0.0, 0.30, np.maximum(self.ohm, 0.30 + 12.0 * current))
+        self.ohm = np.where(written, kept, self.ohm)
+        energy = dict.fromkeys(PARTS, np.zeros(self.shape[0]))
+        return Pulsed(current=current, energy=energy, time=1.0, limited=np.zeros(self.shape, bool))
+
+    def read(self) -> np.ndarray:
+        return self.ohm
+
+
+@pytest.mark.parametrize(
+    ("law", "i_step", "milliamperes"),
+    [
+        # 3 mA is 0.6 of what 10 Ohm/A ask for. 5 mA overshoot by 10 mOhm: two steps back (10 mOhm ask for 1.2 mA),
+        # reset, half the step. 4.5 mA overshoot by 4 mOhm: two steps of 0.5 mA back, reset, a quarter of the step.
+        (Step.CONSTANT, 1e-3, [3, 4, 5, -15.4, 3, 3.5, 4, 4.5, -15.4, 3.5, 3.75, 4, 4.25]),
+        # 14 mOhm are missing: 0.6 * 14/10 = 0.84 mA more. Then 3.92 mOhm: 0.2352 mA more.
+        (Step.PROPORTIONAL, 1e-4, [3, 3.84, 4.0752]),
+    ],
+)  # fmt: skip
+def test_steps_are_those_worked_out_by_hand(law: Step, i_step: float, milliamperes: list[float]) -> None:
+    curve = Curve(current=np.array([0.0, 10e-3]), resistance=np.array([0.30, 0.40]))
+    recipe = Recipe(step_law=law, i_step=i_step, start=0.6, tolerance=1.5e-3)
+    wanted = np.array([[0.30, 0.35]])  # the first cell has its level after the reset
+    result = program(StraightPlant((1, 2)), wanted, recipe, curve, LADDER, 10.0, np.random.default_rng(0))
+    assert result.written.all()
+    np.testing.assert_allclose(
+        [sent[0, 1] for sent in result.rounds], 1e-3 * np.array(milliamperes), rtol=1e-9
+    )
+    assert not any(sent[0, 0] for sent in result.rounds)
+    assert result.resets.tolist() == [[0, milliamperes.count(-15.4)]]
+    assert result.pulses[0, 1] == len(milliamperes) - milliamperes.count(-15.4)
+
+
+def test_a_shorted_row_takes_its_drivers_power() -> None:
+    config = replace(CROSSED, r_output=40.0)
+    written = np.array([[False, True, False], [True, False, True]])
+    volts = np.where(written, 6.0, 0.0)
+    found = plant(config, (2, 3), faults=Faults(short_rows=(1,))).pulse(volts, written)
+    # two pulses of 6 V into 40 Ohm for 200 us: 2 * 36/40 * 200e-6 J
+    assert found.energy["drivers"][1] == pytest.approx(3.6e-4, rel=1e-12)
+    assert [found.energy[part][1] for part in PARTS if part != "drivers"] == [0.0, 0.0, 0.0]
+    assert (found.current[1] == 0.0).all()
+    sound = plant(config, (2, 3)).pulse(volts, written)
+    for part in PARTS:
+        assert found.energy[part][0] == pytest.approx(sound.energy[part][0], rel=1e-12)
+    assert found.time == pytest.approx(3 * T_PULSE)
