@@ -278,18 +278,26 @@ def _old(
         variation.drift or variation.relaxation or variation.warming or variation.levels_after is not None
     ):
         return None
-    warmer = 1 + options.tcr * variation.warming
-    offset = config.r_off * (warmer - 1) if variation.warming else 0.0
-    warm = replace(
-        config,
-        r_channel=config.r_channel * warmer,
-        r_arm=config.r_arm * warmer,
-        r_off=config.r_off * warmer,
-    )
+    warm = warmed(config, options.tcr * variation.warming)
+    offset = warm.r_off - config.r_off
     arrays = _Arrays(mapped, warm, ideal=options.ideal_arrays)
     return arrays.transfers(
         [states(mapped, config, aged(mapped, variation, r) + offset) for r in cells], mismatches
     )
+
+
+def warmed(config: ArrayConfig, change: float) -> ArrayConfig:
+    """An array whose channels, arms and misalignment have changed by a share; the anomalous Hall part has not.
+
+    Examples
+    --------
+    >>> from circuits.arrays.config import ArrayConfig
+    >>> warm = warmed(ArrayConfig(architecture="active_parallel", r_channel=500, r_arm=200, r_off=0.4), 0.25)
+    >>> warm.r_channel, warm.r_arm, warm.r_off
+    (625.0, 250.0, 0.5)
+    """
+    names = ("r_channel", "r_arm", "r_off")
+    return replace(config, **{name: getattr(config, name) * (1 + change) for name in names})
 
 
 def recalibrated(

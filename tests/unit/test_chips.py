@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from circuits.arrays.config import ArrayConfig
-from nn_mapping.accuracy import ReadNoise, Readout, propagate, tile_maps
+from nn_mapping.accuracy import ReadNoise, Readout, confusion_matrix, propagate, tile_maps
 from nn_mapping.chips import ChipOptions, Variation, aged, monte_carlo, wilson, written
 from nn_mapping.data import Dataset
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
@@ -96,6 +96,30 @@ def test_recalibration_undoes_a_drift_against_a_digital_reference() -> None:
     repaired = accuracy(mapped, options=replace(off, recalibrate=True), drift=0.15)
     assert drifted < accuracy(mapped) - 0.1
     assert repaired > drifted + 0.1
+
+
+def test_warm_cells_against_a_reference_that_stays() -> None:
+    """The digital network with every weight as 160 K more leave it, against the chips.
+
+    At 5e-4/K channels and misalignment grow by 8 %: a cell of R gives (R + 0.08 * 0.4666 Ohm)/1.08 where R was wanted.
+    """
+    levels = level_set("reference", PAPER_LEVELS_OHM)
+    network = train(data(), (36, 10, 4), levels.weights, replace(GOOD, epochs=3, batch=32), seed=1)
+    options = ChipOptions(ideal_arrays=True, digital_reference=True, tcr=5e-4)
+    mapped = map_network(network, levels, 20, 12)
+    found = monte_carlo(mapped, CONFIG, EXACT, data(), Variation(warming=160.0), options, chips=1)
+    assert levels.r_reference == pytest.approx(0.45)
+    assert levels.scale == pytest.approx(0.12)
+    warm = [((0.45 + 0.12 * one.weights + 0.037328) / 1.08 - 0.45) / 0.12 for one in network.layers]
+    by_hand = replace(
+        network,
+        layers=tuple(replace(one, weights=w) for one, w in zip(network.layers, warm, strict=True)),
+    )
+    images, labels = data().test_images, data().test_labels
+    expected = confusion_matrix(labels, by_hand.predict(images), 4)
+    # an image may lie on the edge of two classes
+    assert np.abs(found.confusion - expected).sum() <= 2
+    assert np.abs(expected - confusion_matrix(labels, network.predict(images), 4)).sum() > 20
 
 
 def test_read_noise_adds_up_in_a_column(mapped: MappedNetwork) -> None:
