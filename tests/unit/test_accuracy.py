@@ -9,7 +9,7 @@ from circuits.arrays.crossbar import crossbar
 from circuits.arrays.mismatch import draw_mismatch
 from circuits.network import Role
 from circuits.periphery import load_periphery
-from circuits.read.converter import Ladder, draw_converter
+from circuits.read.converter import Ladder, draw_converter, draw_row_dacs
 from circuits.solve.nodal import factor
 from circuits.solve.transfer import Method
 from nn_mapping import tiles as solve
@@ -203,6 +203,27 @@ def test_converters_with_mismatch_are_drawn_per_tile_and_shared_by_outputs(
     assert not tile_maps(mapped, transfers, CONFIG, READOUT)[0].converter_of
     worse = evaluate(mapped, transfers, CONFIG, rough, data).accuracy
     assert worse < evaluate(mapped, transfers, CONFIG, READOUT, data).accuracy
+
+
+def test_every_tile_draws_its_own_converters_and_trim(
+    mapped: MappedNetwork, responses: tuple[TileResponse, ...]
+) -> None:
+    """Numbers of the run's seed, of the tile, and of the part (1: ADCs, 2: DACs)."""
+    rough = replace(READOUT, adc_mismatch=0.15, adc_outputs=4, dac_mismatch=0.1)
+    maps = tile_maps(mapped, [response.transfer for response in responses], CONFIG, rough, seed=3)
+    for number, tile in enumerate(maps):
+        random = np.random.default_rng([3, number, 1])
+        drawn = [draw_converter(6, 0.15, random, Ladder.BINARY) for _ in range(-(-len(tile.matrix) // 4))]
+        for output, converter in enumerate(tile.converter_of):
+            np.testing.assert_array_equal(converter.thresholds, drawn[output // 4].thresholds)
+        dacs = draw_row_dacs(
+            tile.matrix.shape[1], 6, 0.1, np.random.default_rng([3, number, 2]), Ladder.BINARY
+        )
+        assert tile.row_dacs is not None
+        np.testing.assert_array_equal(tile.row_dacs.levels, dacs.levels)
+    # the same array twice: trimmed on other vectors
+    first, second = tile_maps(mapped, [responses[0].transfer] * len(responses), CONFIG, READOUT, seed=3)[:2]
+    assert (first.offset != second.offset).all()
 
 
 def test_dacs_with_mismatch_are_drawn_for_each_row_of_each_tile(

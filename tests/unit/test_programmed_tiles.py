@@ -1,0 +1,56 @@
+"""Tiles of a network as they are written: what is drawn differs from tile to tile, and is what the seed says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from compact_model.hallbar import hall_bar
+from hallspice.config.load import load_setup
+from hallspice.programming.plan import programmed_network, writing
+from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
+from nn_mapping.mapping import MappedNetwork, map_network
+from nn_mapping.programmed import ProgrammedNetwork
+from nn_mapping.trained import Layer, TrainedNetwork
+
+SEED = 11
+
+
+def mapped_twice() -> MappedNetwork:
+    """6 inputs and 5 outputs of one weight on two tiles of 3 x 7, reference columns included."""
+    levels = level_set("reference", PAPER_LEVELS_OHM)
+    index = np.full((5, 6), 3, dtype=np.uint8)  # 0.52 Ohm
+    weights = levels.weights.astype(np.float32)[index]
+    one, none = np.ones(5, np.float32), np.zeros(5, np.float32)
+    layer = Layer(weights=weights, gain=one, offset=none, level_index=index)
+    return map_network(TrainedNetwork(layers=(layer,), levels=levels.weights), levels, 3, 7)
+
+
+def written(folder: Path, text: str) -> ProgrammedNetwork:
+    path = folder / "run.yaml"
+    path.write_text(f"seed: {SEED}\n{text}")
+    setup = load_setup(path)
+    plan = writing(setup, hall_bar(setup.card))
+    return programmed_network(mapped_twice(), setup, plan, lambda *_: None)
+
+
+def test_stuck_cells_are_drawn_for_each_tile(tmp_path: Path) -> None:
+    found = written(tmp_path, "write: {algorithm: reset_ladder, faults: {stuck: 0.4}}\n")
+    masks = []
+    for number, tile in enumerate(found.mapped.tiles):
+        random = np.random.default_rng([SEED, number, 2])
+        stuck, held = random.random((3, 7)) < 0.4, random.random((3, 7))
+        # a stuck cell has its share of the window of 0.2732 Ohm above 0.33 Ohm
+        np.testing.assert_allclose(tile.states[stuck], 0.33 + 0.2732 * held[stuck], rtol=1e-12)
+        sound = tile.states[:, :5][~stuck[:, :5]]
+        np.testing.assert_allclose(sound, sound[0], rtol=1e-9)
+        masks.append(stuck)
+    assert (masks[0] != masks[1]).any()
+
+
+def test_reads_of_each_tile_have_noise_of_their_own(tmp_path: Path) -> None:
+    quiet = written(tmp_path, "write: {tolerance: 8 mohm, t_verify: 1 ms}\n")
+    assert (quiet.outcomes[0].pulses == quiet.outcomes[1].pulses).all()
+    noisy = written(tmp_path, "write: {tolerance: 8 mohm, t_verify: 1 us}\n")
+    assert (noisy.outcomes[0].pulses != noisy.outcomes[1].pulses).any()
