@@ -212,7 +212,8 @@ def test_every_tile_draws_its_own_converters_and_trim(
 ) -> None:
     """Numbers of the run's seed, of the tile, and of the part (1: ADCs, 2: DACs)."""
     rough = replace(READOUT, adc_mismatch=0.15, adc_outputs=4, dac_mismatch=0.1)
-    random = np.random.default_rng(0)  # errors that no gain removes, or the trim would be the same on any vectors
+    random = np.random.default_rng(0)
+    # errors that no gain removes, or the trim would be the same on any vectors
     transfers = [r.transfer * random.uniform(0.9, 1.1, r.transfer.shape) for r in responses]
     maps = tile_maps(mapped, transfers, CONFIG, rough, seed=3)
     for number, tile in enumerate(maps):
