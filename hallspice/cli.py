@@ -614,7 +614,7 @@ def compare(config: ConfigFile, out: ResultFolder, quiet: Quiet = False, seed: S
 
     with reporter(quiet) as progress:
         results = compare_architectures(config, out, seed=seed, progress=progress)
-    return Outcome.of_folder(results, out, passed=results["passed"])
+    return Outcome.of_folder(results, out, passed=results.passed)
 
 
 class ExportForm(StrEnum):

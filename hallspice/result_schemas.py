@@ -8,10 +8,14 @@ from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
 
+from hallspice.comparison.results import CompareResults
 from hallspice.networks.results import InSituResults, TrainResults
+from hallspice.programming.results import WriteResults
 from hallspice.results import Results
 
 MODELS: dict[str, tuple[type[Results], ...]] = {
+    "compare": (CompareResults,),
+    "write": (WriteResults,),
     "train": (TrainResults, InSituResults),
 }
 """The models of a command: one of them describes its results."""

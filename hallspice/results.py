@@ -7,7 +7,7 @@ JSON schema (``hallspice schema results``), and labels and units of pages.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -27,6 +27,7 @@ from pydantic_core import CoreSchema
 
 from hallspice.files import RESULTS
 from hallspice.page.page import Page
+from hallspice.page.tables import csv_text
 
 REPORT = "report.html"
 
@@ -92,8 +93,13 @@ class Report(Results):
     """Results that a report tells."""
 
     created: str = Field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"))
-    versions: Annotated[dict[str, str | None], Field(description="Programs that computed; null: not found.")]
+    versions: Annotated[
+        dict[str, str | int | None], Measure("1", "versions of the programs that computed; null: not found")
+    ]
     warnings: Annotated[tuple[str, ...], Field(description="What weakens the results.")]
+
+
+AnyResult = TypeVar("AnyResult", bound=Result)
 
 
 def measure_of(model: type[Result], field: str) -> Measure:
@@ -108,6 +114,23 @@ def measure_of(model: type[Result], field: str) -> Measure:
         if isinstance(one, Measure):
             return one
     raise KeyError(f"{model.__name__}.{field} has no unit")
+
+
+def table_of(model: type[AnyResult], rows: Sequence[AnyResult]) -> str:
+    r"""CSV text of parts of one kind: a column per field, in the order of the model; no value is an empty field.
+
+    Examples
+    --------
+    >>> class Part(Result):
+    ...     name: str
+    ...     energy_j: Annotated[float | None, Measure("J", "of a read")]
+    >>> table_of(Part, [Part(name="cells", energy_j=0.1), Part(name="wires", energy_j=None)])
+    'name,energy_j\ncells,0.1\nwires,\n'
+    """
+    fields = model.model_fields
+    names = [field.alias or name for name, field in fields.items()]
+    values = [[getattr(row, name) for name in fields] for row in rows]
+    return csv_text(names, [["" if value is None else value for value in row] for row in values])
 
 
 def versions_of(*libraries: str) -> dict[str, str | None]:

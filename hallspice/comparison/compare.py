@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
@@ -23,14 +19,16 @@ from circuits.read.noise import effective_bits
 from circuits.read.trial import Outcome, Trial, run_trial
 from circuits.spice import engine
 from compact_model.cards.device import SHIPPED as SHIPPED_DEVICE
+from hallspice import results
 from hallspice.comparison import figures
 from hallspice.comparison.check import Check, check
 from hallspice.comparison.page import page_of, say
+from hallspice.comparison.results import ArchitectureResult, CompareResults, EncodingResult, SizeResult
 from hallspice.comparison.trials import SERIES_HALL_IDEAL, all_trials, configured
-from hallspice.comparison.verdict import ADDED, USELESS, clear_time, verdict
+from hallspice.comparison.verdict import ADDED, USELESS, Word, clear_time, verdict
 from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
-from hallspice.files import RESULTS, staged_folder
+from hallspice.files import staged_folder
 from hallspice.page.tables import csv_text
 from hallspice.progress import Reporter
 
@@ -38,7 +36,7 @@ SMALLEST, LARGEST = 4, 32
 """Rows and columns of the smallest array that is tried for its read time, and of the largest beyond the configured."""
 
 
-def compare(config: Path, out: Path, *, seed: int | None, progress: Reporter) -> dict[str, Any]:
+def compare(config: Path, out: Path, *, seed: int | None, progress: Reporter) -> CompareResults:
     """Try the array of a configuration in every architecture, and write a report into `out`.
 
     Returns
@@ -47,48 +45,67 @@ def compare(config: Path, out: Path, *, seed: int | None, progress: Reporter) ->
     """
     setup = load_setup(config, seed, network=False, supply=False)
     trials = all_trials(setup)
-    outcomes, checks, rows = {}, {}, []
+    outcomes: dict[str, Outcome] = {}
+    checks: dict[str, Check] = {}
     with staged_folder(out) as folder:
         for number, (name, trial) in enumerate(trials.items()):
             progress(number, len(trials), f"compare: {name}")
             outcomes[name] = run_trial(trial, setup.periphery)
             checks[name] = check(name, trial, outcomes[name].settling)
-            rows.append(_row(name, trial, outcomes[name], checks[name]))
         progress(len(trials), len(trials), "compare: report")
-        results = _results(setup, rows)
-        results["warnings"] = [warning for one in checks.values() for warning in one.warnings]
-        results["passed"] = not any(one.failed for one in checks.values())
-        chosen = configured(setup)
-        results["sizes"] = _sizes(trials, rows, setup)
-        results["encodings"] = _encodings(trials[chosen], outcomes[chosen], setup)
-        drawn = {"comparison": figures.comparison(rows)}
+        found = _results(setup, trials, outcomes, checks)
         (folder / "decks").mkdir()
         for name, one in checks.items():
             (folder / "decks" / f"{name}.cir").write_text(one.deck, encoding="utf-8")
-        header = list(rows[0])
-        (folder / "comparison.csv").write_text(
-            csv_text(header, [["" if row[key] is None else row[key] for key in header] for row in rows]),
-            encoding="utf-8",
-        )
-        errors = [
-            [name, trial.seed, number, error.raw, error.calibrated]
-            for name, trial in trials.items()
-            for number, error in enumerate(outcomes[name].errors)
-        ]
-        (folder / "draws.csv").write_text(
-            csv_text(["architecture", "seed", "draw", "error_raw", "error_calibrated"], errors),
-            encoding="utf-8",
-        )
-        (folder / "figures").mkdir()
-        for name, svg in drawn.items():
-            (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
         _keep_configuration(setup, config.parent, folder)
-        (folder / "report.html").write_text(page_of(setup, results, drawn).html(), encoding="utf-8")
-        files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-        results["files"] = [*files, RESULTS]
-        (folder / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    say(progress, rows, results["sizes"], out)
-    return results
+        drawn = {"comparison": figures.comparison(found.architectures)}
+        tables = {
+            "comparison.csv": results.table_of(ArchitectureResult, found.architectures),
+            "draws.csv": _draws(trials, outcomes),
+        }
+        written = results.write(folder, found, page=page_of(setup, found, drawn), tables=tables)
+    say(progress, found, out)
+    return written
+
+
+def _results(
+    setup: Setup,
+    trials: Mapping[str, Trial],
+    outcomes: Mapping[str, Outcome],
+    checks: Mapping[str, Check],
+) -> CompareResults:
+    array = setup.config.array
+    architectures = [_row(name, trial, outcomes[name], checks[name]) for name, trial in trials.items()]
+    chosen = configured(setup)
+    return CompareResults(
+        versions={**results.versions_of(), "ngspice": engine.find_simulator().version},
+        warnings=[warning for one in checks.values() for warning in one.warnings],
+        card=setup.card.name,
+        seed=setup.config.seed,
+        rows=array.rows,
+        columns=array.columns,
+        t_read_s=setup.t_read,
+        t_calibration_s=setup.config.compare.t_calibration,
+        configuration=setup.config,
+        architectures=architectures,
+        passed=not any(one.failed for one in checks.values()),
+        sizes=[
+            _sizes(row, trials[row.architecture], setup.periphery)
+            for row in architectures
+            if _has_sizes(row, trials[row.architecture])
+        ],
+        encodings=_encodings(trials[chosen], outcomes[chosen], setup.periphery),
+    )
+
+
+def _draws(trials: Mapping[str, Trial], outcomes: Mapping[str, Outcome]) -> str:
+    """Errors of every draw, as CSV."""
+    errors = [
+        [name, trial.seed, number, error.raw, error.calibrated]
+        for name, trial in trials.items()
+        for number, error in enumerate(outcomes[name].errors)
+    ]
+    return csv_text(["architecture", "seed", "draw", "error_raw", "error_calibrated"], errors)
 
 
 def _keep_configuration(setup: Setup, beside: Path, folder: Path) -> None:
@@ -120,99 +137,82 @@ def _reference_energy(trial: Trial, outcome: Outcome) -> float:
     return 2 * per_column
 
 
-def _row(name: str, trial: Trial, outcome: Outcome, checked: Check) -> dict[str, Any]:
+def _row(name: str, trial: Trial, outcome: Outcome, checked: Check) -> ArchitectureResult:
     found = verdict(name, trial, outcome)
-    limited = trial.usable < trial.full
-    alive = found.word != "dead"  # the gain of a dead array means nothing, and so does its noise
-    bits = float(effective_bits(outcome.signal_range, outcome.noise)) if alive else None
+    architecture = trial.config.architecture
+    alive = found.word is not Word.DEAD  # the gain of a dead array means nothing, and so does its noise
     total = sum(outcome.energy.values())
     calibration = (
         calibration_cost(outcome.noise / outcome.signal, ADDED, outcome.latency, total) if alive else None
     )
-    return {
-        "architecture": name,
-        "error_raw": outcome.error.raw,
-        "error_calibrated": outcome.error.calibrated,
-        "error_with_reference": None if outcome.referred is None else outcome.referred.raw,
-        "draws": trial.draws,
-        "mismatch": trial.mismatch if trial.config.architecture.hall else None,
-        "cmrr_db": trial.config.cmrr_db if trial.config.architecture.amplified else None,
-        "snr_db": 20 * float(np.log10(outcome.signal / outcome.noise)) if alive else None,
-        "effective_bits": bits,
-        "t_read_for_snr_10_s": clear_time(trial, outcome) if alive else None,
-        "signal": outcome.signal,
-        "noise": outcome.noise if alive else None,
-        "output_unit": trial.config.architecture.output_unit,
-        "energy_j": total,
-        **{f"energy_{part}_j": value for part, value in outcome.energy.items()},
-        "reference_energy_j": _reference_energy(trial, outcome) if alive and outcome.referred else None,
-        "calibration_reads": None if calibration is None else calibration.reads,
-        "calibration_time_s": None if calibration is None else calibration.time,
-        "calibration_energy_j": None if calibration is None else calibration.energy,
-        "latency_s": outcome.latency,
-        "slots": slots(trial.config, trial.shape[0]),
-        "v_row_v": outcome.v_row,
-        "input_full": trial.usable,
-        "input_unit": trial.config.architecture.input_unit,
-        "limited_by_supply": limited,
-        "common_mode_v": outcome.common_mode,
-        "weakest_cell": outcome.weakest_cell,
-        "settling_s": outcome.settling,
-        "ngspice_difference": checked.difference,
-        "ngspice_why_not": checked.why_not,
-        "ngspice_settling_s": checked.settling,
-        "ngspice_energy_full_j": checked.energy,
-        "energy_full_j": checked.energy_nodal,
-        "ngspice_why_no_transient": checked.why_no_transient,
-        "verdict": found.word,
-        "reason": found.reason,
-    }
+    return ArchitectureResult(
+        architecture=name,
+        error_raw=outcome.error.raw,
+        error_calibrated=outcome.error.calibrated,
+        error_with_reference=None if outcome.referred is None else outcome.referred.raw,
+        draws=trial.draws,
+        mismatch=trial.mismatch if architecture.hall else None,
+        cmrr_db=trial.config.cmrr_db if architecture.amplified else None,
+        snr_db=20 * float(np.log10(outcome.signal / outcome.noise)) if alive else None,
+        effective_bits=float(effective_bits(outcome.signal_range, outcome.noise)) if alive else None,
+        t_read_for_snr_10_s=clear_time(trial, outcome) if alive else None,
+        signal=outcome.signal,
+        noise=outcome.noise if alive else None,
+        output_unit=architecture.output_unit,
+        energy_j=total,
+        energy_array_j=outcome.energy["array"],
+        energy_amplifiers_j=outcome.energy["amplifiers"],
+        energy_dac_j=outcome.energy["dac"],
+        energy_adc_j=outcome.energy["adc"],
+        energy_digital_j=outcome.energy["digital"],
+        reference_energy_j=_reference_energy(trial, outcome) if alive and outcome.referred else None,
+        calibration_reads=None if calibration is None else calibration.reads,
+        calibration_time_s=None if calibration is None else calibration.time,
+        calibration_energy_j=None if calibration is None else calibration.energy,
+        latency_s=outcome.latency,
+        slots=slots(trial.config, trial.shape[0]),
+        v_row_v=outcome.v_row,
+        input_full=trial.usable,
+        input_unit=architecture.input_unit,
+        limited_by_supply=trial.usable < trial.full,
+        common_mode_v=outcome.common_mode,
+        weakest_cell=outcome.weakest_cell,
+        settling_s=outcome.settling,
+        ngspice_difference=checked.difference,
+        ngspice_why_not=checked.why_not,
+        ngspice_settling_s=checked.settling,
+        ngspice_energy_full_j=checked.energy,
+        energy_full_j=checked.energy_nodal,
+        ngspice_why_no_transient=checked.why_no_transient,
+        verdict=found.word,
+        reason=found.reason,
+    )
 
 
-def _results(setup: Setup, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    array = setup.config.array
-    return {
-        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "versions": {"hallspice": version("hallspice"), "ngspice": engine.find_simulator().version},
-        "card": setup.card.name,
-        "seed": setup.config.seed,
-        "rows": array.rows,
-        "columns": array.columns,
-        "t_read_s": setup.t_read,
-        "t_calibration_s": setup.config.compare.t_calibration,
-        "configuration": setup.config.model_dump(mode="json"),
-        "architectures": list(rows),
-    }
+def _has_sizes(row: ArchitectureResult, trial: Trial) -> bool:
+    drawn = row.architecture != SERIES_HALL_IDEAL and not trial.config.architecture.crossed
+    return drawn and row.verdict is not Word.DEAD
 
 
-def _sizes(trials: Mapping[str, Trial], rows: Sequence[dict[str, Any]], setup: Setup) -> list[dict[str, Any]]:
+def _sizes(row: ArchitectureResult, trial: Trial, periphery: PeripheryCard) -> SizeResult:
     """Read time that a clear signal needs by size: of halves of the array, and of doubles while they are useful."""
-    found = []
-    for row in rows:
-        name = row["architecture"]
-        if row["verdict"] == "dead" or name == SERIES_HALL_IDEAL or trials[name].config.architecture.crossed:
-            continue
-        trial = trials[name]
-        times = {trial.shape: row["t_read_for_snr_10_s"]}
-        shape = _scaled(trial.shape, 0.5)
-        while min(shape) >= SMALLEST:
-            times[shape] = _clear_read(trial, shape, setup.periphery)
-            shape = _scaled(shape, 0.5)
-        useful = [shape for shape, time in times.items() if _fits(time, trial)]
-        shape = _scaled(trial.shape, 2)
-        while max(shape) <= LARGEST and max(times) in useful:
-            times[shape] = _clear_read(trial, shape, setup.periphery)
-            useful += [shape] if _fits(times[shape], trial) else []
-            shape = _scaled(shape, 2)
-        found.append(
-            {
-                "architecture": name,
-                "largest_useful": _size(max(useful)) if useful else None,
-                "larger_not_tried": max(times) in useful,
-                "t_read_for_snr_10_s": {_size(shape): times[shape] for shape in sorted(times)},
-            }
-        )
-    return found
+    times = {trial.shape: row.t_read_for_snr_10_s}
+    shape = _scaled(trial.shape, 0.5)
+    while min(shape) >= SMALLEST:
+        times[shape] = _clear_read(trial, shape, periphery)
+        shape = _scaled(shape, 0.5)
+    useful = [shape for shape, time in times.items() if _fits(time, trial)]
+    shape = _scaled(trial.shape, 2)
+    while max(shape) <= LARGEST and max(times) in useful:
+        times[shape] = _clear_read(trial, shape, periphery)
+        useful += [shape] if _fits(times[shape], trial) else []
+        shape = _scaled(shape, 2)
+    return SizeResult(
+        architecture=row.architecture,
+        largest_useful=_size(max(useful)) if useful else None,
+        larger_not_tried=max(times) in useful,
+        t_read_for_snr_10_s={_size(shape): times[shape] for shape in sorted(times)},
+    )
 
 
 def _clear_read(trial: Trial, shape: tuple[int, int], periphery: PeripheryCard) -> float | None:
@@ -233,7 +233,7 @@ def _size(shape: tuple[int, int]) -> str:
     return f"{shape[0]} x {shape[1]}"
 
 
-def _encodings(trial: Trial, outcome: Outcome, setup: Setup) -> list[dict[str, Any]]:
+def _encodings(trial: Trial, outcome: Outcome, periphery: PeripheryCard) -> list[EncodingResult]:
     """Cost of a product by each encoding of its inputs."""
     generator = np.random.default_rng(trial.seed)
     codes = generator.integers(0, 2**trial.dac_bits, (trial.vectors, trial.shape[0]))
@@ -245,20 +245,24 @@ def _encodings(trial: Trial, outcome: Outcome, setup: Setup) -> list[dict[str, A
             codes,
             outcome.power,
             trial.shape[1],
-            setup.periphery,
+            periphery,
             t_slot=outcome.settling + trial.t_read,
             amplifiers=amplifiers(trial.config, trial.shape),
             adc_bits=trial.adc_bits,
             turns=slots(trial.config, trial.shape[0]),
         )
         found.append(
-            {
-                "encoding": encoding.value,
-                "reads": cost.reads,
-                "time_s": cost.time,
-                "energy_j": sum(cost.energy.values()),
-                **{f"energy_{part}_j": value for part, value in cost.energy.items()},
-                "relative_noise": cost.noise,
-            }
+            EncodingResult(
+                encoding=encoding.value,
+                reads=cost.reads,
+                time_s=cost.time,
+                energy_j=sum(cost.energy.values()),
+                energy_array_j=cost.energy["array"],
+                energy_amplifiers_j=cost.energy["amplifiers"],
+                energy_dac_j=cost.energy["dac"],
+                energy_adc_j=cost.energy["adc"],
+                energy_digital_j=cost.energy["digital"],
+                relative_noise=cost.noise,
+            )
         )
     return found

@@ -4,48 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table as TerminalTable
 
 from circuits.arrays.architecture import Architecture
 from hallspice.comparison.check import LIMIT
-from hallspice.comparison.verdict import ADDED, CLEAR, USELESS
+from hallspice.comparison.results import ArchitectureResult, CompareResults, EncodingResult, SizeResult
+from hallspice.comparison.verdict import ADDED, CLEAR, USELESS, Word
 from hallspice.config.setup import Setup
 from hallspice.page.page import Answer, Caption, Column, Detail, Page, Section, Table
 from hallspice.page.style import engineering
 from hallspice.progress import Reporter
+from hallspice.results import measure_of
 
 
-def page_of(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> Page:
+def page_of(setup: Setup, found: CompareResults, drawn: Mapping[str, str]) -> Page:
     """The page of a comparison."""
-    rows = results["architectures"]
-    working = [row["architecture"] for row in rows if row["verdict"] in ("works", "needs calibration")]
-    dead = [row for row in rows if row["verdict"] == "dead"]
-    limited = [row for row in rows if row["limited_by_supply"]]
+    rows = found.architectures
+    working = [row.architecture for row in rows if row.verdict in (Word.WORKS, Word.NEEDS_CALIBRATION)]
+    dead = [row for row in rows if row.verdict is Word.DEAD]
+    limited = [row for row in rows if row.limited_by_supply]
     crossed = {architecture.value for architecture in Architecture if architecture.crossed}
-    hall = [row for row in rows if row["architecture"] in working and row["architecture"] not in crossed]
+    hall = [row for row in rows if row.architecture in working and row.architecture not in crossed]
     asked = len(Architecture) - len(crossed)  # of Hall cells
-    best = min(hall, key=lambda row: row["error_calibrated"]) if hall else None
-    sparing = min(hall, key=lambda row: row["energy_j"]) if hall else None
+    best = min(hall, key=lambda row: row.error_calibrated) if hall else None
+    sparing = min(hall, key=lambda row: row.energy_j) if hall else None
     array = setup.config.array
     answers = [
         Answer(
-            "Hall arrays that work", f"{len(hall)} of {asked}", ", ".join(row["architecture"] for row in hall)
+            "Hall arrays that work", f"{len(hall)} of {asked}", ", ".join(row.architecture for row in hall)
         )
     ]
     if best and sparing:
         answers += [
-            Answer(
-                "smallest error", f"{best['error_calibrated']:.2g}", f"{best['architecture']}, calibrated"
-            ),
-            Answer("lowest energy of a read", engineering(sparing["energy_j"], "J"), sparing["architecture"]),
+            Answer("smallest error", f"{best.error_calibrated:.2g}", f"{best.architecture}, calibrated"),
+            Answer("lowest energy of a read", engineering(sparing.energy_j, "J"), sparing.architecture),
         ]
-    warnings = [f"{row['architecture']} computes nothing: {row['reason']}." for row in dead]
-    warnings += results["warnings"]
+    warnings = [f"{row.architecture} computes nothing: {row.reason}." for row in dead]
+    warnings += found.warnings
     if limited:
-        volts = ", ".join(f"{row['architecture']} {row['v_row_v']:.3g} V" for row in limited)
-        currents = sorted({engineering(row["input_full"], row["input_unit"]) for row in limited})
+        volts = ", ".join(f"{row.architecture} {row.v_row_v:.3g} V" for row in limited)
+        currents = sorted({engineering(row.input_full, row.input_unit) for row in limited})
         warnings.append(
             f"A full input would need more than the supply ({volts}); inputs of these are limited to "
             f"{' and '.join(currents)}. Their errors don't depend on it, their signal to noise does."
@@ -54,7 +53,7 @@ def page_of(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> 
         title=f"architectures, {array.rows} x {array.columns}",
         question="Which array of Hall bars computes, and what does a read cost?",
         subtitle=f"Device {setup.card.name}, read of {engineering(setup.t_read, 's')}, seed {setup.config.seed}, "
-        f"hallspice {results['versions']['hallspice']}, {results['created']}.",
+        f"hallspice {found.versions['hallspice']}, {found.created}.",
         answers=answers,
         sentences=[
             "Errors are relative to the compute signal: the ideal output with the mean weight taken out. Hall "
@@ -82,7 +81,7 @@ def page_of(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> 
                     "supply allows; of each row where rows take turns), and the largest of these arrays for which "
                     f"{engineering(setup.t_read, 's')} will do."
                 ],
-                tables=[_sizes_table(results["sizes"])],
+                tables=[_sizes_table(found.sizes)],
             ),
             Section(
                 "Settling",
@@ -115,7 +114,7 @@ def page_of(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> 
                     "conversion, shift and addition each. All give the same product. Noise is relative to one read "
                     "of amplitude, each slot as long as a read."
                 ],
-                tables=[_encoding_table(results["encodings"])],
+                tables=[_encoding_table(found.encodings)],
             ),
             Section(
                 "What is assumed",
@@ -138,18 +137,18 @@ def page_of(setup: Setup, results: dict[str, Any], drawn: Mapping[str, str]) -> 
     )
 
 
+def _meaning(field: str) -> str:
+    return measure_of(ArchitectureResult, field).meaning
+
+
 _MEANINGS = Table(
     [Column("column"), Column("meaning")],
     [
-        ["mismatch", "standard deviation of what makes cells unequal: halves of the channel, Hall arms"],
-        ["CMRR", "common-mode rejection ratio of the amplifiers"],
-        ["e raw", "root mean square error over that of the compute signal, median over the draws"],
-        ["calibrated", "the same after the best gain and offset per column"],
-        [
-            "reference",
-            "without calibration, but with two columns at the lowest and highest level whose mean is subtracted "
-            "(first draw; two columns bring their own errors)",
-        ],
+        ["mismatch", _meaning("mismatch")],
+        ["CMRR", _meaning("cmrr_db")],
+        ["e raw", _meaning("error_raw")],
+        ["calibrated", _meaning("error_calibrated")],
+        ["reference", _meaning("error_with_reference")],
         [
             "ngspice differs",
             "one vector of the first draw, read by ngspice; why it was not run is among the warnings or under Settling",
@@ -158,19 +157,15 @@ _MEANINGS = Table(
             "SNR, bits",
             "signal over the noise of one read, and the bits that it leaves (first draw, as all below)",
         ],
-        [
-            "energy",
-            "what row drivers, amplifiers, converters and logic take for one read of the whole array and its settling, "
-            "uniform inputs",
-        ],
-        ["row needs", "voltage for a full input, whatever the supply"],
-        ["cell gets", "share of its voltage that the worst cell is left with"],
-        ["SNR 10 in", "length of a read that makes signal over noise 10 (white noise)"],
+        ["energy", _meaning("energy_j")],
+        ["row needs", _meaning("v_row_v")],
+        ["cell gets", _meaning("weakest_cell")],
+        ["SNR 10 in", _meaning("t_read_for_snr_10_s")],
     ],
 )
 
 
-def _errors_table(rows: Sequence[dict[str, Any]]) -> Table:
+def _errors_table(rows: Sequence[ArchitectureResult]) -> Table:
     head = [
         Column("architecture"),
         Column("mismatch", True),
@@ -185,23 +180,23 @@ def _errors_table(rows: Sequence[dict[str, Any]]) -> Table:
     ]
     lines = [
         [
-            row["architecture"],
-            "" if row["mismatch"] is None else f"{100 * row['mismatch']:.2g} %",
-            "" if row["cmrr_db"] is None else f"{row['cmrr_db']:g}",
-            f"{row['error_raw']:.2g}",
-            f"{row['error_calibrated']:.2g}",
-            "" if row["error_with_reference"] is None else f"{row['error_with_reference']:.2g}",
-            str(row["draws"]),
-            "not run" if row["ngspice_difference"] is None else f"{row['ngspice_difference']:.0e}",
-            row["verdict"],
-            row["reason"],
+            row.architecture,
+            "" if row.mismatch is None else f"{100 * row.mismatch:.2g} %",
+            "" if row.cmrr_db is None else f"{row.cmrr_db:g}",
+            f"{row.error_raw:.2g}",
+            f"{row.error_calibrated:.2g}",
+            "" if row.error_with_reference is None else f"{row.error_with_reference:.2g}",
+            str(row.draws),
+            "not run" if row.ngspice_difference is None else f"{row.ngspice_difference:.0e}",
+            row.verdict,
+            row.reason,
         ]
         for row in rows
     ]
     return Table(head, lines)
 
 
-def _cost_table(rows: Sequence[dict[str, Any]]) -> Table:
+def _cost_table(rows: Sequence[ArchitectureResult]) -> Table:
     names = (
         *("SNR (dB)", "bits", "energy", "array", "amplifiers", "converters", "latency", "row needs"),
         *("full input", "cell gets", "SNR 10 in"),
@@ -209,35 +204,35 @@ def _cost_table(rows: Sequence[dict[str, Any]]) -> Table:
     head = [Column("architecture"), *(Column(name, True) for name in names)]
     lines = [
         [
-            row["architecture"],
-            "" if row["snr_db"] is None else f"{row['snr_db']:.1f}",
-            "" if row["snr_db"] is None else f"{row['effective_bits']:.1f}",
-            engineering(row["energy_j"], "J"),
-            engineering(row["energy_array_j"], "J"),
-            engineering(row["energy_amplifiers_j"], "J"),
-            engineering(row["energy_dac_j"] + row["energy_adc_j"], "J"),
-            engineering(row["latency_s"], "s"),
-            engineering(row["v_row_v"], "V"),
-            engineering(row["input_full"], row["input_unit"]),
-            f"{100 * row['weakest_cell']:.4g} %",
-            "" if row["snr_db"] is None else engineering(row["t_read_for_snr_10_s"], "s"),
+            row.architecture,
+            "" if row.snr_db is None else f"{row.snr_db:.1f}",
+            "" if row.effective_bits is None else f"{row.effective_bits:.1f}",
+            engineering(row.energy_j, "J"),
+            engineering(row.energy_array_j, "J"),
+            engineering(row.energy_amplifiers_j, "J"),
+            engineering(row.energy_converters_j, "J"),
+            engineering(row.latency_s, "s"),
+            engineering(row.v_row_v, "V"),
+            engineering(row.input_full, row.input_unit),
+            f"{100 * row.weakest_cell:.4g} %",
+            _or_nothing(row.t_read_for_snr_10_s, "s"),
         ]
         for row in rows
     ]
     return Table(head, lines)
 
 
-def _transient_table(rows: Sequence[dict[str, Any]]) -> Table:
+def _transient_table(rows: Sequence[ArchitectureResult]) -> Table:
     names = ("settles in, estimate", "in ngspice", "full read, nodal", "in ngspice")
     head = [Column("architecture"), *(Column(name, True) for name in names), Column("not run because")]
     lines = [
         [
-            row["architecture"],
-            engineering(row["settling_s"], "s"),
-            _or_nothing(row["ngspice_settling_s"], "s"),
-            engineering(row["energy_full_j"], "J"),
-            _or_nothing(row["ngspice_energy_full_j"], "J"),
-            row["ngspice_why_no_transient"],
+            row.architecture,
+            engineering(row.settling_s, "s"),
+            _or_nothing(row.ngspice_settling_s, "s"),
+            engineering(row.energy_full_j, "J"),
+            _or_nothing(row.ngspice_energy_full_j, "J"),
+            row.ngspice_why_no_transient,
         ]
         for row in rows
     ]
@@ -248,42 +243,42 @@ def _or_nothing(value: float | None, unit: str) -> str:
     return "" if value is None else engineering(value, unit)
 
 
-def _calibration_table(rows: Sequence[dict[str, Any]]) -> Table:
+def _calibration_table(rows: Sequence[ArchitectureResult]) -> Table:
     names = ("calibrated", "reads", "time", "energy", "with reference", "energy in every read")
     head = [Column("architecture"), *(Column(name, True) for name in names)]
     lines = [
         [
-            row["architecture"],
-            f"{row['error_calibrated']:.2g}",
-            str(row["calibration_reads"]),
-            engineering(row["calibration_time_s"], "s"),
-            engineering(row["calibration_energy_j"], "J"),
-            "" if row["error_with_reference"] is None else f"{row['error_with_reference']:.2g}",
-            _or_nothing(row["reference_energy_j"], "J"),
+            row.architecture,
+            f"{row.error_calibrated:.2g}",
+            str(row.calibration_reads),
+            _or_nothing(row.calibration_time_s, "s"),
+            _or_nothing(row.calibration_energy_j, "J"),
+            "" if row.error_with_reference is None else f"{row.error_with_reference:.2g}",
+            _or_nothing(row.reference_energy_j, "J"),
         ]
         for row in rows
-        if row["calibration_reads"] is not None
+        if row.calibration_reads is not None
     ]
     return Table(head, lines)
 
 
-def _largest(one: Mapping[str, Any]) -> str:
+def _largest(one: SizeResult) -> str:
     """The largest useful array in words."""
-    return ("at least " if one["larger_not_tried"] else "") + (one["largest_useful"] or "none")
+    return ("at least " if one.larger_not_tried else "") + (one.largest_useful or "none")
 
 
 def _time_text(times: Mapping[str, float | None], size: str) -> str:
     return "dead" if size in times and times[size] is None else _or_nothing(times.get(size), "s")
 
 
-def _sizes_table(sizes: Sequence[dict[str, Any]]) -> Table:
-    named = {name for one in sizes for name in one["t_read_for_snr_10_s"]}
+def _sizes_table(sizes: Sequence[SizeResult]) -> Table:
+    named = {name for one in sizes for name in one.t_read_for_snr_10_s}
     names = sorted(named, key=lambda name: int(name.split()[0]))
     head = [Column("architecture"), *(Column(name, True) for name in names), Column("largest useful", True)]
     lines = [
         [
-            one["architecture"],
-            *(_time_text(one["t_read_for_snr_10_s"], name) for name in names),
+            one.architecture,
+            *(_time_text(one.t_read_for_snr_10_s, name) for name in names),
             _largest(one),
         ]
         for one in sizes
@@ -291,48 +286,46 @@ def _sizes_table(sizes: Sequence[dict[str, Any]]) -> Table:
     return Table(head, lines)
 
 
-def _encoding_table(encodings: Sequence[dict[str, Any]]) -> Table:
+def _encoding_table(encodings: Sequence[EncodingResult]) -> Table:
     names = ("reads", "time", "energy", "array", "amplifiers", "converters", "logic", "noise")
     head = [Column("encoding"), *(Column(name, True) for name in names)]
     lines = [
         [
-            one["encoding"],
-            str(one["reads"]),
-            engineering(one["time_s"], "s"),
-            engineering(one["energy_j"], "J"),
-            engineering(one["energy_array_j"], "J"),
-            engineering(one["energy_amplifiers_j"], "J"),
-            engineering(one["energy_dac_j"] + one["energy_adc_j"], "J"),
-            engineering(one["energy_digital_j"], "J"),
-            f"{one['relative_noise']:.2f}",
+            one.encoding,
+            str(one.reads),
+            engineering(one.time_s, "s"),
+            engineering(one.energy_j, "J"),
+            engineering(one.energy_array_j, "J"),
+            engineering(one.energy_amplifiers_j, "J"),
+            engineering(one.energy_converters_j, "J"),
+            engineering(one.energy_digital_j, "J"),
+            f"{one.relative_noise:.2f}",
         ]
         for one in encodings
     ]
     return Table(head, lines)
 
 
-def say(
-    progress: Reporter, rows: Sequence[dict[str, Any]], sizes: Sequence[dict[str, Any]], out: Path
-) -> None:
+def say(progress: Reporter, found: CompareResults, out: Path) -> None:
     """Say the verdicts in the terminal."""
     table = TerminalTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("architecture", "e raw", "calib.", "SNR dB", "energy", "latency", "verdict"):
         text = name in ("architecture", "verdict")
         table.add_column(name, justify="left" if text else "right", no_wrap=True)
-    for row in rows:
+    for row in found.architectures:
         table.add_row(
-            row["architecture"],
-            f"{row['error_raw']:.2g}",
-            f"{row['error_calibrated']:.2g}",
-            "" if row["snr_db"] is None else f"{row['snr_db']:.1f}",
-            engineering(row["energy_j"], "J"),
-            engineering(row["latency_s"], "s"),
-            row["verdict"],
+            row.architecture,
+            f"{row.error_raw:.2g}",
+            f"{row.error_calibrated:.2g}",
+            "" if row.snr_db is None else f"{row.snr_db:.1f}",
+            engineering(row.energy_j, "J"),
+            engineering(row.latency_s, "s"),
+            row.verdict,
         )
     progress.say(table)
-    for row in rows:
-        if row["verdict"] == "dead":
-            progress.say(f"{row['architecture']} is dead: {row['reason']}.")
-    largest = ", ".join(f"{one['architecture']} {_largest(one)}" for one in sizes)
+    for row in found.architectures:
+        if row.verdict is Word.DEAD:
+            progress.say(f"{row.architecture} is dead: {row.reason}.")
+    largest = ", ".join(f"{one.architecture} {_largest(one)}" for one in found.sizes)
     progress.say(f"Largest array for a signal of {CLEAR:g} times the noise within the read: {largest}.")
     progress.say(f"Report: {out / 'report.html'}")

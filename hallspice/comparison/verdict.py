@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from circuits.arrays.architecture import Architecture
 from circuits.read.trial import Outcome, Trial
@@ -25,11 +26,22 @@ CLEAR = 10.0
 """Ratio of signal to noise for which the needed read time is given."""
 
 
+class Word(StrEnum):
+    """Whether an architecture works."""
+
+    WORKS = "works"
+    NEEDS_CALIBRATION = "needs calibration"
+    TOO_NOISY = "too noisy"
+    DEAD = "dead"
+    INTENDED = "intended"
+    """A drawing that no circuit is given for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether an architecture works: ``works``, ``needs calibration``, ``dead``, or ``intended``; and why."""
+    """Whether an architecture works, and why."""
 
-    word: str
+    word: Word
     reason: str
 
 
@@ -38,19 +50,20 @@ def verdict(name: str, trial: Trial, outcome: Outcome) -> Verdict:
     error = outcome.error
     if name == SERIES_HALL_IDEAL:
         return Verdict(
-            "intended", "the sum that the drawing intends; no circuit for its isolation amplifiers is given"
+            Word.INTENDED,
+            "the sum that the drawing intends; no circuit for its isolation amplifiers is given",
         )
     if error.calibrated > USELESS:
-        return Verdict("dead", _death(trial, outcome))
+        return Verdict(Word.DEAD, _death(trial, outcome))
     if outcome.noise * LOUD > outcome.signal:
         longer = trial.t_read * (LOUD * outcome.noise / outcome.signal) ** 2
         return Verdict(
-            "too noisy", f"needs {engineering(longer, 's')} per read for a signal of three times its noise"
+            Word.TOO_NOISY, f"needs {engineering(longer, 's')} per read for a signal of three times its noise"
         )
     if error.raw > USELESS:
         reason = f"a gain per column takes out most of the error; {_weakest(outcome)}"
-        return Verdict("needs calibration", reason)
-    return Verdict("works", "useful as it is; calibration of the columns improves it")
+        return Verdict(Word.NEEDS_CALIBRATION, reason)
+    return Verdict(Word.WORKS, "useful as it is; calibration of the columns improves it")
 
 
 def _death(trial: Trial, outcome: Outcome) -> str:

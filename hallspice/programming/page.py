@@ -4,67 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from circuits.write.circuit import PARTS
-from circuits.write.write_verify import VERIFY
 from hallspice.page.page import Answer, Caption, Column, Page, Section, Table
 from hallspice.page.style import engineering
-from hallspice.programming.results import STUDIED
+from hallspice.programming.results import STUDIED, WriteEnergy, WriteResults
 from hallspice.progress import Reporter
-
-_WHERE = {
-    "cells": "channels of the cells, written and half-selected",
-    "select": "select devices",
-    "wires": "row and column wires, and what leaks through switches of other rows",
-    "drivers": "row drivers, and what they take beyond what they deliver",
-    VERIFY: "verify reads",
-}
-"""Where each part of the energy of writing goes."""
+from hallspice.results import measure_of
 
 
-def page_of(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
+def page_of(found: WriteResults, drawn: Mapping[str, str]) -> Page:
     """The page of a written array."""
-    array, energy = results["array"], results["energy_j"]
-    total = energy["total"] or 1.0
+    array, energy = found.array, found.energy_j
+    total = energy.total or 1.0
+    parts = {name: value for name, value in energy if name != "total"}
+    where = {name: measure_of(WriteEnergy, name).meaning for name in parts}
     energy_rows = [
-        [part, engineering(energy[part], "J"), f"{100 * energy[part] / total:.3g} %", _WHERE[part]]
-        for part in (*PARTS, VERIFY)
+        [part, engineering(value, "J"), f"{100 * value / total:.3g} %", where[part]]
+        for part, value in parts.items()
     ]
-    energy_rows.append(["total", engineering(energy["total"], "J"), "100 %", ""])
-    largest = max(_WHERE, key=lambda part: energy[part])
+    energy_rows.append(["total", engineering(energy.total, "J"), "100 %", ""])
+    largest = max(parts, key=lambda part: parts[part])
     yields = [
-        [engineering(row["tolerance_ohm"], "Ω"), f"{100 * row['yield']:.2f} %"]
-        for row in results["yield_against_tolerance"]
+        [engineering(row.tolerance_ohm, "Ω"), f"{100 * row.yield_:.2f} %"]
+        for row in found.yield_against_tolerance
     ]
     scheme_rows = [
         [
-            row["scheme"] + (" (used)" if row["used"] else ""),
-            row["pattern"],
-            f"{100 * row['moved']:.3g} %",
-            f"{row['needed_v']:.3g} V",
-            "yes" if row["usable"] else "no",
+            row.scheme + (" (used)" if row.used else ""),
+            row.pattern,
+            f"{100 * row.moved:.3g} %",
+            f"{row.needed_v:.3g} V",
+            "yes" if row.usable else "no",
         ]
-        for row in results["disturb"]["schemes"]
+        for row in found.disturb.schemes
     ]
     given_up = [
         [
-            f"({cell['row']}, {cell['column']})",
-            f"{cell['target_ohm']:.4f}",
-            f"{cell['achieved_ohm']:.4f}",
-            str(cell["pulses"]),
-            f"{cell['needed_v']:.3g}",
-            cell["reason"],
+            f"({cell.row}, {cell.column})",
+            f"{cell.target_ohm:.4f}",
+            f"{cell.achieved_ohm:.4f}",
+            str(cell.pulses),
+            f"{cell.needed_v:.3g}",
+            cell.reason,
         ]
-        for cell in results["given_up"][:200]
+        for cell in found.given_up[:200]
     ]
     sections = [
         Section(
             "Cells",
             text=[
-                f"Recipe: {results['recipe']['algorithm']}, tolerance "
-                f"{engineering(results['recipe']['tolerance'], 'Ω')}, read noise "
-                f"{engineering(results['recipe']['read_noise'], 'Ω')}; {results['resets']} resets by pulse. Below, the "
+                f"Recipe: {found.recipe.algorithm}, tolerance "
+                f"{engineering(found.recipe.tolerance, 'Ω')}, read noise "
+                f"{engineering(found.recipe.read_noise, 'Ω')}; {found.resets} resets by pulse. Below, the "
                 "true states: a cell that a noisy read accepts may lie a little outside the tolerance."
             ],
             tables=[Table([Column("within"), Column("of the cells", True)], yields)],
@@ -75,7 +66,7 @@ def page_of(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
         ),
         Section(
             "Energy and time",
-            text=[f"{engineering(results['time_s'], 's')} of pulses and verify reads, one after another."],
+            text=[f"{engineering(found.time_s, 's')} of pulses and verify reads, one after another."],
             tables=[
                 Table(
                     [Column("part"), Column("energy", True), Column("share", True), Column("where it goes")],
@@ -113,43 +104,40 @@ def page_of(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
                 tables=[Table([Column(text, text not in ("cell", "why")) for text in head], given_up)],
             )
         )
-    page = Page(
+    return Page(
         title="written array",
-        question=f"What does it take to write {array['rows']} x {array['columns']} cells with {array['scheme']}?",
-        subtitle=f"{array['architecture']}, order {array['order']}, engine {results['engine']['name']}, seed "
-        f"{results['seed']}, hallspice {results['versions']['hallspice']}, {results['created']}.",
+        question=f"What does it take to write {array.rows} x {array.columns} cells with {array.scheme}?",
+        subtitle=f"{array.architecture}, order {array.order}, engine {found.engine.name}, seed "
+        f"{found.seed}, hallspice {found.versions['hallspice']}, {found.created}.",
         answers=[
-            Answer(
-                "cells written", f"{results['written']} / {results['cells']}", "within the tolerance, as read"
-            ),
-            Answer("pulses per cell", f"{results['pulses_per_cell']:.2f}", "write pulses, mean"),
-            Answer("energy", engineering(energy["total"], "J"), "drivers and verify reads"),
-            Answer("time", engineering(results["time_s"], "s"), "one after another"),
-            Answer("peak temperature", f"{results['peak_temperature_k']:.0f} K", "of a channel"),
+            Answer("cells written", f"{found.written} / {found.cells}", "within the tolerance, as read"),
+            Answer("pulses per cell", f"{found.pulses_per_cell:.2f}", "write pulses, mean"),
+            Answer("energy", engineering(energy.total, "J"), "drivers and verify reads"),
+            Answer("time", engineering(found.time_s, "s"), "one after another"),
+            Answer("peak temperature", f"{found.peak_temperature_k:.0f} K", "of a channel"),
         ],
         sentences=[
-            f"{100 * energy[largest] / total:.3g} % of the energy goes into '{largest}': {_WHERE[largest]}.",
-            f"{results['cells'] - results['written']} cells are given up.",
+            f"{100 * parts[largest] / total:.3g} % of the energy goes into '{largest}': {where[largest]}.",
+            f"{found.cells - found.written} cells are given up.",
         ],
-        warnings=results["warnings"],
+        warnings=found.warnings,
         sections=sections,
-        figures=figures,
+        figures=drawn,
     )
-    return page.html()
 
 
-def say(progress: Reporter, results: Mapping[str, Any], out: Path) -> None:
+def say(progress: Reporter, found: WriteResults, out: Path) -> None:
     """Say yield, energy and time in the terminal."""
     progress.say(
-        f"{results['written']} of {results['cells']} cells written, {results['pulses_per_cell']:.2f} pulses per cell, "
-        f"{engineering(results['energy_j']['total'], 'J')}, {engineering(results['time_s'], 's')}, largest error "
-        f"{1e3 * results['largest_error_ohm']:.2f} mohm."
+        f"{found.written} of {found.cells} cells written, {found.pulses_per_cell:.2f} pulses per cell, "
+        f"{engineering(found.energy_j.total, 'J')}, {engineering(found.time_s, 's')}, largest error "
+        f"{1e3 * found.largest_error_ohm:.2f} mohm."
     )
-    for cell in results["given_up"][:10]:
+    for cell in found.given_up[:10]:
         progress.say(
-            f"Given up: cell ({cell['row']}, {cell['column']}), wanted {cell['target_ohm']:.4f} ohm, has "
-            f"{cell['achieved_ohm']:.4f}: {cell['reason']} (last pulse needs {cell['needed_v']:.3g} V)."
+            f"Given up: cell ({cell.row}, {cell.column}), wanted {cell.target_ohm:.4f} ohm, has "
+            f"{cell.achieved_ohm:.4f}: {cell.reason} (last pulse needs {cell.needed_v:.3g} V)."
         )
-    if len(results["given_up"]) > 10:
-        progress.say(f"... and {len(results['given_up']) - 10} more, in given_up.csv.")
+    if len(found.given_up) > 10:
+        progress.say(f"... and {len(found.given_up) - 10} more, in given_up.csv.")
     progress.say(f"Report: {out / 'report.html'}")

@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from circuits.spice import engine
 from circuits.spice.devices import Devices
-from circuits.write.circuit import PARTS
 from circuits.write.deck import Timing
 from circuits.write.disturb import Disturb, disturb, worst_pattern
 from circuits.write.plant import ModelPlant, Plant
-from circuits.write.scheme import Order, schemes
+from circuits.write.scheme import Order, Scheme, schemes
 from circuits.write.select_mosfet import SelectMosfet, load_select_mosfet
 from circuits.write.solver import WriteSolver
 from circuits.write.spice_plant import SpicePlant
-from circuits.write.write_verify import VERIFY, Outcome, program
+from circuits.write.write_verify import Outcome, program
 from circuits.write.writing import Writing
 from compact_model import synapse
 from compact_model.cards.csv_table import read_matrix
 from compact_model.cards.quantity import Quantity
 from compact_model.hallbar import hall_bar
+from compact_model.numeric import Floats
+from hallspice import results
 from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
-from hallspice.files import RESULTS, staged_folder
+from hallspice.files import staged_folder
 from hallspice.page.tables import csv_text
 from hallspice.programming import figures
 from hallspice.programming.page import page_of, say
 from hallspice.programming.plan import drawn_faults, writing
 from hallspice.programming.pulse_netlist import ladder_deck
-from hallspice.programming.results import STUDIED, results_of
+from hallspice.programming.results import (
+    STUDIED,
+    DisturbResult,
+    GivenUp,
+    SchemeResult,
+    WriteResults,
+    results_of,
+)
 from hallspice.progress import Reporter
 from veriloga.dialects import Dialect
 from veriloga.model import cell_model
@@ -58,7 +64,7 @@ KEPT_DECKS = 32
 
 def write_array(
     config: Path, levels: Path, out: Path, *, use_ngspice: bool, seed: int | None, progress: Reporter
-) -> dict[str, Any]:
+) -> WriteResults:
     """Program an array and write the results into `out`.
 
     Parameters
@@ -120,11 +126,21 @@ def write_array(
             lambda done, _: progress(min(done, count), count, "writing: rounds of pulses"),
         )
         progress(count, count, "writing: done")
-        one, schemes_table = _disturb_study(setup, plan, solver, progress)
-        results = results_of(config, setup, plan, outcome, one, schemes_table, use_ngspice, plant)
-        _save(folder, results, outcome, one, plan)
-    say(progress, results, out)
-    return results
+        one = _one_write(setup, plan, solver)
+        study = DisturbResult(
+            one_write_largest=one.worst, schemes=_all_schemes(setup, plan, target.shape, progress)
+        )
+        found = results_of(config, setup, plan, plant, outcome, study)
+        drawn = {
+            "errors": figures.errors(outcome.error, plan.recipe.tolerance, ~outcome.written),
+            "pulses": figures.pulses(outcome.pulses),
+            "disturb": figures.disturb(one.current, _movement(one), one.written),
+        }
+        written = results.write(
+            folder, found, page=page_of(found, drawn), tables=_tables(found, outcome, one)
+        )
+    say(progress, found, out)
+    return written
 
 
 def _spice_plant(
@@ -179,74 +195,72 @@ def _select(name: str, folder: Path) -> SelectMosfet | None:
     return load_select_mosfet(None if name == "mosfet" else folder / name)
 
 
-def _disturb_study(
-    setup: Setup, plan: Writing, solver: WriteSolver, progress: Reporter
-) -> tuple[Disturb, list[dict[str, Any]]]:
-    """The map of one write in the middle of the array; all schemes of the architecture on a small array."""
+def _one_write(setup: Setup, plan: Writing, solver: WriteSolver) -> Disturb:
+    """What the other cells get when the one in the middle is written to the highest level."""
+    rows, columns = solver.shape
     middle = np.zeros(solver.shape)
-    middle[solver.shape[0] // 2, solver.shape[1] // 2] = plan.ladder.currents[-1]
-    cell_order = dataclasses.replace(plan.config, order=Order.CELL)
-    own = solver if plan.config.order is Order.CELL else WriteSolver(*solver.shape, cell_order)
-    device = hall_bar(setup.card)
-    one = disturb(own, device, plan.t_pulse, middle)
-    rows = []
-    size = (min(solver.shape[0], STUDIED), min(solver.shape[1], STUDIED))
+    middle[rows // 2, columns // 2] = plan.ladder.currents[-1]
+    own = solver
+    if plan.config.order is not Order.CELL:
+        own = WriteSolver(rows, columns, dataclasses.replace(plan.config, order=Order.CELL))
+    return disturb(own, hall_bar(setup.card), plan.t_pulse, middle)
+
+
+def _all_schemes(
+    setup: Setup, plan: Writing, shape: tuple[int, int], progress: Reporter
+) -> list[SchemeResult]:
+    """The worst pattern in every scheme of the architecture, on a small array."""
+    found = []
     allowed = schemes(plan.config.architecture)
     for number, scheme in enumerate(allowed):
         progress(number, len(allowed), f"disturb: {scheme}")
-        config = dataclasses.replace(cell_order, scheme=scheme)
-        study = WriteSolver(*size, config)
-        current = float(plan.ladder.currents[-1])
-        pattern = worst_pattern(
-            study, device, plan.t_pulse, current, np.random.default_rng([setup.config.seed, 3])
-        )
-        needed = current / float(study.conductance.min())
-        movement = pattern.movement
-        rows.append(
-            {
-                "scheme": str(scheme),
-                "used": scheme is plan.config.scheme,
-                "pattern": pattern.name,
-                "victim": list(pattern.victim),
-                "moved": movement,
-                "moved_ohm": movement * plan.device.law.delta_r,
-                "needed_v": needed,
-                "usable": bool(
-                    movement * plan.device.law.delta_r < plan.recipe.tolerance
-                    and needed <= config.v_compliance
-                ),
-            }
-        )
+        found.append(_scheme(setup, plan, scheme, (min(shape[0], STUDIED), min(shape[1], STUDIED))))
     progress(len(allowed), len(allowed), "disturb: done")
-    return one, rows
+    return found
 
 
-def _save(folder: Path, results: dict[str, Any], outcome: Outcome, one: Disturb, plan: Writing) -> None:
-    columns = outcome.target.shape[1]
+def _scheme(setup: Setup, plan: Writing, scheme: Scheme, shape: tuple[int, int]) -> SchemeResult:
+    config = dataclasses.replace(plan.config, order=Order.CELL, scheme=scheme)
+    study = WriteSolver(*shape, config)
+    current = float(plan.ladder.currents[-1])
+    generator = np.random.default_rng([setup.config.seed, 3])
+    worst = worst_pattern(study, hall_bar(setup.card), plan.t_pulse, current, generator)
+    needed = current / float(study.conductance.min())
+    moved = worst.movement * plan.device.law.delta_r
+    return SchemeResult(
+        scheme=scheme,
+        used=scheme is plan.config.scheme,
+        pattern=worst.name,
+        victim=worst.victim,
+        moved=worst.movement,
+        moved_ohm=moved,
+        needed_v=needed,
+        usable=bool(moved < plan.recipe.tolerance and needed <= config.v_compliance),
+    )
+
+
+def _movement(one: Disturb) -> Floats:
+    """Largest movement of each cell, either way."""
+    return np.maximum(one.from_reset, one.from_set)
+
+
+def _tables(found: WriteResults, outcome: Outcome, one: Disturb) -> dict[str, str]:
+    """Maps of the array, what was given up, and the energy, as CSV by file name."""
     maps = {
         "achieved": ("r_column_{}_ohm", outcome.achieved),
         "error": ("error_column_{}_ohm", outcome.error),
         "pulses": ("pulses_column_{}", outcome.pulses),
         "disturb_current": ("i_column_{}_a", one.current),
-        "disturb_moved": ("moved_column_{}", np.maximum(one.from_reset, one.from_set)),
+        "disturb_moved": ("moved_column_{}", _movement(one)),
     }
-    for name, (head, values) in maps.items():
-        table = csv_text([head.format(column) for column in range(columns)], values.tolist())
-        (folder / f"{name}.csv").write_text(table, encoding="utf-8")
-    names = ["row", "column", "target_ohm", "achieved_ohm", "pulses", "needed_v", "reason"]
-    rows = [list(cell.values()) for cell in results["given_up"]]
-    (folder / "given_up.csv").write_text(csv_text(names, rows), encoding="utf-8")
-    parts = [(part, results["energy_j"][part]) for part in (*PARTS, VERIFY)]
-    (folder / "energy.csv").write_text(csv_text(["part", "energy_j"], parts), encoding="utf-8")
-    drawn = {
-        "errors": figures.errors(outcome.error, plan.recipe.tolerance, ~outcome.written),
-        "pulses": figures.pulses(outcome.pulses),
-        "disturb": figures.disturb(one.current, np.maximum(one.from_reset, one.from_set), one.written),
+    columns = range(outcome.target.shape[1])
+    tables = {
+        f"{name}.csv": csv_text([head.format(column) for column in columns], values.tolist())
+        for name, (head, values) in maps.items()
     }
-    (folder / "figures").mkdir()
-    for name, svg in drawn.items():
-        (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
-    (folder / "report.html").write_text(page_of(results, drawn), encoding="utf-8")
-    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    results["files"] = [*files, RESULTS]
-    (folder / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    parts = [(part, value) for part, value in found.energy_j if part != "total"]
+    return {
+        **tables,
+        "given_up.csv": results.table_of(GivenUp, found.given_up),
+        "energy.csv": csv_text(["part", "energy_j"], parts),
+    }

@@ -48,6 +48,44 @@ def test_every_number_has_unit_and_meaning(command: str) -> None:
     assert list(unnamed_numbers(schema)) == []
 
 
+SUFFIXES = {
+    "a": "A",
+    "a_m2": "A/m^2",
+    "db": "dB",
+    "j": "J",
+    "k": "K",
+    "ohm": "ohm",
+    "s": "s",
+    "v": "V",
+    "w": "W",
+}
+
+
+def other_units(schema: dict[str, Any]) -> Iterator[str]:
+    """Fields whose name ends with a unit that isn't the one they state."""
+    for name, model in {"": schema, **schema.get("$defs", {})}.items():
+        for field, about in model.get("properties", {}).items():
+            parts = field.split("_")
+            ends = ["_".join(parts[-count:]) for count in (2, 1) if len(parts) > count]
+            unit = next((SUFFIXES[end] for end in ends if end in SUFFIXES), None)
+            if unit and about.get("unit") not in (unit, None):
+                yield f"{name}.{field}"
+
+
+@pytest.mark.parametrize("command", MODELS)
+def test_units_are_those_in_the_names(command: str) -> None:
+    assert list(other_units(schema_of(command))) == []
+
+
+def test_another_unit_than_that_in_the_name_is_seen() -> None:
+    class Cell(Result):
+        read_energy_j: Annotated[float, Measure("J", "right")]
+        time_s: Annotated[float, Measure("J", "wrong")]
+        density_a_m2: Annotated[float, Measure("A", "wrong")]
+
+    assert list(other_units(Cell.model_json_schema())) == [".time_s", ".density_a_m2"]
+
+
 def test_a_number_without_unit_is_seen() -> None:
     class Inner(Result):
         table: dict[str, tuple[float, ...]]
