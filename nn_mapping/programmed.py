@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from circuits.write.write_verify import (
-    Outcome,
     Verdict,
+    WriteOutcome,
 )
 from circuits.write.writing import Writing
 from nn_mapping.mapping import MappedNetwork
@@ -24,7 +24,7 @@ class ProgrammedNetwork:
     """A network whose tiles were written."""
 
     mapped: MappedNetwork  # with the states that were reached
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[WriteOutcome, ...]
     energy: dict[str, float]  # part -> [J]
     time: float  # one tile after another [s]
     time_parallel: float  # all tiles at once [s]

@@ -36,7 +36,7 @@ KELVIN = 273.15
 _RTOL, _ATOL = 1e-7, 1e-9  # of the Radau reference
 
 
-class Engine(StrEnum):
+class BenchEngine(StrEnum):
     """Who computes a bench."""
 
     PYTHON = "Python, closed form"
@@ -88,7 +88,7 @@ class Bench:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class BenchSolution:
     """What an engine found."""
 
     fraction: Floats  # (cells, samples)
@@ -218,17 +218,17 @@ def export_benches(model: CellModel) -> tuple[Bench, ...]:
 Advance = Callable[[CellModel, HallBar, HallBarState, DrivenCell, Floats], HallBarState]
 
 
-def solve_python(model: CellModel, bench: Bench) -> Outcome:
+def solve_python(model: CellModel, bench: Bench) -> BenchSolution:
     """Closed form on flat parts, Gauss quadrature on ramps (`HallBar.followed`)."""
     return _in_python(model, bench, _followed)
 
 
-def solve_radau(model: CellModel, bench: Bench) -> Outcome:
+def solve_radau(model: CellModel, bench: Bench) -> BenchSolution:
     """The equations of `veriloga.equations` integrated by an implicit Runge-Kutta method, tolerance 1e-7."""
     return _in_python(model, bench, _integrated)
 
 
-def _in_python(model: CellModel, bench: Bench, advance: Advance) -> Outcome:
+def _in_python(model: CellModel, bench: Bench, advance: Advance) -> BenchSolution:
     heat = replace(model.device.heat, ambient=bench.temperature)
     device = replace(model.device, heat=heat)
     shape = (len(bench.cells), len(bench.samples))
@@ -251,7 +251,7 @@ def _in_python(model: CellModel, bench: Bench, advance: Advance) -> Outcome:
                 first.append((float(end), float(device.fraction(state)[0])))
         energy[row] = _resistor_energy(cell.drive, heat.r_channel)
     times, values = np.array(first).T
-    return Outcome(fraction=fraction, hall_voltage=voltage, energy=energy, trace=(times, values))
+    return BenchSolution(fraction=fraction, hall_voltage=voltage, energy=energy, trace=(times, values))
 
 
 def _resistor_energy(drive: Waveform, resistance: float) -> float:
@@ -419,7 +419,7 @@ def vacask_netlist(bench: Bench, *, reltol: float = 1e-4, longest_step: float | 
 
 def solve_ngspice(
     bench: Bench, folder: Path, *, compiled: bool, reltol: float = 1e-4, longest_step: float | None = None
-) -> Outcome:
+) -> BenchSolution:
     """Run a bench in ngspice, in a folder that holds the model's files."""
     deck = folder / f"{bench.name}_{'osdi' if compiled else 'sub'}.cir"
     deck.write_text(
@@ -431,7 +431,7 @@ def solve_ngspice(
 
 def solve_vacask(
     bench: Bench, folder: Path, *, reltol: float = 1e-4, longest_step: float | None = None
-) -> Outcome:
+) -> BenchSolution:
     """Run a bench in VACASK, in a folder that holds the compiled module."""
     netlist = folder / f"{bench.name}.sim"
     netlist.write_text(vacask_netlist(bench, reltol=reltol, longest_step=longest_step), encoding="utf-8")
@@ -439,7 +439,7 @@ def solve_vacask(
     return outcome(bench, read_raw(folder / f"{bench.name}.raw"))
 
 
-def outcome(bench: Bench, vectors: Mapping[str, Floats]) -> Outcome:
+def outcome(bench: Bench, vectors: Mapping[str, Floats]) -> BenchSolution:
     """States, voltages and energies out of a simulator's vectors."""
     time = vectors["time"]
     shape = (len(bench.cells), len(bench.samples))
@@ -456,7 +456,7 @@ def outcome(bench: Bench, vectors: Mapping[str, Floats]) -> Outcome:
         energy[row] = float(np.sum(np.diff(time) * power))
         if row == 0:
             trace = time, own
-    return Outcome(fraction=fraction, hall_voltage=voltage, energy=energy, trace=trace)
+    return BenchSolution(fraction=fraction, hall_voltage=voltage, energy=energy, trace=trace)
 
 
 def switched(vectors: Mapping[str, Floats], k: int) -> Floats:

@@ -15,7 +15,7 @@ import numpy as np
 
 from compact_model.cards.csv_table import read_csv
 from veriloga import bench as benches
-from veriloga.bench import Bench, Outcome
+from veriloga.bench import Bench, BenchSolution
 from veriloga.dialects import Dialect, Form
 from veriloga.model import LENGTHS, MODULE, CellModel
 from veriloga.programs import (
@@ -102,7 +102,7 @@ def _decks(bench: Bench, form: Form, dialect: Dialect) -> Iterator[tuple[str, st
         yield f"{bench.name}_sub.cir", benches.ngspice_deck(bench, compiled=False)
 
 
-def expected_csv(bench: Bench, outcome: Outcome, model: CellModel) -> str:
+def expected_csv(bench: Bench, outcome: BenchSolution, model: CellModel) -> str:
     """Expected results of a bench: one line per cell and sample."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

@@ -13,7 +13,7 @@ import numpy as np
 from compact_model.constants import BOLTZMANN, REFERENCE_TEMPERATURE
 from compact_model.numeric import Floats
 from veriloga import bench as benches
-from veriloga.bench import KELVIN, ONE_THREAD, Bench, DrivenCell, Engine, Outcome, Waveform
+from veriloga.bench import KELVIN, ONE_THREAD, Bench, BenchEngine, BenchSolution, DrivenCell, Waveform
 from veriloga.dialects import Dialect
 from veriloga.model import MODULE, CellModel
 from veriloga.programs import (
@@ -76,7 +76,7 @@ class Check:
 class Found:
     """An engine, and what is known about it."""
 
-    engine: Engine
+    engine: BenchEngine
     version: str
     missing: str = ""  # why it was not run
 
@@ -106,12 +106,12 @@ def find_engines() -> tuple[Found, ...]:
     about = ngspice.version if ngspice else ""
     module = compiler.version if compiler else ""
     return (
-        Found(engine=Engine.PYTHON, version=f"numpy {np.__version__}"),
-        Found(engine=Engine.RADAU, version="reference"),
-        Found(engine=Engine.SUBCIRCUIT, version=about, missing=no_ngspice),
-        Found(engine=Engine.OSDI, version=f"{about}; {module}", missing=no_ngspice or no_compiler),
+        Found(engine=BenchEngine.PYTHON, version=f"numpy {np.__version__}"),
+        Found(engine=BenchEngine.RADAU, version="reference"),
+        Found(engine=BenchEngine.SUBCIRCUIT, version=about, missing=no_ngspice),
+        Found(engine=BenchEngine.OSDI, version=f"{about}; {module}", missing=no_ngspice or no_compiler),
         Found(
-            engine=Engine.VACASK,
+            engine=BenchEngine.VACASK,
             version=(vacask.package or vacask.version) if vacask else "",
             missing=no_vacask or no_compiler,
         ),
@@ -193,8 +193,8 @@ def certify(
         raise ValueError(f"transport.tcr = {model.device.heat.tcr:g} 1/K: verify compares cards with tcr = 0")
     engines = find_engines()
     here = [found.engine for found in engines if not found.missing]
-    simulators = [engine for engine in here if engine not in (Engine.PYTHON, Engine.RADAU)]
-    write_forms(model, folder, day, compile_it=Engine.OSDI in here or Engine.VACASK in here)
+    simulators = [engine for engine in here if engine not in (BenchEngine.PYTHON, BenchEngine.RADAU)]
+    write_forms(model, folder, day, compile_it=BenchEngine.OSDI in here or BenchEngine.VACASK in here)
     train = train_bench(model)
     if quick:
         train = benches.pulse_train("train", "short train", [14e-3, -12e-3, 13e-3], T_PULSE)
@@ -213,7 +213,7 @@ def certify(
     checks: list[Check] = []
     traces: dict[str, tuple[Floats, Floats]] = {}
     after: dict[str, Floats] = {}
-    references: dict[str, Outcome] = {}
+    references: dict[str, BenchSolution] = {}
     total = len(settings) * (1 + len(simulators)) + len(simulators)
     done = 0
 
@@ -232,10 +232,12 @@ def certify(
             reference = benches.solve_radau(model, bench) if slow else exact
             references[bench.name] = reference
             if slow:
-                checks.append(_compared(name, Engine.PYTHON, "64 parts per ramp", exact, reference, 1e-6))
+                checks.append(
+                    _compared(name, BenchEngine.PYTHON, "64 parts per ramp", exact, reference, 1e-6)
+                )
             if bench is train:
-                traces[Engine.PYTHON], after[Engine.PYTHON] = exact.trace, exact.fraction[0]
-                after[Engine.RADAU] = reference.fraction[0]
+                traces[BenchEngine.PYTHON], after[BenchEngine.PYTHON] = exact.trace, exact.fraction[0]
+                after[BenchEngine.RADAU] = reference.fraction[0]
         tell(f"{name}: reference")
         for engine in simulators:
             found = run_engine(bench, engine, folder, reltol=reltol, longest_step=step)
@@ -252,18 +254,28 @@ def certify(
 
 
 def run_engine(
-    bench: Bench, engine: Engine, folder: Path, *, reltol: float = LOOSE, longest_step: float | None = None
-) -> Outcome:
+    bench: Bench,
+    engine: BenchEngine,
+    folder: Path,
+    *,
+    reltol: float = LOOSE,
+    longest_step: float | None = None,
+) -> BenchSolution:
     """Run a bench in one of the simulators."""
-    if engine is Engine.VACASK:
+    if engine is BenchEngine.VACASK:
         return benches.solve_vacask(bench, folder, reltol=reltol, longest_step=longest_step)
     return benches.solve_ngspice(
-        bench, folder, compiled=engine is Engine.OSDI, reltol=reltol, longest_step=longest_step
+        bench, folder, compiled=engine is BenchEngine.OSDI, reltol=reltol, longest_step=longest_step
     )
 
 
 def _compared(
-    name: str, engine: Engine, setting: str, found: Outcome, reference: Outcome, tolerance: float
+    name: str,
+    engine: BenchEngine,
+    setting: str,
+    found: BenchSolution,
+    reference: BenchSolution,
+    tolerance: float,
 ) -> Check:
     spent = reference.energy > 0.0
     energy = found.energy[spent] / reference.energy[spent] - 1.0
@@ -348,14 +360,14 @@ def static_netlist() -> str:
     )
 
 
-def _static(model: CellModel, engine: Engine, folder: Path) -> Iterator[Check]:
-    if engine is Engine.VACASK:
+def _static(model: CellModel, engine: BenchEngine, folder: Path) -> Iterator[Check]:
+    if engine is BenchEngine.VACASK:
         netlist = folder / "static.sim"
         netlist.write_text(static_netlist(), encoding="utf-8")
         run_vacask(netlist)
     else:
         deck = folder / "static.cir"
-        deck.write_text(static_deck(compiled_module=engine is Engine.OSDI), encoding="utf-8")
+        deck.write_text(static_deck(compiled_module=engine is BenchEngine.OSDI), encoding="utf-8")
         run_ngspice(deck)
     resistance = model.device.r_reset + model.device.law.delta_r * _S0
 

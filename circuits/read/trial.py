@@ -101,7 +101,7 @@ class Draw:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class TrialResult:
     """What came of a trial; noise, energy and voltages are those of draw 0 with the inputs that the supply allows.
 
     Attributes
@@ -172,7 +172,7 @@ def draw(trial: Trial, number: int) -> Draw:
     return Draw(states=trial.states(weights), inputs=inputs, mismatch=mismatch)
 
 
-def run_trial(trial: Trial, periphery: PeripheryCard) -> Outcome:
+def run_trial(trial: Trial, periphery: PeripheryCard) -> TrialResult:
     """Try an architecture.
 
     Parameters
@@ -222,7 +222,7 @@ def run_trial(trial: Trial, periphery: PeripheryCard) -> Outcome:
     errors += [_error(trial, other, centre) for other in drawn[1:]]
     signal = inputs @ (ideal - centre).T
     shared = min(columns, round(periphery.adc.columns.value))
-    return Outcome(
+    return TrialResult(
         errors=tuple(errors),
         signal=float(np.sqrt(np.mean(signal**2))),
         noise=float(np.sqrt(np.mean(variance * gain**2))),

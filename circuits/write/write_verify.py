@@ -70,7 +70,7 @@ _VERDICTS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ladder:
+class PulseLadder:
     """Open-loop pulses: level k takes the first k currents."""
 
     levels: Floats  # (levels,), reset state first [Ohm]
@@ -174,7 +174,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class WriteOutcome:
     """What programming did; arrays are (rows, columns) unless said."""
 
     target: Floats  # [Ohm]
@@ -210,11 +210,11 @@ def program(
     target: Floats,
     recipe: Recipe,
     curve: Curve,
-    ladder: Ladder,
+    ladder: PulseLadder,
     v_compliance: float,
     generator: np.random.Generator,
     observe: Callable[[int, Floats], None] | None = None,
-) -> Outcome:
+) -> WriteOutcome:
     """Program an array.
 
     Parameters
@@ -284,7 +284,7 @@ class _Run:
         self.time = 0.0
         self.rounds: list[Floats] = []
 
-    def open_loop(self, ladder: Ladder) -> None:
+    def open_loop(self, ladder: PulseLadder) -> None:
         level = np.abs(self.target[..., None] - ladder.levels).argmin(axis=-1)
         if self.recipe.algorithm is Algorithm.RESET_LADDER:
             self._reset(np.ones(self.target.shape, dtype=bool), first=True)
@@ -352,8 +352,8 @@ class _Run:
         gone = kept & (np.abs(self._read(kept) - self.target) > allowed)
         self.verdict[gone] = Verdict.OUT_OF_TOLERANCE
 
-    def outcome(self) -> Outcome:
-        return Outcome(
+    def outcome(self) -> WriteOutcome:
+        return WriteOutcome(
             target=self.target,
             achieved=self.plant.read(),
             verdict=self.verdict.astype(np.int64),

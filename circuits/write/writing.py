@@ -10,9 +10,9 @@ from circuits.write.plant import ModelPlant
 from circuits.write.scheme import WriteConfig
 from circuits.write.write_verify import (
     Curve,
-    Ladder,
-    Outcome,
+    PulseLadder,
     Recipe,
+    WriteOutcome,
     program,
 )
 from compact_model.hallbar import HallBar
@@ -26,12 +26,12 @@ class Writing:
     config: WriteConfig
     recipe: Recipe
     curve: Curve
-    ladder: Ladder
+    ladder: PulseLadder
     device: HallBar
     t_pulse: float
     i_read: float
 
-    def outcome(self, target: Floats, plant: ModelPlant, seed: int) -> Outcome:
+    def outcome(self, target: Floats, plant: ModelPlant, seed: int) -> WriteOutcome:
         """Program one array in the compact model."""
         generator = np.random.default_rng([seed, 1])
         return program(

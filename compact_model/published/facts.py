@@ -7,11 +7,11 @@ from enum import StrEnum
 
 from compact_model.cards.device import DeviceCard, SwitchingModel
 from compact_model.published import answers
-from compact_model.published.answers import Evaluation
+from compact_model.published.answers import FactEvaluation
 
 
 class Status(StrEnum):
-    """Outcome of one fact under one parameter set."""
+    """What is found of one fact under one parameter set."""
 
     PASS = "pass"
     FAILS = "fails"
@@ -39,7 +39,7 @@ class Fact:
     tolerance: str
     standing: Standing
     both_sets: bool  # False: the switching parameters do not enter
-    evaluate: Evaluation | None  # None: needs the network
+    evaluate: FactEvaluation | None  # None: needs the network
     note: str = ""
 
 
@@ -105,7 +105,7 @@ def _facts() -> tuple[Fact, ...]:
         quantity: str,
         tolerance: str,
         standing: Standing,
-        evaluate: Evaluation | None,
+        evaluate: FactEvaluation | None,
         *,
         both_sets: bool = False,
         note: str = "",

@@ -16,7 +16,7 @@ from circuits.periphery import PeripheryCard
 from circuits.read.calibration import calibration_cost
 from circuits.read.encoding import Encoding, encoding_cost
 from circuits.read.noise import effective_bits
-from circuits.read.trial import Outcome, Trial, run_trial
+from circuits.read.trial import Trial, TrialResult, run_trial
 from circuits.spice import engine
 from compact_model.cards.device import SHIPPED as SHIPPED_DEVICE
 from hallspice import results
@@ -45,7 +45,7 @@ def compare(config: Path, out: Path, *, seed: int | None, progress: Reporter) ->
     """
     setup = load_setup(config, seed, network=False, supply=False)
     trials = all_trials(setup)
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, TrialResult] = {}
     checks: dict[str, Check] = {}
     with staged_folder(out) as folder:
         for number, (name, trial) in enumerate(trials.items()):
@@ -71,7 +71,7 @@ def compare(config: Path, out: Path, *, seed: int | None, progress: Reporter) ->
 def _results(
     setup: Setup,
     trials: Mapping[str, Trial],
-    outcomes: Mapping[str, Outcome],
+    outcomes: Mapping[str, TrialResult],
     checks: Mapping[str, Check],
 ) -> CompareResults:
     array = setup.config.array
@@ -98,7 +98,7 @@ def _results(
     )
 
 
-def _draws(trials: Mapping[str, Trial], outcomes: Mapping[str, Outcome]) -> str:
+def _draws(trials: Mapping[str, Trial], outcomes: Mapping[str, TrialResult]) -> str:
     """Errors of every draw, as CSV."""
     errors = [
         [name, trial.seed, number, error.raw, error.calibrated]
@@ -131,13 +131,13 @@ def _keep_configuration(setup: Setup, beside: Path, folder: Path) -> None:
     (folder / "config.yaml").write_text(head + text, encoding="utf-8")
 
 
-def _reference_energy(trial: Trial, outcome: Outcome) -> float:
+def _reference_energy(trial: Trial, outcome: TrialResult) -> float:
     """What two more columns add to a read [J]: cells and amplifiers; they are subtracted before the conversion."""
     per_column = (outcome.energy["array"] + outcome.energy["amplifiers"]) / trial.shape[1]
     return 2 * per_column
 
 
-def _row(name: str, trial: Trial, outcome: Outcome, checked: Check) -> ArchitectureResult:
+def _row(name: str, trial: Trial, outcome: TrialResult, checked: Check) -> ArchitectureResult:
     found = verdict(name, trial, outcome)
     architecture = trial.config.architecture
     alive = found.word is not Word.DEAD  # the gain of a dead array means nothing, and so does its noise
@@ -233,7 +233,7 @@ def _size(shape: tuple[int, int]) -> str:
     return f"{shape[0]} x {shape[1]}"
 
 
-def _encodings(trial: Trial, outcome: Outcome, periphery: PeripheryCard) -> list[EncodingResult]:
+def _encodings(trial: Trial, outcome: TrialResult, periphery: PeripheryCard) -> list[EncodingResult]:
     """Cost of a product by each encoding of its inputs."""
     generator = np.random.default_rng(trial.seed)
     codes = generator.integers(0, 2**trial.dac_bits, (trial.vectors, trial.shape[0]))

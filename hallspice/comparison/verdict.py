@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from circuits.arrays.architecture import Architecture
-from circuits.read.trial import Outcome, Trial
+from circuits.read.trial import Trial, TrialResult
 from hallspice.comparison.trials import SERIES_HALL_IDEAL
 from hallspice.page.style import engineering
 
@@ -45,7 +45,7 @@ class Verdict:
     reason: str
 
 
-def verdict(name: str, trial: Trial, outcome: Outcome) -> Verdict:
+def verdict(name: str, trial: Trial, outcome: TrialResult) -> Verdict:
     """Whether an architecture works, and what decides it."""
     error = outcome.error
     if name == SERIES_HALL_IDEAL:
@@ -66,7 +66,7 @@ def verdict(name: str, trial: Trial, outcome: Outcome) -> Verdict:
     return Verdict(Word.WORKS, "useful as it is; calibration of the columns improves it")
 
 
-def _death(trial: Trial, outcome: Outcome) -> str:
+def _death(trial: Trial, outcome: TrialResult) -> str:
     """What makes an array useless: common mode that the outputs see as more than the signal, or else the wires."""
     config = trial.config
     unit = config.architecture.output_unit
@@ -83,10 +83,10 @@ def _death(trial: Trial, outcome: Outcome) -> str:
     return f"mismatch, switches or loads spoil its columns: {_weakest(outcome)}, and common mode is no reason"
 
 
-def _weakest(outcome: Outcome) -> str:
+def _weakest(outcome: TrialResult) -> str:
     return f"the weakest cell gets {100 * outcome.weakest_cell:.4g} % of its voltage"
 
 
-def clear_time(trial: Trial, outcome: Outcome) -> float:
+def clear_time(trial: Trial, outcome: TrialResult) -> float:
     """Length of a read whose noise is a clear share below the compute signal [s]."""
     return trial.t_read * (CLEAR * outcome.noise / outcome.signal) ** 2

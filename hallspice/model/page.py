@@ -7,7 +7,7 @@ from datetime import date
 
 from hallspice.model import figures
 from hallspice.page.page import Answer, Caption, Column, Page, Section, Table
-from veriloga.bench import Engine
+from veriloga.bench import BenchEngine
 from veriloga.verify import Certificate, Check
 
 
@@ -74,8 +74,8 @@ def certificate_html(certificate: Certificate, day: date) -> str:
             ),
         ],
         figures={
-            "trace": figures.trace(certificate.traces, Engine.PYTHON),
-            "difference": figures.difference(certificate.after, Engine.RADAU),
+            "trace": figures.trace(certificate.traces, BenchEngine.PYTHON),
+            "difference": figures.difference(certificate.after, BenchEngine.RADAU),
         },
     )
     return page.html()

@@ -15,7 +15,7 @@ from circuits.write.solver import WriteSolver
 from circuits.write.write_verify import (
     VERIFY,
     Algorithm,
-    Ladder,
+    PulseLadder,
     Recipe,
     Step,
     pulse_curve,
@@ -84,7 +84,7 @@ def writing(setup: Setup, device: HallBar) -> Writing:
         config=config,
         recipe=recipe,
         curve=pulse_curve(device, t_pulse),
-        ladder=Ladder(levels=setup.levels_ohm, currents=synapse.ladder_currents(setup.card)),
+        ladder=PulseLadder(levels=setup.levels_ohm, currents=synapse.ladder_currents(setup.card)),
         device=device,
         t_pulse=t_pulse,
         i_read=i_read,

@@ -14,7 +14,7 @@ from circuits.spice.engine import find_simulator
 from circuits.write.plant import Plant
 from circuits.write.scheme import Order, WriteConfig
 from circuits.write.spice_plant import SpicePlant
-from circuits.write.write_verify import Algorithm, Outcome, Recipe, Verdict
+from circuits.write.write_verify import Algorithm, Recipe, Verdict, WriteOutcome
 from circuits.write.writing import Writing
 from compact_model import limits, stack, thermal
 from hallspice.config.schema import Config
@@ -184,7 +184,7 @@ class WriteResults(Report):
 
 
 def results_of(
-    config: Path, setup: Setup, plan: Writing, plant: Plant, outcome: Outcome, study: DisturbResult
+    config: Path, setup: Setup, plan: Writing, plant: Plant, outcome: WriteOutcome, study: DisturbResult
 ) -> WriteResults:
     """The results of writing an array.
 
@@ -237,7 +237,7 @@ def _engine(plant: Plant) -> UsedEngine:
     )
 
 
-def _given_up(outcome: Outcome) -> list[GivenUp]:
+def _given_up(outcome: WriteOutcome) -> list[GivenUp]:
     return [
         GivenUp(
             row=row,
@@ -252,7 +252,7 @@ def _given_up(outcome: Outcome) -> list[GivenUp]:
     ]
 
 
-def _yields(outcome: Outcome) -> list[YieldAt]:
+def _yields(outcome: WriteOutcome) -> list[YieldAt]:
     error = np.abs(outcome.error)
     return [
         YieldAt(tolerance_ohm=limit, yield_=float((error <= limit).mean()))
@@ -263,7 +263,7 @@ def _yields(outcome: Outcome) -> list[YieldAt]:
 def _warnings(
     setup: Setup,
     plan: Writing,
-    outcome: Outcome,
+    outcome: WriteOutcome,
     study: DisturbResult,
     in_ngspice: bool,
 ) -> list[str]:

@@ -18,7 +18,7 @@ from circuits.write.scheme import Order, Scheme, schemes
 from circuits.write.select_mosfet import SelectMosfet, load_select_mosfet
 from circuits.write.solver import WriteSolver
 from circuits.write.spice_plant import SpicePlant
-from circuits.write.write_verify import Outcome, program
+from circuits.write.write_verify import WriteOutcome, program
 from circuits.write.writing import Writing
 from compact_model import synapse
 from compact_model.cards.csv_table import read_matrix
@@ -244,7 +244,7 @@ def _movement(one: Disturb) -> Floats:
     return np.maximum(one.from_reset, one.from_set)
 
 
-def _tables(found: WriteResults, outcome: Outcome, one: Disturb) -> dict[str, str]:
+def _tables(found: WriteResults, outcome: WriteOutcome, one: Disturb) -> dict[str, str]:
     """Maps of the array, what was given up, and the energy, as CSV by file name."""
     maps = {
         "achieved": ("r_column_{}_ohm", outcome.achieved),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
-    from hallspice.sweeps.point import Outcome, Task
+    from hallspice.sweeps.point import PointOutcome, Task
 
 # A worker process imports this module first, and may be interrupted from then on: nothing slow is imported here.
 
@@ -31,7 +31,7 @@ class Workers(Protocol):
     def start(self, worker: Any, task: Task) -> None:
         """Give a task to an idle worker."""
 
-    def finished(self) -> list[tuple[Task, Outcome]]:
+    def finished(self) -> list[tuple[Task, PointOutcome]]:
         """Wait for tasks that are done; possibly none, after a while."""
 
     def close(self) -> None:
@@ -66,16 +66,16 @@ class LocalWorkers:
             self._processes[worker][1].send(task)
         self._tasks[worker] = task
 
-    def finished(self) -> list[tuple[Task, Outcome]]:
+    def finished(self) -> list[tuple[Task, PointOutcome]]:
         """Wait for tasks that are done."""
         ready = wait([self._processes[worker][1] for worker in self._tasks])
         done = [worker for worker in self._tasks if self._processes[worker][1] in ready]
         return [(self._tasks.pop(worker), self._outcome(worker)) for worker in done]
 
-    def _outcome(self, worker: int) -> Outcome:
+    def _outcome(self, worker: int) -> PointOutcome:
         process, connection = self._processes[worker]
         try:
-            outcome: Outcome = connection.recv()
+            outcome: PointOutcome = connection.recv()
         except (EOFError, OSError):
             process.join()
             self._processes[worker] = self._begin()
@@ -97,7 +97,7 @@ def _death(exit_code: int) -> str:
     return f"{name}: out of memory?" if name == "SIGKILL" else name
 
 
-def _failed(what: str) -> Outcome:
+def _failed(what: str) -> PointOutcome:
     from hallspice.sweeps.point import failed
 
     return failed(what)
@@ -164,7 +164,7 @@ class Cluster:
         future = self._client.submit(compute, task, workers=[worker], allow_other_workers=True, pure=False)
         self._tasks[worker] = future, task
 
-    def finished(self) -> list[tuple[Task, Outcome]]:
+    def finished(self) -> list[tuple[Task, PointOutcome]]:
         """Wait for tasks that are done; look for new workers every other second."""
         if not self._tasks:
             self._wait_for_a_worker()

@@ -28,7 +28,7 @@ from nn_mapping.data import Dataset, load_dataset
 PACKAGES = ("compact_model", "veriloga", "circuits", "nn_mapping", "hallspice")
 LIBRARIES = ("numpy", "scipy", "torch")
 
-Outcome = dict[str, Any]
+PointOutcome = dict[str, Any]
 """``values`` (of a finished point) or ``error``, and ``seconds``; JSON types alone."""
 
 
@@ -74,12 +74,12 @@ def code_version() -> str:
     return digest.hexdigest()[:16]
 
 
-def failed(what: str, seconds: float = 0.0) -> Outcome:
+def failed(what: str, seconds: float = 0.0) -> PointOutcome:
     """The outcome of a point that has no result."""
     return {"error": what, "seconds": seconds}
 
 
-def compute(task: Task) -> Outcome:
+def compute(task: Task) -> PointOutcome:
     """Compute a point; whatever goes wrong becomes its error."""
     if task.code != code_version():
         return failed(

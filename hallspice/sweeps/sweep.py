@@ -48,7 +48,7 @@ from hallspice.sweeps.design import (
 )
 from hallspice.sweeps.executors import Cluster, LocalWorkers, Workers
 from hallspice.sweeps.page import sweep_files
-from hallspice.sweeps.point import LIBRARIES, Outcome, Task, code_version
+from hallspice.sweeps.point import LIBRARIES, PointOutcome, Task, code_version
 from hallspice.sweeps.summary import Summary, described, summary
 
 INDEX = "sweep.json"
@@ -321,7 +321,7 @@ def _kept(path: Path) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def _record(point: Point, outcome: Outcome) -> str:
+def _record(point: Point, outcome: PointOutcome) -> str:
     record = {
         "inputs": dict(point.inputs),
         "seed": point.seed,
@@ -343,7 +343,7 @@ def _workers(scheduler: str, count: int | None, tasks: int) -> Workers:
     return LocalWorkers(min(count or cores(), tasks))
 
 
-def carried_out(tasks: Mapping[str, Task], workers: Workers) -> Iterator[tuple[str, Outcome]]:
+def carried_out(tasks: Mapping[str, Task], workers: Workers) -> Iterator[tuple[str, PointOutcome]]:
     """Give out tasks, and yield their outcomes as they come.
 
     A worker goes on with tasks that need the same networks and solved tiles as its last one, while there are any.
@@ -371,7 +371,7 @@ def _next(pending: Mapping[str, str], at: Mapping[Hashable, str], worker: Hashab
     return min(pending, key=lambda name: (pending[name] != at.get(worker), pending[name] in others))
 
 
-def _said(outcome: Outcome) -> str:
+def _said(outcome: PointOutcome) -> str:
     if "error" in outcome:
         return f"failed: {outcome['error'].splitlines()[0][:60]}"
     return f"accuracy {100 * outcome['values']['accuracy']:.2f} %"

@@ -11,7 +11,7 @@ import pytest
 
 from compact_model.cards.device import load_card
 from veriloga import bench as benches
-from veriloga.bench import Bench, DrivenCell, Engine, Outcome
+from veriloga.bench import Bench, BenchEngine, BenchSolution, DrivenCell
 from veriloga.dialects import Dialect
 from veriloga.model import MODULE, CellModel, cell_model
 from veriloga.programs import ProgramError, read_raw, run_ngspice
@@ -24,11 +24,12 @@ SIMULATORS = [
     pytest.param(
         engine, marks=pytest.mark.skipif(bool(MISSING[engine]), reason=f"{engine.value}: {MISSING[engine]}")
     )
-    for engine in (Engine.SUBCIRCUIT, Engine.OSDI, Engine.VACASK)
+    for engine in (BenchEngine.SUBCIRCUIT, BenchEngine.OSDI, BenchEngine.VACASK)
 ]
 NGSPICE = SIMULATORS[:2]
 any_simulator = pytest.mark.skipif(
-    all(MISSING[engine] for engine in (Engine.SUBCIRCUIT, Engine.VACASK)), reason="no simulator found"
+    all(MISSING[engine] for engine in (BenchEngine.SUBCIRCUIT, BenchEngine.VACASK)),
+    reason="no simulator found",
 )
 
 
@@ -40,7 +41,7 @@ def model() -> CellModel:
 @pytest.fixture(scope="module")
 def folder(model: CellModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("forms")
-    write_forms(model, path, DAY, compile_it=not MISSING[Engine.OSDI] or not MISSING[Engine.VACASK])
+    write_forms(model, path, DAY, compile_it=not MISSING[BenchEngine.OSDI] or not MISSING[BenchEngine.VACASK])
     return path
 
 
@@ -53,7 +54,7 @@ def test_certificate_of_the_shipped_card(model: CellModel, tmp_path: Path) -> No
     assert {"pulse train", "random pulses", "no current for 1 s", ".op", ".dc", ".ac", ".noise"} <= names
     run = {check.engine for check in certificate.checks}
     assert {found.engine.value for found in certificate.engines if not found.missing} - run == {
-        Engine.RADAU.value
+        BenchEngine.RADAU.value
     }
 
 
@@ -64,10 +65,10 @@ def test_certificate_of_the_electrothermal_set(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def ladders(model: CellModel, folder: Path) -> dict[Engine, Outcome]:
+def ladders(model: CellModel, folder: Path) -> dict[BenchEngine, BenchSolution]:
     bench = benches.ladder_bench(model)
-    found = {Engine.PYTHON: benches.solve_python(model, bench)}
-    for engine in (Engine.SUBCIRCUIT, Engine.OSDI, Engine.VACASK):
+    found = {BenchEngine.PYTHON: benches.solve_python(model, bench)}
+    for engine in (BenchEngine.SUBCIRCUIT, BenchEngine.OSDI, BenchEngine.VACASK):
         if not MISSING[engine]:
             found[engine] = run_engine(bench, engine, folder)
     return found
@@ -75,7 +76,7 @@ def ladders(model: CellModel, folder: Path) -> dict[Engine, Outcome]:
 
 @pytest.mark.parametrize("engine", SIMULATORS)
 def test_ladder_reaches_the_six_published_states(
-    model: CellModel, ladders: dict[Engine, Outcome], engine: Engine
+    model: CellModel, ladders: dict[BenchEngine, BenchSolution], engine: BenchEngine
 ) -> None:
     published = np.array(model.card.synapse.levels.value[1:])
     states = ladders[engine].hall_voltage[0] / benches.I_READ
@@ -85,7 +86,7 @@ def test_ladder_reaches_the_six_published_states(
 
 
 @pytest.mark.parametrize("engine", SIMULATORS)
-def test_68_percent_at_the_published_density(model: CellModel, folder: Path, engine: Engine) -> None:
+def test_68_percent_at_the_published_density(model: CellModel, folder: Path, engine: BenchEngine) -> None:
     current = 2.41e11 * model.device.area
     bench = benches.pulse_train("share", "2.41e11 A/m^2", [current], model.card.synapse.t_pulse.value)
     assert run_engine(bench, engine, folder).fraction[0, 0] == pytest.approx(0.68, abs=0.005)
@@ -93,7 +94,7 @@ def test_68_percent_at_the_published_density(model: CellModel, folder: Path, eng
 
 @pytest.mark.parametrize("engine", SIMULATORS)
 def test_closed_gate_preset_and_saturation_in_every_form(
-    model: CellModel, folder: Path, engine: Engine
+    model: CellModel, folder: Path, engine: BenchEngine
 ) -> None:
     waveform, reading = benches.pulses([13e-3, -13e-3], [100e-6, 100e-6])
     cells = tuple(
@@ -110,7 +111,7 @@ def test_closed_gate_preset_and_saturation_in_every_form(
 
 
 @pytest.mark.parametrize("engine", SIMULATORS)
-def test_halved_tolerance_and_halved_steps_change_little(folder: Path, engine: Engine) -> None:
+def test_halved_tolerance_and_halved_steps_change_little(folder: Path, engine: BenchEngine) -> None:
     bench = benches.pulse_train("halved", "short train", [14e-3, -12e-3, 13e-3], 1e-4)
     coarse = run_engine(bench, engine, folder, reltol=1e-4)
     fine = run_engine(bench, engine, folder, reltol=0.5e-4, longest_step=0.5 * bench.longest_step)
@@ -119,9 +120,11 @@ def test_halved_tolerance_and_halved_steps_change_little(folder: Path, engine: E
 
 @pytest.mark.parametrize("engine", NGSPICE)
 @pytest.mark.parametrize("change", ["method=gear", "noopiter gminsteps=10", "noopiter srcsteps=10", "uic"])
-def test_method_and_start_do_not_matter(model: CellModel, folder: Path, engine: Engine, change: str) -> None:
+def test_method_and_start_do_not_matter(
+    model: CellModel, folder: Path, engine: BenchEngine, change: str
+) -> None:
     bench = benches.pulse_train("changed", "short train", [14e-3, -12e-3], 1e-4)
-    compiled = engine is Engine.OSDI
+    compiled = engine is BenchEngine.OSDI
     deck = benches.ngspice_deck(bench, compiled=compiled)
     if change == "uic":
         lines = [line + " uic" if line.startswith("tran ") else line for line in deck.splitlines()]
@@ -136,8 +139,8 @@ def test_method_and_start_do_not_matter(model: CellModel, folder: Path, engine: 
 
 
 @pytest.mark.parametrize("engine", NGSPICE)
-def test_multiplicity_two_is_two_cells_in_parallel(folder: Path, engine: Engine) -> None:
-    if engine is Engine.OSDI:
+def test_multiplicity_two_is_two_cells_in_parallel(folder: Path, engine: BenchEngine) -> None:
+    if engine is BenchEngine.OSDI:
         head, name, cell = f".control\npre_osdi {MODULE}.osdi\n.endc\n.model hallbar {MODULE}", "N", "hallbar"
     else:
         head, name, cell = f".include {MODULE}.sub", "X", MODULE
@@ -156,7 +159,7 @@ def test_multiplicity_two_is_two_cells_in_parallel(folder: Path, engine: Engine)
 
 @pytest.mark.parametrize("bad", ["s0=1.5", "s0=-0.1", "m_i=2", "i_scale=0", "s0_3=1.1"])
 @pytest.mark.parametrize("engine", SIMULATORS[1:])
-def test_parameters_out_of_range_are_refused(folder: Path, engine: Engine, bad: str) -> None:
+def test_parameters_out_of_range_are_refused(folder: Path, engine: BenchEngine, bad: str) -> None:
     drive = benches.read_bench(cell_model(load_card())).cells[0].drive
     bench = Bench(
         name="refused",
@@ -165,14 +168,14 @@ def test_parameters_out_of_range_are_refused(folder: Path, engine: Engine, bad: 
         samples=np.array([5e-6]),
         longest_step=1e-6,
     )
-    if engine is Engine.VACASK:
+    if engine is BenchEngine.VACASK:
         text, path = benches.vacask_netlist(bench), folder / "refused.sim"
     else:
         text, path = benches.ngspice_deck(bench, compiled=True), folder / "refused.cir"
     (folder / "refused.raw").unlink(missing_ok=True)
     path.write_text(text.replace("s0=0", bad, 1))
     with pytest.raises(ProgramError):
-        if engine is Engine.VACASK:
+        if engine is BenchEngine.VACASK:
             benches.run_vacask(path)
         else:
             run_ngspice(path)
@@ -180,8 +183,8 @@ def test_parameters_out_of_range_are_refused(folder: Path, engine: Engine, bad: 
 
 
 @pytest.mark.parametrize("engine", NGSPICE)
-def test_corners_and_monte_carlo_sections_run(model: CellModel, folder: Path, engine: Engine) -> None:
-    compiled = engine is Engine.OSDI
+def test_corners_and_monte_carlo_sections_run(model: CellModel, folder: Path, engine: BenchEngine) -> None:
+    compiled = engine is BenchEngine.OSDI
     library = corner_library(model, Dialect.NGSPICE, DAY, compiled=compiled)
     (folder / "corners.lib").write_text(library)
     load = f".control\npre_osdi {MODULE}.osdi\n.endc" if compiled else f".include {MODULE}.sub"
@@ -207,7 +210,9 @@ def test_corners_and_monte_carlo_sections_run(model: CellModel, folder: Path, en
 
 
 @pytest.mark.parametrize("engine", SIMULATORS[1:2])
-def test_operating_point_variables_and_thermal_nodes(model: CellModel, folder: Path, engine: Engine) -> None:
+def test_operating_point_variables_and_thermal_nodes(
+    model: CellModel, folder: Path, engine: BenchEngine
+) -> None:
     del engine
     current = 13e-3
     head = f"* operating point\n.control\npre_osdi {MODULE}.osdi\n.endc\n.options temp=26.85 reltol=1e-6\n"
@@ -236,7 +241,9 @@ def test_operating_point_variables_and_thermal_nodes(model: CellModel, folder: P
 
 
 @pytest.mark.parametrize("engine", SIMULATORS[1:2])
-def test_a_single_grain_can_be_altered_between_runs(model: CellModel, folder: Path, engine: Engine) -> None:
+def test_a_single_grain_can_be_altered_between_runs(
+    model: CellModel, folder: Path, engine: BenchEngine
+) -> None:
     del engine
     deck = folder / "altered.cir"
     deck.write_text(
@@ -251,10 +258,10 @@ def test_a_single_grain_can_be_altered_between_runs(model: CellModel, folder: Pa
 
 
 @pytest.mark.parametrize("engine", NGSPICE)
-def test_few_steps_are_rejected(folder: Path, engine: Engine) -> None:
+def test_few_steps_are_rejected(folder: Path, engine: BenchEngine) -> None:
     bench = benches.pulse_train("steps", "short train", [14e-3, -12e-3, 13e-3], 1e-4)
     deck = folder / "steps.cir"
-    text = benches.ngspice_deck(bench, compiled=engine is Engine.OSDI)
+    text = benches.ngspice_deck(bench, compiled=engine is BenchEngine.OSDI)
     deck.write_text(text.replace("quit 0", "rusage accept rejected\nquit 0"))
     log = "\n".join(run_ngspice(deck))
     accepted, rejected = (

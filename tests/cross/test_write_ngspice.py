@@ -18,7 +18,7 @@ from circuits.write.scheme import Order, Scheme, WriteConfig
 from circuits.write.select_mosfet import load_select_mosfet
 from circuits.write.solver import WriteSolver
 from circuits.write.spice_plant import SpicePlant
-from circuits.write.write_verify import Ladder, Recipe, Step, program, pulse_curve
+from circuits.write.write_verify import PulseLadder, Recipe, Step, program, pulse_curve
 from compact_model import synapse
 from compact_model.cards.device import load_card
 from veriloga.dialects import Dialect
@@ -36,7 +36,7 @@ T_PULSE = 200e-6
 DAY = date(2026, 1, 1)
 CARD = load_card()
 MODEL = cell_model(CARD)
-LADDER = Ladder(levels=synapse.levels(CARD), currents=synapse.ladder_currents(CARD))
+LADDER = PulseLadder(levels=synapse.levels(CARD), currents=synapse.ladder_currents(CARD))
 CROSSED = WriteConfig(architecture=Architecture.RESISTIVE)
 
 

@@ -14,7 +14,7 @@ from hallspice.cli import app
 from hallspice.progress import reporter
 from hallspice.sweeps import point as sweep_point
 from hallspice.sweeps import sweep as module
-from hallspice.sweeps.point import Outcome, Task, failed
+from hallspice.sweeps.point import PointOutcome, Task, failed
 from hallspice.sweeps.sweep import Point, carried_out, plan, sweep
 
 CONFIG = """\
@@ -30,7 +30,7 @@ sweep:
 class Crew:
     """Two workers that answer at once, in the reverse order."""
 
-    def __init__(self, answer: Callable[[Task], Outcome]) -> None:
+    def __init__(self, answer: Callable[[Task], PointOutcome]) -> None:
         self.answer = answer
         self.tasks: dict[int, Task] = {}
         self.log: list[tuple[int, Task]] = []
@@ -44,7 +44,7 @@ class Crew:
         self.tasks[worker] = task
         self.log.append((worker, task))
 
-    def finished(self) -> list[tuple[Task, Outcome]]:
+    def finished(self) -> list[tuple[Task, PointOutcome]]:
         worker = max(self.tasks)
         task = self.tasks.pop(worker)
         return [(task, self.answer(task))]
@@ -53,7 +53,7 @@ class Crew:
         self.closed = True
 
 
-def good(task: Task) -> Outcome:
+def good(task: Task) -> PointOutcome:
     array = task.setup.config.array
     values = {"accuracy": array.converters.adc_bits / 10, "energy_j": 1e-6 / (1 + (array.wire.r_row or 0))}
     return {"values": values | {"certificate": "not run"}, "seconds": 0.5}
@@ -68,7 +68,7 @@ def config(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(config: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[dict[str, Any], Crew]]:
-    def run(answer: Callable[[Task], Outcome] = good, **arguments: Any) -> tuple[dict[str, Any], Crew]:
+    def run(answer: Callable[[Task], PointOutcome] = good, **arguments: Any) -> tuple[dict[str, Any], Crew]:
         crew = Crew(answer)
         monkeypatch.setattr(module, "_workers", lambda *_: crew)
         with reporter(quiet=True) as progress:
@@ -80,7 +80,7 @@ def run(config: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[di
 def test_a_second_start_computes_what_failed_and_what_is_new(
     run: Callable[..., tuple[dict[str, Any], Crew]], config: Path
 ) -> None:
-    def half(task: Task) -> Outcome:
+    def half(task: Task) -> PointOutcome:
         return (
             good(task)
             if task.setup.config.array.converters.adc_bits == 4
@@ -121,7 +121,7 @@ def test_what_was_finished_before_an_interruption_is_kept(
 ) -> None:
     answered = []
 
-    def until_ctrl_c(task: Task) -> Outcome:
+    def until_ctrl_c(task: Task) -> PointOutcome:
         if len(answered) == 2:
             raise KeyboardInterrupt
         answered.append(task)

@@ -13,7 +13,16 @@ from circuits.write.disturb import disturb, moved, worst_pattern
 from circuits.write.plant import Faults, ModelPlant, Pulsed
 from circuits.write.scheme import Order, Scheme, WriteConfig
 from circuits.write.solver import WriteSolver
-from circuits.write.write_verify import Algorithm, Curve, Ladder, Recipe, Step, Verdict, program, pulse_curve
+from circuits.write.write_verify import (
+    Algorithm,
+    Curve,
+    PulseLadder,
+    Recipe,
+    Step,
+    Verdict,
+    program,
+    pulse_curve,
+)
 from compact_model import synapse
 from compact_model.cards.device import load_card
 from compact_model.hallbar import hall_bar
@@ -22,7 +31,7 @@ T_PULSE = 200e-6
 CARD = load_card()
 DEVICE = hall_bar(CARD)
 CURVE: Curve = pulse_curve(DEVICE, T_PULSE)
-LADDER = Ladder(levels=synapse.levels(CARD), currents=synapse.ladder_currents(CARD))
+LADDER = PulseLadder(levels=synapse.levels(CARD), currents=synapse.ladder_currents(CARD))
 CROSSED = WriteConfig(architecture=Architecture.RESISTIVE)
 
 
