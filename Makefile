@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 DEMO := results/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo browser test fuzz check fix docs validation test-docs-long bench lock clean
+.PHONY: help setup demo browser test fuzz mutants check fix docs validation test-docs-long bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ test: check docs browser ## everything that must hold: check, docs, then all tes
 
 fuzz: $(READY) ## read 500,000 broken files (tests/property/test_fuzz.py reads 10,000), new ones each time
 	HALLSPICE_FUZZ=50 $(BIN)/pytest -x tests/property/test_fuzz.py
+
+mutants: $(READY) ## change 200 places of the code, one at a time, and list what no test notices (MUTANTS=options)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tools.mutants $(MUTANTS)
 
 check: $(READY) ## formatting, lint and types, without changing a file
 	$(BIN)/ruff format --check
