@@ -11,10 +11,10 @@ import random
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ class Result:
 
     mutant: Mutant
     outcome: str
-    """`killed`, `timed out`, `survived`, `no test`, or `unsure`: its test fails without it too."""
+    """`killed`, `timed out`, `survived`, `no test`, or `unsure`: its tests could not be run."""
     tests: int
     seconds: float
     killer: str = ""
@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ExitStack() as stack:
             workers = [stack.enter_context(Worker(tree, options.libraries)) for tree in trees]
             results = run(root, mutants, choice, workers)
+        kept.save(store / "map.json")  # with the tests that are not used any more
     report = report_of(results, left_out)
     print(report)
     name = f"seed_{options.seed}.json" if not (options.ids or options.at) else "again.json"
@@ -226,32 +227,58 @@ def again(path: Path, mutants: Sequence[Mutant]) -> list[Mutant]:
 
 
 def run(root: Path, mutants: Sequence[Mutant], choice: Choice, workers: Sequence[Worker]) -> list[Result]:
-    """Run the tests of each mutant, shared out to the workers."""
-    waiting: queue.SimpleQueue[Mutant] = queue.SimpleQueue()
-    for mutant in mutants:
-        waiting.put(mutant)
+    """Run the tests of each mutant; again without the tests that fail, alone, without a mutant as well."""
     results: dict[Mutant, Result] = {}
-    begin = time.monotonic()
-
-    def work(worker: Worker) -> None:
-        while True:
-            try:
-                mutant = waiting.get_nowait()
-            except queue.Empty:
-                return
-            result = run_one(root, mutant, choice, worker)
-            results[mutant] = result
-            passed = time.monotonic() - begin
-            _say(
-                f"{len(results)}/{len(mutants)} {passed:.0f} s  {result.outcome}, {result.seconds:.1f} s: {mutant}"
+    waiting = list(mutants)
+    while waiting:
+        results |= dict(
+            zip(
+                waiting,
+                _shared_out(lambda one, by: _told(root, one, choice, by), waiting, workers),
+                strict=True,
             )
+        )
+        killers = sorted({one.killer for one in results.values()} & choice.map.tests.keys() - choice.sound)
+        _say(f"Running the {len(killers)} tests that killed a mutant without one.")
+        alone = _shared_out(lambda test, by: by.run([test], choice.seconds([test])), killers, workers)
+        broken = {
+            test for test, answer in zip(killers, alone, strict=True) if answer["outcome"] != "survived"
+        }
+        choice.sound |= set(killers) - broken
+        choice.leave_out(broken)
+        for test in sorted(broken):
+            _say(f"Not used, as it fails alone: {test}")
+        waiting = [mutant for mutant, one in results.items() if one.killer in broken]
+    return [results[mutant] for mutant in mutants]
 
-    threads = [threading.Thread(target=work, args=(worker,), daemon=True) for worker in workers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return _checked([results[mutant] for mutant in mutants], choice, workers[0])
+
+def _shared_out(
+    do: Callable[[Any, Worker], Any], jobs: Sequence[Any], workers: Sequence[Worker]
+) -> list[Any]:
+    """The results of the jobs, each done by the next free worker."""
+    free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+    for worker in workers:
+        free.put(worker)
+
+    def done(job: Any) -> Any:
+        worker = free.get()
+        try:
+            return do(job, worker)
+        finally:
+            free.put(worker)
+
+    with ThreadPoolExecutor(len(workers)) as pool:
+        return list(pool.map(done, jobs))
+
+
+def _told(root: Path, mutant: Mutant, choice: Choice, worker: Worker) -> Result:
+    """The result of a mutant, told at once."""
+    try:
+        result = run_one(root, mutant, choice, worker)
+    except Exception as error:  # a worker that has ended, say, must not cost the results of the others
+        result = Result(mutant=mutant, outcome="unsure", tests=0, seconds=0.0, killer=repr(error))
+    _say(f"{result.outcome}, {result.tests} tests, {result.seconds:.1f} s: {mutant}")
+    return result
 
 
 def run_one(root: Path, mutant: Mutant, choice: Choice, worker: Worker) -> Result:
@@ -275,22 +302,6 @@ def run_one(root: Path, mutant: Mutant, choice: Choice, worker: Worker) -> Resul
     return Result(
         mutant=mutant, outcome=outcome, tests=started, seconds=time.monotonic() - since, killer=failed
     )
-
-
-def _checked(results: Sequence[Result], choice: Choice, worker: Worker) -> list[Result]:
-    """The results, `unsure` where the test that killed a mutant fails without it as well."""
-    killers = sorted({result.killer for result in results if result.killer in choice.map.tests})
-    if not killers:
-        return list(results)
-    _say(f"Running the {len(killers)} tests that killed a mutant without one.")
-    answer = worker.run(killers, choice.seconds(killers) + len(killers), stop=False)
-    broken = set(answer["failed"]) if answer["outcome"] != "timed out" else set(killers)
-    return [
-        Result(mutant=one.mutant, outcome="unsure", tests=one.tests, seconds=one.seconds, killer=one.killer)
-        if one.killer in broken
-        else one
-        for one in results
-    ]
 
 
 # --- report ---

@@ -117,8 +117,8 @@ class Recorder:
     def _forget(self) -> None:
         if len(sys.modules) != self._modules:
             self._modules = len(sys.modules)
-            kinds = type(functools.lru_cache(lambda x: x))
-            self._kept = [one for one in gc.get_objects() if isinstance(one, kinds) and self._is_ours(one)]
+            kind = type(functools.lru_cache(lambda x: x))  # `isinstance` would wake lazy objects of libraries
+            self._kept = [one for one in gc.get_objects() if type(one) is kind and self._is_ours(one)]
         for one in self._kept:
             one.cache_clear()
 

@@ -162,6 +162,8 @@ def _collected(folder: Path, tree: Path) -> Map:
         data = coverage.CoverageData(str(path))
         data.read()
         for file in data.measured_files():
+            if not file.endswith(".py"):  # a template, which jinja compiles
+                continue
             name = str(Path(file).relative_to(tree))
             for line, contexts in data.contexts_by_lineno(file).items():
                 for context in contexts:
@@ -175,6 +177,8 @@ class Choice:
 
     def __init__(self, root: Path, kept: Map, budget: float) -> None:
         self.root, self.map, self.budget = root, kept, budget
+        self.sound: set[str] = set()
+        """Tests that passed alone, without a mutant."""
         self._masks: dict[str, dict[str, int]] = defaultdict(dict)
         """Lines of a file that each test executes."""
         for test, about in kept.tests.items():
@@ -204,6 +208,13 @@ class Choice:
                 seconds += cost
                 paid |= new
         return list(chosen)
+
+    def leave_out(self, tests: set[str]) -> None:
+        """Use some tests no more: they need what another test leaves behind."""
+        for test in tests:
+            self.map.tests[test]["passed"] = False
+            for lines in self._masks.values():
+                lines.pop(test, None)
 
     def stages(
         self, tests: Sequence[str], first: float = 2.0, files: int = 4

@@ -78,13 +78,13 @@ class Worker:
         with contextlib.suppress(BrokenPipeError):
             self._process.__exit__(None, None, None)  # closes its input, which ends it
 
-    def run(self, tests: Sequence[str], seconds: float, *, stop: bool = True) -> dict[str, Any]:
-        """Run tests that take `seconds` together: `outcome`, `failed` and `started`; `stop` at the first failure."""
+    def run(self, tests: Sequence[str], seconds: float) -> dict[str, Any]:
+        """Run tests that take `seconds` together up to the first failure: `outcome`, `failed` and `started`."""
         assert self._process.stdin
         assert self._process.stdout
         limit = 20 + 5 * seconds
         print(
-            json.dumps({"tests": list(tests), "limit": limit, "stop": stop}),
+            json.dumps({"tests": list(tests), "limit": limit}),
             file=self._process.stdin,
             flush=True,
         )
@@ -102,11 +102,11 @@ def serve(libraries: Sequence[str]) -> None:
         print(json.dumps(_forked(**json.loads(line))), flush=True)
 
 
-def _forked(tests: list[str], limit: float, stop: bool) -> dict[str, Any]:
+def _forked(tests: list[str], limit: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="mutant-", ignore_cleanup_errors=True) as folder:
         child = os.fork()
         if child == 0:
-            _run(tests, Path(folder), stop)
+            _run(tests, Path(folder))
         end = time.monotonic() + limit
         while (status := os.waitpid(child, os.WNOHANG))[0] == 0 and time.monotonic() < end:
             time.sleep(0.01)
@@ -122,7 +122,7 @@ def _forked(tests: list[str], limit: float, stop: bool) -> dict[str, Any]:
         return found
 
 
-def _run(tests: list[str], folder: Path, stop: bool) -> None:
+def _run(tests: list[str], folder: Path) -> None:
     """In the forked process: run the tests and leave."""
     os.setsid()
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
@@ -146,7 +146,7 @@ def _run(tests: list[str], folder: Path, stop: bool) -> None:
         "no:cacheprovider",
         f"--basetemp={folder / 'tests'}",
     ]
-    code = pytest.main([*options, *(["-x"] if stop else []), *files], plugins=[chooser])
+    code = pytest.main([*options, "-x", *files], plugins=[chooser])
     outcome = (
         "survived" if code == 0 else "no test" if code == pytest.ExitCode.NO_TESTS_COLLECTED else "killed"
     )

@@ -12,9 +12,10 @@ import io
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 ARITHMETIC = {
     "+": ("-",),
@@ -148,11 +149,11 @@ class _Source:
     def _byte(self, line: int, column: int) -> int:
         return self.starts[line - 1] + len(self.lines[line - 1][:column].encode())
 
-    def begin(self, node: ast.AST) -> int:
-        return self.starts[node.lineno - 1] + node.col_offset  # type: ignore[attr-defined]
+    def begin(self, node: Any) -> int:
+        return int(self.starts[node.lineno - 1] + node.col_offset)
 
-    def finish(self, node: ast.AST) -> int:
-        return self.starts[node.end_lineno - 1] + node.end_col_offset  # type: ignore[attr-defined]
+    def finish(self, node: Any) -> int:
+        return int(self.starts[node.end_lineno - 1] + node.end_col_offset)
 
     def part(self, start: int, end: int) -> str:
         return self.data[start:end].decode(errors="ignore")
@@ -374,7 +375,7 @@ class _Finder(ast.NodeVisitor):
 
     # --- how ---
 
-    def _visit_all(self, nodes: Sequence[ast.AST] | Iterator[ast.AST]) -> None:
+    def _visit_all(self, nodes: Iterable[ast.AST]) -> None:
         for node in nodes:
             self.visit(node)
 
@@ -430,8 +431,8 @@ def _feeding_messages(function: ast.AST) -> Iterator[ast.AST]:
             yield node
 
 
-def _loads(nodes: Sequence[ast.AST] | Iterator[ast.AST] | object) -> Iterator[str]:
-    for node in nodes:  # type: ignore[attr-defined]
+def _loads(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             yield node.id
 
