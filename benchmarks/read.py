@@ -26,7 +26,7 @@ from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar
 from circuits.arrays.mismatch import draw_mismatch
-from circuits.network import Kind
+from circuits.network import BranchKind
 from circuits.solve.block_lu import lu_factors
 from circuits.solve.branches import nodal_matrix
 from circuits.solve.dissection import elimination_rank
@@ -76,7 +76,7 @@ def difference(found: Floats, reference: Floats) -> float:
 def with_spsolve(network: Any) -> Floats:
     """What scipy does by default with the same equations, one right-hand side per input."""
     matrix = nodal_matrix(network)
-    driven = network.plus[network.kind == Kind.VOLTAGE]
+    driven = network.plus[network.kind == BranchKind.VOLTAGE]
     free = np.setdiff1d(np.arange(network.n_nodes), driven)
     right = -matrix[free][:, driven].tocsc()
     voltages = spsolve(matrix[free][:, free].tocsc(), right)
@@ -126,7 +126,7 @@ def one_tile(size: int) -> None:
 def every_node(network: Any, name: str) -> None:
     """Nested dissection with its LU, against scipy's default ordering; and the transfer matrix that it gives."""
     seconds, _ = timed(lambda: factor(network).transfer())
-    driven = network.plus[network.kind == Kind.VOLTAGE]
+    driven = network.plus[network.kind == BranchKind.VOLTAGE]
     free = np.setdiff1d(np.arange(network.n_nodes), driven)
     matrix, places = nodal_matrix(network)[free][:, free], network.places[:, free]
 

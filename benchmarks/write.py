@@ -12,7 +12,7 @@ from circuits.arrays.architecture import Architecture
 from circuits.write.plant import ModelPlant
 from circuits.write.scheme import WriteConfig
 from circuits.write.solver import WriteSolver
-from circuits.write.write_verify import PulseLadder, Recipe, program, pulse_curve
+from circuits.write.write_verify import PulseLadder, WriteRecipe, program, pulse_curve
 from compact_model import synapse
 from compact_model.cards.device import load_card
 from compact_model.hallbar import hall_bar
@@ -27,7 +27,7 @@ def main() -> None:
     device, t_pulse = hall_bar(card), card.synapse.t_pulse.value
     ladder = PulseLadder(levels=synapse.levels(card), currents=synapse.ladder_currents(card))
     generator = np.random.default_rng(0)
-    recipe = Recipe(read_noise=0.4e-3)
+    recipe = WriteRecipe(read_noise=0.4e-3)
     begin = time.perf_counter()
     curve = pulse_curve(device, t_pulse)
     solvers: dict[tuple[int, int], WriteSolver] = {}

@@ -18,7 +18,7 @@ from compact_model.numeric import Floats, Ints, Mask
 GROUND = -1
 
 
-class Kind(IntEnum):
+class BranchKind(IntEnum):
     """What a branch is; the unit of its value."""
 
     RESISTOR = 0  # ohm
@@ -124,7 +124,7 @@ class Network:
     @property
     def common_mode(self) -> bool:
         """Whether currents drive rows in series, which lift the microvolts of their cells to volts."""
-        return bool((self.kind == Kind.CURRENT).any())
+        return bool((self.kind == BranchKind.CURRENT).any())
 
     @cached_property
     def block_of(self) -> Ints:
@@ -262,7 +262,7 @@ class NetworkBuilder:
         wrong = ~(np.isfinite(values) & (values >= 0))
         if wrong.any():
             raise ValueError(f"{title} = {values[wrong][0]} Ohm, allowed: 0 <= value < inf")
-        self._add(Kind.RESISTOR, prefix, (plus, minus, GROUND, GROUND), values, role, title)
+        self._add(BranchKind.RESISTOR, prefix, (plus, minus, GROUND, GROUND), values, role, title)
 
     def capacitors(
         self, prefix: str, plus: ArrayLike, minus: ArrayLike, farad: ArrayLike, role: Role, *, title: str
@@ -272,7 +272,7 @@ class NetworkBuilder:
         wrong = ~(np.isfinite(values) & (values >= 0))
         if wrong.any():
             raise ValueError(f"{title} = {values[wrong][0]} F, allowed: 0 <= value < inf")
-        self._add(Kind.CAPACITOR, prefix, (plus, minus, GROUND, GROUND), values, role, title)
+        self._add(BranchKind.CAPACITOR, prefix, (plus, minus, GROUND, GROUND), values, role, title)
 
     def vccs(
         self,
@@ -287,13 +287,13 @@ class NetworkBuilder:
         values = np.asarray(siemens, dtype=float)
         if not np.isfinite(values).all():
             raise ValueError(f"{title} = {values[~np.isfinite(values)][0]} S, allowed: any finite number")
-        self._add(Kind.VCCS, prefix, ports, values, role, title)
+        self._add(BranchKind.VCCS, prefix, ports, values, role, title)
 
     def voltage_sources(
         self, prefix: str, inputs: ArrayLike, plus: ArrayLike, coefficient: ArrayLike, *, title: str
     ) -> None:
         """Grounded voltage sources of ``coefficient * input`` [V]."""
-        self._source(Kind.VOLTAGE, prefix, inputs, (plus, GROUND), coefficient, title)
+        self._source(BranchKind.VOLTAGE, prefix, inputs, (plus, GROUND), coefficient, title)
 
     def current_sources(
         self,
@@ -306,7 +306,7 @@ class NetworkBuilder:
         title: str,
     ) -> None:
         """Current sources of ``coefficient * input`` [A], from plus through the source to minus."""
-        self._source(Kind.CURRENT, prefix, inputs, (plus, minus), coefficient, title)
+        self._source(BranchKind.CURRENT, prefix, inputs, (plus, minus), coefficient, title)
 
     def outputs(self, prefix: str, plus: ArrayLike, minus: ArrayLike, scale: ArrayLike) -> None:
         """Outputs ``scale * (V_plus - V_minus)``."""
@@ -324,7 +324,7 @@ class NetworkBuilder:
         table = np.concatenate([columns for columns, _ in self._branches], axis=1)
         kind, ends = table[0], table[1:]
         value = np.concatenate([values for _, values in self._branches])
-        short = (kind == Kind.RESISTOR) & (value == 0)
+        short = (kind == BranchKind.RESISTOR) & (value == 0)
         number, kept_nodes = _merge(ends[0, short], ends[1, short], n_nodes)
         ends = number[ends]  # index -1 is the last entry, which is ground
         kept = np.flatnonzero(~short)
@@ -358,7 +358,7 @@ class NetworkBuilder:
 
     def _source(
         self,
-        kind: Kind,
+        kind: BranchKind,
         prefix: str,
         inputs: ArrayLike,
         ends: tuple[ArrayLike, ArrayLike],
@@ -373,7 +373,7 @@ class NetworkBuilder:
 
     def _add(
         self,
-        kind: Kind,
+        kind: BranchKind,
         prefix: str,
         ports: tuple[ArrayLike, ...],
         values: Floats,
@@ -419,7 +419,7 @@ def _merge(plus: Ints, minus: Ints, n_nodes: int) -> tuple[Ints, Ints]:
 
 
 def _check_voltage_sources(network: Network) -> None:
-    driven = network.plus[network.kind == Kind.VOLTAGE]
+    driven = network.plus[network.kind == BranchKind.VOLTAGE]
     if (driven == GROUND).any():
         raise ValueError(
             "a voltage source is shorted to ground by wires of 0 Ohm; give one of them a resistance"

@@ -190,7 +190,7 @@ def _field(cells: dict[str, str], column: str) -> float:
 
 def levels_table(card: DeviceCard) -> list[dict[str, float]]:
     """Levels with their currents, energies and times, one line each, units in the names."""
-    cost = synapse.write_cost(card)
+    cost = synapse.level_cost(card)
     return [
         {
             "level_ohm": float(level),

@@ -15,7 +15,7 @@ _STEPS = 50  # halvings of the current interval: below 1e-15 of its width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class ProgrammingPulse:
     """One pulse per device."""
 
     current: Floats  # (devices,) [A]
@@ -23,7 +23,9 @@ class Program:
     reached: Floats  # (devices,) 1 where the wanted fraction is met, 0 where i_max is not enough
 
 
-def pulse_to(device: HallBar, state: HallBarState, fraction: Floats, t_pulse: float, i_max: float) -> Program:
+def pulse_to(
+    device: HallBar, state: HallBarState, fraction: Floats, t_pulse: float, i_max: float
+) -> ProgrammingPulse:
     """The single pulse per device that takes it to a fraction, by bisection on the rate law.
 
     Parameters
@@ -53,7 +55,9 @@ def pulse_to(device: HallBar, state: HallBarState, fraction: Floats, t_pulse: fl
         low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
     current = np.where(upward == 0.0, 0.0, direction * high)
     after = device.fraction(device.pulsed(state, current, t_pulse))
-    return Program(current=current, fraction=after, reached=(np.abs(after - wanted) < 1e-9).astype(float))
+    return ProgrammingPulse(
+        current=current, fraction=after, reached=(np.abs(after - wanted) < 1e-9).astype(float)
+    )
 
 
 def equal_ladder(card: DeviceCard, count: int, top: float) -> tuple[Floats, Floats]:

@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from compact_model import switching, thermal
-from compact_model.cards.device import DeviceCard, Ladder, Levels, Reset
+from compact_model.cards.device import DeviceCard, LadderSource, LevelSource, Reset
 from compact_model.numeric import Floats, FloatsLike
 
 
@@ -62,7 +62,7 @@ def ladder_currents(card: DeviceCard) -> Floats:
 
     Ladder `inverse`: the currents whose single pulse reaches the published levels by the closed law.
     """
-    if card.choices.ladder is Ladder.PAPER_CURRENTS:
+    if card.choices.ladder is LadderSource.PAPER_CURRENTS:
         return np.array(card.synapse.ladder.value)
     return switching.programming_current(card, switched_share(card, paper_levels(card)[1:]))
 
@@ -85,7 +85,7 @@ def model_levels(card: DeviceCard) -> Floats:
 
 def levels(card: DeviceCard) -> Floats:
     """Levels that stand for weights, by the card's choice, ascending [ohm]."""
-    return paper_levels(card) if card.choices.levels is Levels.PAPER else model_levels(card)
+    return paper_levels(card) if card.choices.levels is LevelSource.PAPER else model_levels(card)
 
 
 def normalised(resistance: Floats) -> Floats:
@@ -134,7 +134,7 @@ def ladder_energy(card: DeviceCard) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WriteCost:
+class LevelCost:
     """What it costs to bring a cell to each level from an unknown state."""
 
     levels: Floats  # (levels,) [ohm]
@@ -146,7 +146,7 @@ class WriteCost:
     reset_time: float  # [s]
 
 
-def write_cost(card: DeviceCard, sequence: WriteSequence = WriteSequence.LADDER) -> WriteCost:
+def level_cost(card: DeviceCard, sequence: WriteSequence = WriteSequence.LADDER) -> LevelCost:
     """Energy and time of writing each level.
 
     With reset `field` the reset costs no electrical energy and no pulse time here (the coil is outside the
@@ -155,7 +155,7 @@ def write_cost(card: DeviceCard, sequence: WriteSequence = WriteSequence.LADDER)
     Examples
     --------
     >>> from compact_model.cards.device import load_card
-    >>> cost = write_cost(load_card())
+    >>> cost = level_cost(load_card())
     >>> round(float(cost.energy[-1]) * 1e6, 1), float(cost.time[-1])
     (88.3, 0.001)
     """
@@ -168,7 +168,7 @@ def write_cost(card: DeviceCard, sequence: WriteSequence = WriteSequence.LADDER)
     pulses = (currents > 0.0).astype(float)
     if sequence is WriteSequence.LADDER:
         energy, pulses = np.cumsum(energy), np.cumsum(pulses)
-    return WriteCost(
+    return LevelCost(
         levels=levels(card),
         currents=currents,
         pulses=pulses,

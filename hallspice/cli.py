@@ -511,9 +511,9 @@ def netlist(
                 "--operation write needs --device subckt or osdi, and is written for ngspice only"
             )
         from hallspice.programming import pulse_netlist as writes
-        from veriloga.dialects import DeviceForm as Form
+        from veriloga.dialects import DeviceForm as ExportForm
 
-        files = writes.write_ladder_netlist(config, out, Form(device), seed=seed)
+        files = writes.write_ladder_netlist(config, out, ExportForm(device), seed=seed)
     elif device is not None:
         from hallspice.array import device_netlist
         from veriloga import dialects
@@ -656,10 +656,10 @@ def export(
 ) -> Outcome:
     """Write the device for your own simulator: models, symbols, test benches, expected results, README."""
     from hallspice.model.export import export as write_export
-    from veriloga.dialects import Dialect, Form
+    from veriloga.dialects import Dialect, ExportForm
 
     results = write_export(
-        Form(form), _card_file(card), Dialect(dialect), grains, out, largest_error=largest_error
+        ExportForm(form), _card_file(card), Dialect(dialect), grains, out, largest_error=largest_error
     )
     text = f"Wrote {len(results['files']) - 1} files to {out}. Next: read {out / 'README.md'}, or "
     return Outcome.of_folder(results, out, text=f"{text}hallspice verify {out} --out certificate")

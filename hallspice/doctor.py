@@ -281,12 +281,12 @@ def _program(name: str) -> str | None:
 
 
 def _data_sets() -> Iterator[Finding]:
-    from nn_mapping.data import SOURCES, DataError, load_dataset
+    from nn_mapping.data import SOURCES, DatasetError, load_dataset
 
     for name, title in (("mnist", "MNIST"), ("fashion-mnist", "Fashion-MNIST")):
         try:
             data = load_dataset(name, download=False)
-        except DataError as error:
+        except DatasetError as error:
             yield Finding(
                 name=title,
                 found=False,

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits.read.calibration import calibrate_transfer
-from circuits.read.converter import Ladder, draw_converter, draw_row_dacs
+from circuits.read.converter import ElementWeighting, draw_converter, draw_row_dacs
 from nn_mapping.mapping import combination
 from nn_mapping.tiles import conductance_per_weight, ideal_transfers
 
@@ -52,11 +52,11 @@ class Readout:
     """Whether gain and offset of every column are calibrated."""
     dac_mismatch: float = 0.0
     """Relative standard deviation of a unit element of a DAC."""
-    dac_ladder: Ladder = Ladder.BINARY
+    dac_ladder: ElementWeighting = ElementWeighting.BINARY
     """What the levels of a DAC are made of."""
     adc_mismatch: float = 0.0
     """Relative standard deviation of a unit element of an ADC."""
-    adc_ladder: Ladder = Ladder.BINARY
+    adc_ladder: ElementWeighting = ElementWeighting.BINARY
     """What the levels of an ADC are made of."""
     adc_outputs: int = 8
     """Outputs of a tile that share an ADC."""

@@ -14,7 +14,7 @@ from circuits.arrays.mismatch import draw_mismatch
 from circuits.solve.tensor import TransferTensor, transfer_tensor
 from circuits.solve.transfer import transfers
 from nn_mapping.accuracy import ReadNoise, Scales, TileMap, confusion_matrix, propagate, tile_maps
-from nn_mapping.levels import Scheme
+from nn_mapping.levels import WeightScheme
 from nn_mapping.tiles import conductance_per_weight
 
 if TYPE_CHECKING:
@@ -376,7 +376,7 @@ def _without_reference_noise(tile: TileMap, mapped: MappedNetwork) -> TileMap:
 def _with_nominal_reference(
     mapped: MappedNetwork, config: ArrayConfig, matrices: Sequence[Floats]
 ) -> list[Floats]:
-    if mapped.level_set.scheme is not Scheme.REFERENCE:
+    if mapped.level_set.scheme is not WeightScheme.REFERENCE:
         raise ValueError(
             f"a digital reference belongs to scheme 'reference', not '{mapped.level_set.scheme}'"
         )

@@ -20,7 +20,7 @@ from circuits.read.calibration import calibrate_transfer
 from circuits.solve.nodal import factor
 from circuits.solve.tensor import transfer_tensor
 from nn_mapping.accuracy import random_vectors
-from nn_mapping.levels import Scheme
+from nn_mapping.levels import WeightScheme
 from nn_mapping.mapping import combination
 from nn_mapping.quantiser import Quantiser
 from nn_mapping.tiles import conductance_per_weight
@@ -38,7 +38,7 @@ _SCALE_EVERY = 20
 _MOMENTUM = 0.2
 
 
-class Response(Protocol):
+class ArrayResponse(Protocol):
     """An array as a function of its states."""
 
     def transfer(self, states: Floats) -> Floats:
@@ -75,11 +75,11 @@ class HallResponse:
             self.per_cell = (offset, slope)
 
     def transfer(self, states: Floats) -> Floats:
-        """See `Response`."""
+        """See `ArrayResponse`."""
         return self.tensor.transfer(states)
 
     def gradient(self, states: Floats, sensitivity: Floats) -> Floats:  # noqa: ARG002 (linear: the same everywhere)
-        """See `Response`."""
+        """See `ArrayResponse`."""
         return self.tensor.gradient(sensitivity)
 
 
@@ -94,11 +94,11 @@ class ExactResponse:
         self.config = config
 
     def transfer(self, states: Floats) -> Floats:
-        """See `Response`."""
+        """See `ArrayResponse`."""
         return factor(crossbar(states, self.config)).transfer()
 
     def gradient(self, states: Floats, sensitivity: Floats) -> Floats:
-        """See `Response`."""
+        """See `ArrayResponse`."""
         factored = factor(crossbar(states, self.config))
         network = factored.network
         driven = network.probed("channel", factored.response.T)  # (inputs, rows, columns)
@@ -111,7 +111,7 @@ class _Array(torch.autograd.Function):
     """Transfer matrix (columns, rows) of states (rows, columns)."""
 
     @staticmethod
-    def forward(ctx: Any, states: Tensor, response: Response) -> Tensor:
+    def forward(ctx: Any, states: Tensor, response: ArrayResponse) -> Tensor:
         ctx.response = response
         ctx.save_for_backward(states)
         return torch.from_numpy(response.transfer(states.detach().double().numpy())).to(states.dtype)
@@ -124,7 +124,7 @@ class _Array(torch.autograd.Function):
         return torch.from_numpy(np.ascontiguousarray(found)).to(states.dtype), None
 
 
-def array_transfer(states: Tensor, response: Response) -> Tensor:
+def array_transfer(states: Tensor, response: ArrayResponse) -> Tensor:
     """Transfer matrix (columns, rows) of states (rows, columns) [Ohm], differentiable by the states."""
     apply: Callable[..., Tensor] = _Array.apply
     return apply(states, response)
@@ -151,7 +151,7 @@ class CircuitProduct:
         layer: int,
         config: ArrayConfig,
         readout: Readout,
-        responses: dict[tuple[int, int], Response] | None = None,
+        responses: dict[tuple[int, int], ArrayResponse] | None = None,
     ) -> None:
         self.readout, self.first = readout, layer == 0
         self.level_set = mapped.level_set
@@ -227,7 +227,7 @@ class CircuitProduct:
         return self._tile_states(plus, minus)
 
     @staticmethod
-    def _matrix(states: Tensor, response: Response) -> Tensor:
+    def _matrix(states: Tensor, response: ArrayResponse) -> Tensor:
         if isinstance(response, HallResponse) and response.per_cell is not None:
             offset, slope = (torch.from_numpy(part).to(states.dtype) for part in response.per_cell)
             return offset + slope * states.T
@@ -259,7 +259,7 @@ class CircuitProduct:
         linear in the weight, Hall resistances as well.
         """
         chosen = self.level_set
-        pair = chosen.scheme is Scheme.DIFFERENTIAL
+        pair = chosen.scheme is WeightScheme.DIFFERENTIAL
         share = chosen.scale / 2 if pair else chosen.scale
         slope = np.full(self.states.shape, share)
         if not config.architecture.hall:
@@ -313,7 +313,7 @@ def circuit_products(
     mapped: MappedNetwork, config: ArrayConfig, readout: Readout
 ) -> tuple[CircuitProduct, ...]:
     """Products of every layer, for `products` of ``training.train``; tiles of one shape share a solution."""
-    responses: dict[tuple[int, int], Response] = {}
+    responses: dict[tuple[int, int], ArrayResponse] = {}
     return tuple(
         CircuitProduct(mapped, layer, config, readout, responses)
         for layer in range(len(mapped.network.layers))

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name everyone uses)
 from torch import Tensor, nn
 
-from nn_mapping.circuit_layer import CircuitProduct, Response
+from nn_mapping.circuit_layer import ArrayResponse, CircuitProduct
 from nn_mapping.levels import nearest_level
 from nn_mapping.mapping import map_network
 from nn_mapping.post_training import best_scale
@@ -43,7 +43,7 @@ class CircuitLinear(nn.Module):
         tile: tuple[int, int],
         config: ArrayConfig,
         readout: Readout,
-        responses: dict[tuple[int, int], Response],
+        responses: dict[tuple[int, int], ArrayResponse],
         state_ohm: Floats | None,
     ) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ def convert(
         For a convolution that tiles cannot carry, named by its place in the model.
     """
     result = copy.deepcopy(model)
-    responses: dict[tuple[int, int], Response] = {}
+    responses: dict[tuple[int, int], ArrayResponse] = {}
 
     def array(weight: Tensor, bias: Tensor | None) -> CircuitLinear:
         return CircuitLinear(weight, bias, level_set, tile, config, readout, responses, state_ohm)

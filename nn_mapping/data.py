@@ -31,7 +31,7 @@ FILES = (
 _FIELDS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
-class DataError(ValueError):
+class DatasetError(ValueError):
     """A data set is missing or is not what it should be."""
 
 
@@ -104,12 +104,12 @@ class Dataset:
         for part in ("train", "test"):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
             if images.ndim != 3 or labels.shape != images.shape[:1] or not len(labels):
-                raise DataError(
+                raise DatasetError(
                     f"{self.name}: {part} images of shape {images.shape} and labels of shape {labels.shape} "
                     f"do not belong together; expected (count, height, width) and (count,) with count >= 1"
                 )
         if self.train_images.shape[1:] != self.test_images.shape[1:]:
-            raise DataError(
+            raise DatasetError(
                 f"{self.name}: training images of {self.train_images.shape[1:]} pixels, "
                 f"test images of {self.test_images.shape[1:]}; expected one size"
             )
@@ -155,7 +155,7 @@ def load_dataset(
 
     Raises
     ------
-    DataError
+    DatasetError
         When a file is missing, damaged or of another content; the message says how to get it.
 
     Examples
@@ -165,14 +165,14 @@ def load_dataset(
     ((60000, 28, 28), (10000, 28, 28), 10)
     """
     if name not in SOURCES:
-        raise DataError(f"data set {name!r} is not known; allowed: {', '.join(SOURCES)}")
+        raise DatasetError(f"data set {name!r} is not known; allowed: {', '.join(SOURCES)}")
     source = SOURCES[name]
     arrays = {}
     for field, file in zip(_FIELDS, FILES, strict=True):
         path = _find(name, file, data_dir, download)
         raw = _unpack(path)
         if verify and (md5 := hashlib.md5(raw, usedforsecurity=False).hexdigest()) != source.md5[file]:
-            raise DataError(
+            raise DatasetError(
                 f"{path}: content has MD5 {md5}, {name} has {source.md5[file]}; the file is damaged or "
                 f"another set. Delete it and fetch it again, or switch the check off for a set of your own."
             )
@@ -185,7 +185,7 @@ def parse_idx(raw: bytes, where: str = "idx data") -> Bytes:
 
     Raises
     ------
-    DataError
+    DatasetError
         When the header or the length is wrong.
 
     Examples
@@ -194,13 +194,13 @@ def parse_idx(raw: bytes, where: str = "idx data") -> Bytes:
     [7, 8, 9]
     """
     if len(raw) < 4 or raw[:3] != b"\x00\x00\x08":
-        raise DataError(f"{where}: not an idx file of unsigned bytes (starts with {raw[:4]!r})")
+        raise DatasetError(f"{where}: not an idx file of unsigned bytes (starts with {raw[:4]!r})")
     start = 4 + 4 * raw[3]
     if len(raw) < start:
-        raise DataError(f"{where}: ends inside its header, after {len(raw)} bytes")
+        raise DatasetError(f"{where}: ends inside its header, after {len(raw)} bytes")
     shape = tuple(int(length) for length in np.frombuffer(raw[4:start], dtype=">u4"))
     if len(raw) - start != math.prod(shape):
-        raise DataError(f"{where}: header says {shape} bytes, {len(raw) - start} follow it")
+        raise DatasetError(f"{where}: header says {shape} bytes, {len(raw) - start} follow it")
     return np.frombuffer(raw, dtype=np.uint8, offset=start).reshape(shape)
 
 
@@ -217,7 +217,7 @@ def _find(name: str, file: str, data_dir: Path | None, download: bool) -> Path:
             return _fetch(name, f"{file}.gz", source.url)
         except (OSError, ValueError) as error:
             reason += f", and no download from {source.url}: {error}"
-    raise DataError(
+    raise DatasetError(
         f"{name}: {reason}.\n"
         f"Three ways to get it:\n"
         f"  1. {source.package}\n"
@@ -248,7 +248,7 @@ def _unpack(path: Path) -> bytes:
         content = path.read_bytes()
         return gzip.decompress(content) if path.suffix == ".gz" else content
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: not readable: {error}") from error
+        raise DatasetError(f"{path}: not readable: {error}") from error
 
 
 def class_names(dataset: str) -> list[str]:

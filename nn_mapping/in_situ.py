@@ -19,7 +19,7 @@ import torch.nn.functional as F  # noqa: N812 (the name everyone uses)
 from compact_model.hallbar import hall_bar
 from compact_model.switching import programming_current
 from nn_mapping.adam import Adam
-from nn_mapping.levels import Scheme
+from nn_mapping.levels import WeightScheme
 from nn_mapping.trainable import Parameters, shapes
 from nn_mapping.trained import TrainedNetwork, pixel_codes
 from nn_mapping.training import deterministic
@@ -210,7 +210,7 @@ def train_in_situ(
     Network of free weights; its ``info`` has what was pulsed: ``pulses``, ``energy_j`` (channels alone; zero for
     ideal steps) and ``cells``.
     """
-    if level_set.scheme is not Scheme.REFERENCE:
+    if level_set.scheme is not WeightScheme.REFERENCE:
         raise ValueError(
             f"weights in scheme '{level_set.scheme}': in-situ training takes one cell per weight"
         )

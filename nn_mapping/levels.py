@@ -21,7 +21,7 @@ PAPER_LEVELS_OHM = (0.33, 0.46, 0.49, 0.52, 0.54, 0.57)
 _SAME = 1e-9  # two differences closer than this share of the window are one weight
 
 
-class Scheme(StrEnum):
+class WeightScheme(StrEnum):
     """How a signed weight is made of resistances that are all positive."""
 
     REFERENCE = "reference"
@@ -38,7 +38,7 @@ class LevelSet:
     single cell, where `r_reference` is what the two reference columns give on average.
     """
 
-    scheme: Scheme
+    scheme: WeightScheme
     levels_ohm: Floats
     """Device levels [Ohm], ascending."""
     weights: Floats
@@ -53,7 +53,7 @@ class LevelSet:
     @property
     def r_reference(self) -> float:
         """Resistance [Ohm] that is subtracted from a single cell; 0 for pairs."""
-        return float(self.levels_ohm[self.minus].mean()) if self.scheme is Scheme.REFERENCE else 0.0
+        return float(self.levels_ohm[self.minus].mean()) if self.scheme is WeightScheme.REFERENCE else 0.0
 
 
 def single_levels(levels_ohm: Sequence[float] | Floats, r_reference: float | None = None) -> LevelSet:
@@ -89,7 +89,7 @@ def single_levels(levels_ohm: Sequence[float] | Floats, r_reference: float | Non
     deviation = ohm - ohm[minus].mean()
     scale = float(np.abs(deviation).max())
     return LevelSet(
-        scheme=Scheme.REFERENCE,
+        scheme=WeightScheme.REFERENCE,
         levels_ohm=ohm,
         weights=deviation / scale,
         plus=np.arange(len(ohm)),
@@ -118,7 +118,7 @@ def pair_levels(levels_ohm: Sequence[float] | Floats) -> LevelSet:
     ordered = weights[order]
     first = np.concatenate([[True], np.diff(np.round(ordered / _SAME)) > 1])
     return LevelSet(
-        scheme=Scheme.DIFFERENTIAL,
+        scheme=WeightScheme.DIFFERENTIAL,
         levels_ohm=ohm,
         weights=ordered[first],
         plus=plus[order][first],
@@ -128,10 +128,10 @@ def pair_levels(levels_ohm: Sequence[float] | Floats) -> LevelSet:
 
 
 def level_set(
-    scheme: Scheme | str, levels_ohm: Sequence[float] | Floats, r_reference: float | None = None
+    scheme: WeightScheme | str, levels_ohm: Sequence[float] | Floats, r_reference: float | None = None
 ) -> LevelSet:
     """Return `single_levels` or `pair_levels` by the name of the scheme."""
-    if Scheme(scheme) is Scheme.REFERENCE:
+    if WeightScheme(scheme) is WeightScheme.REFERENCE:
         return single_levels(levels_ohm, r_reference)
     if r_reference is not None:
         raise ValueError(f"r_reference = {r_reference} Ohm belongs to scheme 'reference'; a pair has none")

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nn_mapping.levels import Scheme, nearest_level
+from nn_mapping.levels import WeightScheme, nearest_level
 
 if TYPE_CHECKING:
     from compact_model.numeric import Floats
     from nn_mapping.levels import LevelSet
     from nn_mapping.trained import TrainedNetwork
 
-Levels = NDArray[np.uint8]
+LevelIndices = NDArray[np.uint8]
 
 REFERENCE_COLUMNS = 2
 """Columns of a tile that hold its reference, each uniform at one level."""
@@ -31,7 +31,7 @@ class Tile:
     """Inputs of the layer on the tile's rows."""
     outputs: slice
     """Outputs of the layer that the tile contributes to."""
-    level_index: Levels
+    level_index: LevelIndices
     """Device level of every cell, shape (rows, columns), with reference columns or pairs."""
     states: Floats
     """What the array model takes for every cell [Ohm], shape (rows, columns)."""
@@ -101,7 +101,7 @@ def map_network(
     ValueError
         When the tile is too small, or the network was trained on other levels.
     """
-    least = 1 + REFERENCE_COLUMNS if level_set.scheme is Scheme.REFERENCE else 2
+    least = 1 + REFERENCE_COLUMNS if level_set.scheme is WeightScheme.REFERENCE else 2
     if tile_rows < 1 or tile_columns < least:
         raise ValueError(
             f"tile of {tile_rows} x {tile_columns}: scheme '{level_set.scheme}' needs at least 1 row and "
@@ -120,7 +120,7 @@ def map_network(
         raise ValueError(
             f"the network was trained on {trained}, the array holds {np.round(level_set.weights, 4).tolist()}"
         )
-    single = level_set.scheme is Scheme.REFERENCE
+    single = level_set.scheme is WeightScheme.REFERENCE
     outputs_per_tile = tile_columns - REFERENCE_COLUMNS if single else tile_columns // 2
     tiles = []
     for number, layer in enumerate(network.layers):
@@ -156,7 +156,7 @@ def split_evenly(count: int, most: int) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
-def place(weight_index: Levels, level_set: LevelSet) -> Levels:
+def place(weight_index: LevelIndices, level_set: LevelSet) -> LevelIndices:
     """Device levels (rows, columns) of weights (outputs, inputs): where torch's order becomes the array's.
 
     Inputs become rows. A reference scheme appends its two reference columns, a differential one puts the
@@ -172,7 +172,7 @@ def place(weight_index: Levels, level_set: LevelSet) -> Levels:
     [[5, 0], [0, 0]]
     """
     by_row = weight_index.T
-    if level_set.scheme is Scheme.REFERENCE:
+    if level_set.scheme is WeightScheme.REFERENCE:
         reference = np.broadcast_to(level_set.minus, (len(by_row), REFERENCE_COLUMNS))
         return np.hstack([level_set.plus[by_row], reference]).astype(np.uint8)
     pairs = np.stack([level_set.plus[by_row], level_set.minus[by_row]], axis=2)
@@ -190,7 +190,7 @@ def combination(columns: int, level_set: LevelSet) -> Floats:
     >>> combination(4, pair_levels(PAPER_LEVELS_OHM)).tolist()
     [[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0]]
     """
-    if level_set.scheme is Scheme.REFERENCE:
+    if level_set.scheme is WeightScheme.REFERENCE:
         outputs = columns - REFERENCE_COLUMNS
         return np.hstack([np.eye(outputs), np.full((outputs, REFERENCE_COLUMNS), -1 / REFERENCE_COLUMNS)])
     pairs = np.zeros((columns // 2, columns))

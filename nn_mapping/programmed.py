@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from circuits.write.write_verify import (
-    Verdict,
+    CellVerdict,
     WriteOutcome,
 )
 from circuits.write.writing import Writing
@@ -59,7 +59,7 @@ class ProgrammedNetwork:
                 "column": column,
                 "target_ohm": float(outcome.target[row, column]),
                 "achieved_ohm": float(outcome.achieved[row, column]),
-                "reason": Verdict(outcome.verdict[row, column]).text,
+                "reason": CellVerdict(outcome.verdict[row, column]).text,
             }
             for tile, outcome in zip(self.mapped.tiles, self.outcomes, strict=True)
             for row, column in np.argwhere(~outcome.written).tolist()

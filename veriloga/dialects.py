@@ -14,7 +14,7 @@ class Dialect(StrEnum):
     HSPICE = "hspice"
 
 
-class Form(StrEnum):
+class ExportForm(StrEnum):
     """What an export is for."""
 
     VERILOGA = "veriloga"

@@ -48,7 +48,7 @@ _DENSITIES = np.linspace(0.5e11, 5.0e11, 201)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
+class ModelParameter:
     """A parameter of the circuit model."""
 
     name: str
@@ -93,7 +93,7 @@ class CellModel:
     card: DeviceCard
     digest: str  # of the card's content
     device: HallBar  # with the smooth magnitude of the circuit forms
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[ModelParameter, ...]
     accuracy: Accuracy
 
     @property
@@ -212,11 +212,11 @@ def _accuracy(card: DeviceCard, device: HallBar) -> Accuracy:
     )
 
 
-def _instance_parameters(grains: int) -> Iterator[Parameter]:
+def _instance_parameters(grains: int) -> Iterator[ModelParameter]:
     def instance(
         name: str, value: float, unit: str, meaning: str, low: float, high: float, integer: bool = False
-    ) -> Parameter:
-        return Parameter(
+    ) -> ModelParameter:
+        return ModelParameter(
             name=name,
             value=value,
             allowed=Quantity(unit, meaning, low=low, high=high),
@@ -226,7 +226,7 @@ def _instance_parameters(grains: int) -> Iterator[Parameter]:
         )
 
     yield instance("s0", 0, "1", "programmed switched fraction, lowest thresholds first", 0, 1)
-    yield Parameter(
+    yield ModelParameter(
         name="i_scale",
         value=1.0,
         allowed=Quantity("1", "local spread of the critical current", above=0.0),
@@ -240,13 +240,13 @@ def _instance_parameters(grains: int) -> Iterator[Parameter]:
         yield instance(f"s0_{k}", -1, "1", f"programmed state of grain {k}; negative: as s0 says", -1, 1)
 
 
-def _model_parameters(card: DeviceCard, device: HallBar) -> Iterator[Parameter]:
+def _model_parameters(card: DeviceCard, device: HallBar) -> Iterator[ModelParameter]:
     law, torque, heat, bank = device.law, device.torque, device.heat, device.bank
 
     def given(
         name: str, topic: str, entry: Entry, allowed: Quantity, value: float | None = None
-    ) -> Parameter:
-        return Parameter(
+    ) -> ModelParameter:
+        return ModelParameter(
             name=name,
             value=entry.value if value is None else value,
             allowed=allowed,
@@ -254,11 +254,13 @@ def _model_parameters(card: DeviceCard, device: HallBar) -> Iterator[Parameter]:
             source=f"{entry.provenance}: {entry.source}",
         )
 
-    def derived(name: str, topic: str, value: float, allowed: Quantity, source: str) -> Parameter:
-        return Parameter(name=name, value=value, allowed=allowed, topic=topic, source=f"derived: {source}")
+    def derived(name: str, topic: str, value: float, allowed: Quantity, source: str) -> ModelParameter:
+        return ModelParameter(
+            name=name, value=value, allowed=allowed, topic=topic, source=f"derived: {source}"
+        )
 
-    def switch(name: str, value: bool, meaning: str) -> Parameter:
-        return Parameter(
+    def switch(name: str, value: bool, meaning: str) -> ModelParameter:
+        return ModelParameter(
             name=name,
             value=int(value),
             allowed=Quantity("1", meaning, low=0, high=1),
@@ -357,7 +359,7 @@ def _model_parameters(card: DeviceCard, device: HallBar) -> Iterator[Parameter]:
     yield switch("sw_noise", True, "1: thermal noise of the four resistors")
     yield switch("sw_flicker", False, "1: flicker noise of the Hall voltage")
     for k, weight in enumerate(bank.weight, start=1):
-        yield Parameter(
+        yield ModelParameter(
             name=f"w_{k}",
             value=float(weight),
             allowed=Quantity(

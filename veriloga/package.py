@@ -16,7 +16,7 @@ import numpy as np
 from compact_model.cards.csv_table import read_csv
 from veriloga import bench as benches
 from veriloga.bench import Bench, BenchSolution
-from veriloga.dialects import Dialect, Form
+from veriloga.dialects import Dialect, ExportForm
 from veriloga.model import LENGTHS, MODULE, CellModel
 from veriloga.programs import (
     COMPILER,
@@ -58,15 +58,15 @@ class BenchResult:
         return not self.skipped and self.difference <= TOLERANCE
 
 
-def write_package(model: CellModel, form: Form, dialect: Dialect, folder: Path, day: date) -> None:
+def write_package(model: CellModel, form: ExportForm, dialect: Dialect, folder: Path, day: date) -> None:
     """Write an export into a folder.
 
     The compiled module comes along when openvaf-r is here; without it the README says how to make it.
     """
-    has_module = form is not Form.SPICE
+    has_module = form is not ExportForm.SPICE
     for name, text in _model_files(model, form, dialect, day):
         (folder / name).write_text(text, encoding="utf-8")
-    if form is Form.VERILOGA and find_program(COMPILER):
+    if form is ExportForm.VERILOGA and find_program(COMPILER):
         compiled(folder / f"{MODULE}.va", folder / f"{MODULE}.osdi")
     for bench in benches.export_benches(model):
         expected = expected_csv(bench, benches.solve_python(model, bench), model)
@@ -74,31 +74,33 @@ def write_package(model: CellModel, form: Form, dialect: Dialect, folder: Path, 
         for name, text in _decks(bench, form, dialect):
             (folder / name).write_text(text, encoding="utf-8")
     (folder / f"{MODULE}.sym").write_text(xschem_symbol(compiled=has_module), encoding="utf-8")
-    if form is Form.SPICE:
+    if form is ExportForm.SPICE:
         (folder / f"{MODULE}.kicad_sym").write_text(kicad_symbol(), encoding="utf-8")
     (folder / "README.md").write_text(readme(model, form, dialect, day), encoding="utf-8")
 
 
-def _model_files(model: CellModel, form: Form, dialect: Dialect, day: date) -> Iterator[tuple[str, str]]:
+def _model_files(
+    model: CellModel, form: ExportForm, dialect: Dialect, day: date
+) -> Iterator[tuple[str, str]]:
     match form:
-        case Form.VERILOGA:
+        case ExportForm.VERILOGA:
             yield f"{MODULE}.va", verilog_a_text(model, day)
             yield f"{MODULE}.lib", corner_library(model, Dialect.NGSPICE, day, compiled=True)
-        case Form.SPICE:
+        case ExportForm.SPICE:
             yield f"{MODULE}.sub", subcircuit_text(model, dialect, day)
             yield f"{FROZEN}.sub", frozen_subcircuit_text(model, dialect, day)
             yield f"{MODULE}.lib", corner_library(model, dialect, day)
-        case Form.SPECTRE:
+        case ExportForm.SPECTRE:
             yield f"{MODULE}.va", verilog_a_text(model, day)
             yield f"{MODULE}.scs", spectre_include(model, day)
             yield f"{MODULE}_cell.scs", spectre_cell(model, day)
 
 
-def _decks(bench: Bench, form: Form, dialect: Dialect) -> Iterator[tuple[str, str]]:
-    if form is Form.VERILOGA:
+def _decks(bench: Bench, form: ExportForm, dialect: Dialect) -> Iterator[tuple[str, str]]:
+    if form is ExportForm.VERILOGA:
         yield f"{bench.name}_osdi.cir", benches.ngspice_deck(bench, compiled=True)
         yield f"{bench.name}.sim", benches.vacask_netlist(bench)
-    elif form is Form.SPICE and dialect is Dialect.NGSPICE:
+    elif form is ExportForm.SPICE and dialect is Dialect.NGSPICE:
         yield f"{bench.name}_sub.cir", benches.ngspice_deck(bench, compiled=False)
 
 
@@ -165,7 +167,7 @@ def _difference(folder: Path, deck: str, expected: Path) -> float:
     return float(np.abs(np.array(found) - np.array([s for _, _, s in lines])).max())
 
 
-def readme(model: CellModel, form: Form, dialect: Dialect, day: date) -> str:
+def readme(model: CellModel, form: ExportForm, dialect: Dialect, day: date) -> str:
     """What the files are, how they are used and where they hold."""
     kind = "B (electrothermal)" if model.electrothermal else "A (isothermal-equivalent)"
     parts = [
@@ -202,26 +204,26 @@ def readme(model: CellModel, form: Form, dialect: Dialect, day: date) -> str:
     return "\n\n".join([*parts, ""])
 
 
-def _corner_note(form: Form, dialect: Dialect) -> str:
-    if form is Form.SPICE and dialect is Dialect.LTSPICE:
+def _corner_note(form: ExportForm, dialect: Dialect) -> str:
+    if form is ExportForm.SPICE and dialect is Dialect.LTSPICE:
         return f"the library holds the subcircuits `{CELL}_typ`, `{CELL}_fast`, `{CELL}_slow`, `{CELL}_mc` accordingly."
     return f"the library's sections `typ`, `fast`, `slow` and `mc` hold the subcircuit `{CELL}` accordingly."
 
 
-def _bench_note(form: Form, dialect: Dialect) -> str:
-    if form is Form.VERILOGA:
+def _bench_note(form: ExportForm, dialect: Dialect) -> str:
+    if form is ExportForm.VERILOGA:
         return "Run `ngspice -b ladder_osdi.cir` or `vacask ladder.sim` here, as they are."
-    if form is Form.SPICE and dialect is Dialect.NGSPICE:
+    if form is ExportForm.SPICE and dialect is Dialect.NGSPICE:
         return "Run `ngspice -b ladder_sub.cir` here, as it is."
     return (
         "Decks are written for ngspice and VACASK only (`hallspice export veriloga`); drive the cell alike."
     )
 
 
-def _usage(form: Form, dialect: Dialect) -> list[str]:
+def _usage(form: ExportForm, dialect: Dialect) -> list[str]:
     compile_it = f"`openvaf-r --target_cpu generic -o {MODULE}.osdi {MODULE}.va` compiles the module"
     match form:
-        case Form.VERILOGA:
+        case ExportForm.VERILOGA:
             return [
                 f"{compile_it}; `{MODULE}.osdi` here (if any) was made that way, for Linux on x86-64.",
                 f"ngspice 42 or later: `pre_osdi {MODULE}.osdi` in a `.control` section, `.model hallbar {MODULE}`, "
@@ -230,7 +232,7 @@ def _usage(form: Form, dialect: Dialect) -> list[str]:
                 "Spectre, HSPICE and ADS compile the `.va` file themselves (`ahdl_include`, `.hdl`, a Verilog-A "
                 "include component). It was not run in them.",
             ]
-        case Form.SPICE:
+        case ExportForm.SPICE:
             text = (
                 f"`.include {MODULE}.sub`, `X1 ip in hp hn {MODULE} s0=0.3`; for large arrays that are only read "
                 f"`{FROZEN}.sub`, eight linear elements."
@@ -241,7 +243,7 @@ def _usage(form: Form, dialect: Dialect) -> list[str]:
                 else f" These files were written for {dialect.value}; not run in it."
             )
             return [text + note]
-        case Form.SPECTRE:
+        case ExportForm.SPECTRE:
             return [
                 f'`include "{MODULE}.scs" section=typ`, then `x1 (ip in hp hn) {CELL} s0=0.3`. Section `mc` varies '
                 "the critical current with the statistics of mismatch. Not run in Spectre: the module itself is "

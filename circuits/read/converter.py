@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from compact_model.numeric import Floats
 
 
-class Ladder(StrEnum):
+class ElementWeighting(StrEnum):
     """What the reference levels of a converter are made of."""
 
     UNARY = "unary"
@@ -86,7 +86,9 @@ def _from_line(points: Floats) -> Floats:
     return np.asarray((points - line) * (count - 1) / (last - first))
 
 
-def draw_converter(bits: int, mismatch: float, generator: np.random.Generator, ladder: Ladder) -> Converter:
+def draw_converter(
+    bits: int, mismatch: float, generator: np.random.Generator, ladder: ElementWeighting
+) -> Converter:
     """An analog-to-digital converter with Gaussian mismatch.
 
     Parameters
@@ -108,7 +110,7 @@ def draw_converter(bits: int, mismatch: float, generator: np.random.Generator, l
     """
     _check(bits, mismatch)
     codes = np.arange(1, 2**bits)
-    if ladder is Ladder.UNARY:
+    if ladder is ElementWeighting.UNARY:
         elements = 1 + mismatch * generator.standard_normal(2**bits)
         levels = np.cumsum(elements)[:-1] / elements.sum()
     else:
@@ -121,7 +123,7 @@ def draw_converter(bits: int, mismatch: float, generator: np.random.Generator, l
 
 
 def draw_row_dacs(
-    rows: int, bits: int, mismatch: float, generator: np.random.Generator, ladder: Ladder
+    rows: int, bits: int, mismatch: float, generator: np.random.Generator, ladder: ElementWeighting
 ) -> RowDacs:
     """The digital-to-analog converters of some rows with Gaussian mismatch; parameters as for `draw_converter`.
 
@@ -131,7 +133,7 @@ def draw_row_dacs(
     array([0.33333333, 1.        ])
     """
     _check(bits, mismatch)
-    if ladder is Ladder.UNARY:
+    if ladder is ElementWeighting.UNARY:
         elements = 1 + mismatch * generator.standard_normal((rows, 2**bits - 1))
         levels = np.concatenate([np.zeros((rows, 1)), np.cumsum(elements, axis=1)], axis=1)
     else:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from circuits.network import GROUND, Kind, Network, Role
+from circuits.network import GROUND, BranchKind, Network, Role
 from circuits.solve.nodal import Factored
 from compact_model.numeric import Floats, FloatsLike, Ints
 from compact_model.readout import flicker_band, read_bandwidth, thermal_density
@@ -194,7 +194,7 @@ def output_noise(
     network = factored.network
     batch = network.checked_inputs(inputs)
     gain = np.concatenate([factored.adjoint_response, np.zeros((1, network.n_outputs))])  # ground is last
-    resistors = np.flatnonzero(network.kind == Kind.RESISTOR)
+    resistors = np.flatnonzero(network.kind == BranchKind.RESISTOR)
     johnson = {}
     for role in Role:
         of_role = resistors[network.of_role(role)[resistors]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from circuits.network import GROUND, Kind, Network
+from circuits.network import GROUND, BranchKind, Network
 from circuits.solve.nodal import Factored
 from circuits.spice import engine, netlist, ngspice, size
 from compact_model.numeric import Floats
@@ -131,7 +131,7 @@ def step_response(
     """
     network = factored.network
     batch = network.checked_inputs(np.asarray(inputs, dtype=float)[None])
-    if not (network.kind == Kind.CAPACITOR).any():
+    if not (network.kind == BranchKind.CAPACITOR).any():
         raise ValueError("the network holds no capacitors: give c_row, c_column or c_arm")
     length = _LENGTHS * float(np.abs(elmore_delay(factored, batch)).max()) if t_stop is None else t_stop
     if not 0 < length < np.inf:
@@ -140,12 +140,12 @@ def step_response(
     size.check_size(
         network, netlist.STEPS // _STEPS_PER_VECTOR, klu=klu, limit_s=limit_s, what="a transient of"
     )
-    sources = np.flatnonzero(np.isin(network.kind, (Kind.VOLTAGE, Kind.CURRENT)))
+    sources = np.flatnonzero(np.isin(network.kind, (BranchKind.VOLTAGE, BranchKind.CURRENT)))
     ends = np.concatenate(
         [network.output_plus, network.output_minus, network.plus[sources], network.minus[sources]]
     )
     nodes = [network.node_names[k] for k in np.unique(ends[ends != GROUND]).tolist()]
-    driven = [network.branch_names[k] for k in sources.tolist() if network.kind[k] == Kind.VOLTAGE]
+    driven = [network.branch_names[k] for k in sources.tolist() if network.kind[k] == BranchKind.VOLTAGE]
     saved = [*(f"v({name})" for name in nodes), *(f"i({name})" for name in driven)]
     deck = netlist.step_deck(network, batch[0], _RISE * length, length, saved, ["klu"] if klu else [])
     found = ngspice.transient(deck, [*nodes, *(f"{name.lower()}#branch" for name in driven)])
@@ -174,7 +174,7 @@ def step_response(
 def _charges(network: Network, node_voltages: Floats) -> Floats:
     """Charge on the capacitors at each node [C], (batch, nodes)."""
     voltages = np.hstack([node_voltages, np.zeros((len(node_voltages), 1))])
-    which = np.flatnonzero(network.kind == Kind.CAPACITOR)
+    which = np.flatnonzero(network.kind == BranchKind.CAPACITOR)
     plus, minus = network.plus[which], network.minus[which]
     stored = (voltages[:, plus] - voltages[:, minus]) * network.value[which]
     charge = np.zeros((network.n_nodes + 1, len(node_voltages)))
@@ -193,7 +193,7 @@ def _power(
     network: Network, source: int, inputs: Floats, time: Floats, across: Floats, found: dict[str, Floats]
 ) -> Floats:
     """Power that a source delivers [W]: minus what it takes."""
-    if network.kind[source] == Kind.VOLTAGE:
+    if network.kind[source] == BranchKind.VOLTAGE:
         current = found[f"{network.branch_names[source].lower()}#branch"]
     else:
         mine = network.drive_source == source

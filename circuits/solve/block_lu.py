@@ -21,7 +21,7 @@ class SingularNetworkError(ValueError):
     """A network without a unique solution: floating nodes, or equations that contradict each other."""
 
 
-class Levels:
+class BlockLu:
     """LU factors of a matrix in block triangular form.
 
     The strongly connected parts of the matrix are sorted into levels, so that a part depends on parts of earlier

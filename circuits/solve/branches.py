@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
-from circuits.network import GROUND, Kind, Network
+from circuits.network import GROUND, BranchKind, Network
 from compact_model.numeric import Floats, Ints
 
 
@@ -50,7 +50,7 @@ def branches_of(network: Network, which: NDArray[np.bool_] | None = None) -> Bra
     chosen = _conducting(network)
     if which is not None:
         chosen &= which
-    resistor = network.kind[chosen] == Kind.RESISTOR
+    resistor = network.kind[chosen] == BranchKind.RESISTOR
     plus, minus, value = network.plus[chosen], network.minus[chosen], network.value[chosen].copy()
     value[resistor] = 1 / value[resistor]
     number, shape = np.arange(len(value)), (len(value), network.n_nodes)
@@ -71,12 +71,12 @@ def branch_currents(network: Network, node_voltages: Floats, inputs: Floats) -> 
 
 def with_sources(network: Network, conducted: Floats, driven: Floats) -> Floats:
     """Currents of all branches, (branches, k), from those of resistors and controlled sources."""
-    currents = np.where((network.kind == Kind.CURRENT)[:, None], driven, 0.0)
+    currents = np.where((network.kind == BranchKind.CURRENT)[:, None], driven, 0.0)
     currents[_conducting(network)] = conducted
     leaving = np.zeros((network.n_nodes + 1, currents.shape[1]))  # ground, -1, is the last
     np.add.at(leaving, network.plus, currents)
     np.add.at(leaving, network.minus, -currents)
-    sources = network.kind == Kind.VOLTAGE
+    sources = network.kind == BranchKind.VOLTAGE
     currents[sources] = -leaving[network.plus[sources]]
     return currents
 
@@ -88,7 +88,7 @@ def drive(network: Network) -> csr_array:
 
 
 def _conducting(network: Network) -> NDArray[np.bool_]:
-    return np.isin(network.kind, (Kind.RESISTOR, Kind.VCCS))
+    return np.isin(network.kind, (BranchKind.RESISTOR, BranchKind.VCCS))
 
 
 def nodal_matrix(network: Network) -> csr_array:
@@ -102,7 +102,7 @@ def coupled_parts(network: Network) -> Ints:
     return np.bincount(label).astype(np.int64)
 
 
-def incidence(network: Network, kind: Kind) -> csr_array:
+def incidence(network: Network, kind: BranchKind) -> csr_array:
     """+1 at the plus node and -1 at the minus node of each branch of a kind, (branches, nodes)."""
     branch = np.flatnonzero(network.kind == kind)
     return _differences(

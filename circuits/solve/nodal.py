@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from circuits.network import GROUND, Kind, Network, Role
-from circuits.solve.block_lu import Levels, SingularNetworkError
+from circuits.network import GROUND, BranchKind, Network, Role
+from circuits.solve.block_lu import BlockLu, SingularNetworkError
 from circuits.solve.branches import Branches, branches_of, drive, incidence, output_matrix, with_sources
 from circuits.threads import one_blas_thread
 from compact_model.numeric import Floats
@@ -77,18 +77,18 @@ class Factored:
     def __init__(self, network: Network) -> None:
         self.network = network
         _check_connected(network)
-        voltage = network.kind == Kind.VOLTAGE
+        voltage = network.kind == BranchKind.VOLTAGE
         self._known = network.plus[voltage]
         unknown = np.ones(network.n_nodes, dtype=bool)
         unknown[self._known] = False
         self.branches_of = branches_of(network)
         conductance = self.branches_of.matrix()
         nodes = np.flatnonzero(unknown)
-        self._levels = Levels(conductance[nodes][:, nodes], network.places[:, nodes])
+        self._levels = BlockLu(conductance[nodes][:, nodes], network.places[:, nodes])
         self._unknown = nodes[self._levels.order]
         self.drive = drive(network)
         self._known_drive = self.drive[np.flatnonzero(voltage)]
-        self._drawn = incidence(network, Kind.CURRENT).T @ self.drive  # current drawn from each node
+        self._drawn = incidence(network, BranchKind.CURRENT).T @ self.drive  # current drawn from each node
         self._right = -(
             conductance[self._unknown][:, self._known] @ self._known_drive + self._drawn[self._unknown]
         ).tocsc()
@@ -311,7 +311,7 @@ class Factored:
 
 
 def _check_connected(network: Network) -> None:
-    conducts = np.isin(network.kind, (Kind.RESISTOR, Kind.VOLTAGE))
+    conducts = np.isin(network.kind, (BranchKind.RESISTOR, BranchKind.VOLTAGE))
     size = network.n_nodes
     plus, minus = network.plus[conducts], network.minus[conducts]
     ends = np.where(plus == GROUND, size, plus), np.where(minus == GROUND, size, minus)

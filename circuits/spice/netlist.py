@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from circuits.network import GROUND, Kind, Network, Role
+from circuits.network import GROUND, BranchKind, Network, Role
 from compact_model.numeric import Floats, Ints
 
 _PER_LINE = 8
@@ -179,7 +179,7 @@ def _elements(network: Network, sources: dict[int, str], *, capacitors: bool) ->
     cell into one equation, and their rounding leaks 1e-14 A per volt of common mode: 1e-6 of the signal of
     `row_multiplexed` at 16 x 16, where it is 1e-11 with the currents.
     """
-    wires = network.of_role(Role.WIRE) & (network.kind == Kind.RESISTOR) & network.common_mode
+    wires = network.of_role(Role.WIRE) & (network.kind == BranchKind.RESISTOR) & network.common_mode
     if network.common_mode:
         yield "* A wire is V (0 volt, to measure its current) and H (resistance times that current)."
     ends = (network.plus, network.minus, network.control_plus, network.control_minus)
@@ -189,13 +189,13 @@ def _elements(network: Network, sources: dict[int, str], *, capacitors: bool) ->
     for k, (name, kind, value) in enumerate(
         zip(network.branch_names, network.kind.tolist(), network.value.tolist(), strict=True)
     ):
-        if kind == Kind.CAPACITOR and not capacitors:
+        if kind == BranchKind.CAPACITOR and not capacitors:
             continue
         if block_of[k] != shown:
             shown = block_of[k]
             yield ""
             yield f"* {network.branch_blocks[shown].title}"
-        if kind == Kind.VCCS:
+        if kind == BranchKind.VCCS:
             yield f"{name} {plus[k]} {minus[k]} {control_plus[k]} {control_minus[k]} {value:.15g}"
         elif k in sources:
             yield f"{name} {plus[k]} {minus[k]} {sources[k]}"
@@ -212,7 +212,7 @@ def _named(network: Network, nodes: Ints) -> list[str]:
 
 
 def _sources(network: Network) -> Ints:
-    return np.flatnonzero(np.isin(network.kind, (Kind.VOLTAGE, Kind.CURRENT)))
+    return np.flatnonzero(np.isin(network.kind, (BranchKind.VOLTAGE, BranchKind.CURRENT)))
 
 
 def _held(values: list[float]) -> str:

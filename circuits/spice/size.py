@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from circuits.network import Kind, Network, Role
+from circuits.network import BranchKind, Network, Role
 from circuits.solve.branches import coupled_parts
 from circuits.spice.engine import SpiceError
 from compact_model.numeric import Floats
@@ -122,7 +122,7 @@ def check_size(
         every_node=every_node,
         nodes=network.n_nodes,
         parts=coupled_parts(network).astype(float),
-        wires=float(np.sum(wires & (network.kind == Kind.RESISTOR))) if network.common_mode else 0.0,
+        wires=float(np.sum(wires & (network.kind == BranchKind.RESISTOR))) if network.common_mode else 0.0,
         sources=len(network.drive_source),
     )
     memory = _available_memory()

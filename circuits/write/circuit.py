@@ -8,7 +8,7 @@ import numpy as np
 
 from circuits.arrays.parts import column_wire, row_wire
 from circuits.network import GROUND, Network, NetworkBuilder, Role
-from circuits.write.scheme import Scheme, WriteConfig
+from circuits.write.scheme import BiasScheme, WriteConfig
 from compact_model.numeric import Floats, Ints, Mask
 
 PARTS = ("cells", "select", "wires", "drivers")
@@ -45,7 +45,7 @@ def write_network(selected: Mask, config: WriteConfig, *, probes: bool = False) 
         plus, minus = _rails(build, rows, columns, config)
     inner, ends = plus, (plus, minus)
     on = np.where(selected != config.serial, config.r_select_on, config.r_select_off)
-    if config.scheme is Scheme.ONE_TRANSISTOR:
+    if config.scheme is BiasScheme.ONE_TRANSISTOR:
         inner = build.nodes("m", rows, columns)
         ends = (plus, inner)
         build.resistors("Rsel", plus, inner, on, Role.SWITCH, title="select device of each cell [Ohm]")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from circuits.network import GROUND, Kind, Network, Role
+from circuits.network import GROUND, BranchKind, Network, Role
 from circuits.spice.devices import Devices
 from compact_model.numeric import Floats
 
@@ -147,7 +147,7 @@ def _elements(
             shown = block_of[k]
             yield f"* {network.branch_blocks[shown].title}"
         plus, minus = names[network.plus[k]], names[network.minus[k]]
-        if network.kind[k] == Kind.VOLTAGE:
+        if network.kind[k] == BranchKind.VOLTAGE:
             number, factor = drive[k]
             yield f"{name} {plus} {minus} {_waveform(factor * pulses[:, number], factor * reads[:, number], timing)}"
         else:

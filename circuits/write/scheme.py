@@ -11,7 +11,7 @@ from circuits.arrays.architecture import Architecture
 from compact_model.numeric import Floats, Mask
 
 
-class Scheme(StrEnum):
+class BiasScheme(StrEnum):
     """What keeps a write pulse away from the cells that are not written."""
 
     ONE_TRANSISTOR = "one_transistor"
@@ -34,14 +34,14 @@ class Order(StrEnum):
 
 
 _SCHEMES = {
-    Architecture.RESISTIVE: (Scheme.ONE_TRANSISTOR, Scheme.HALF_V, Scheme.THIRD_V),
-    Architecture.ACTIVE_PARALLEL: (Scheme.ONE_TRANSISTOR,),
-    Architecture.ACTIVE_SERIES: (Scheme.ROW_SERIAL,),
-    Architecture.ROW_MULTIPLEXED: (Scheme.ROW_SERIAL,),
+    Architecture.RESISTIVE: (BiasScheme.ONE_TRANSISTOR, BiasScheme.HALF_V, BiasScheme.THIRD_V),
+    Architecture.ACTIVE_PARALLEL: (BiasScheme.ONE_TRANSISTOR,),
+    Architecture.ACTIVE_SERIES: (BiasScheme.ROW_SERIAL,),
+    Architecture.ROW_MULTIPLEXED: (BiasScheme.ROW_SERIAL,),
 }
 
 
-def schemes(architecture: Architecture) -> tuple[Scheme, ...]:
+def schemes(architecture: Architecture) -> tuple[BiasScheme, ...]:
     """The schemes with which an architecture can be written; none, when it cannot."""
     return _SCHEMES.get(architecture, ())
 
@@ -79,7 +79,7 @@ class WriteConfig:
     """
 
     architecture: Architecture
-    scheme: Scheme = Scheme.ONE_TRANSISTOR
+    scheme: BiasScheme = BiasScheme.ONE_TRANSISTOR
     order: Order = Order.CELL
     r_row: float = 0.01
     r_column: float = 0.01
@@ -91,7 +91,7 @@ class WriteConfig:
     r_select_off: float = 1e9
 
     def __post_init__(self) -> None:
-        for name, kind in (("architecture", Architecture), ("scheme", Scheme), ("order", Order)):
+        for name, kind in (("architecture", Architecture), ("scheme", BiasScheme), ("order", Order)):
             object.__setattr__(self, name, kind(getattr(self, name)))
         for name in ("r_row", "r_column"):
             if not 0 <= getattr(self, name) < np.inf:
@@ -115,7 +115,7 @@ class WriteConfig:
             raise ValueError(
                 f"scheme = {self.scheme} on {self.architecture}, allowed there: {', '.join(allowed)}"
             )
-        if self.order is Order.ROW and not (self.crossed and self.scheme is Scheme.ONE_TRANSISTOR):
+        if self.order is Order.ROW and not (self.crossed and self.scheme is BiasScheme.ONE_TRANSISTOR):
             raise ValueError(
                 f"order = row with {self.scheme} on {self.architecture}: a row at once needs a driver per column and "
                 "a select device per cell (resistive, one_transistor); allowed: order = cell"
@@ -129,12 +129,12 @@ class WriteConfig:
     @property
     def serial(self) -> bool:
         """Cells of a row in series."""
-        return self.scheme is Scheme.ROW_SERIAL
+        return self.scheme is BiasScheme.ROW_SERIAL
 
     @property
     def isolated(self) -> bool:
         """Every cell has a switch of its own, which keeps pulses for others away from it."""
-        return self.scheme in (Scheme.ONE_TRANSISTOR, Scheme.ROW_SERIAL)
+        return self.scheme in (BiasScheme.ONE_TRANSISTOR, BiasScheme.ROW_SERIAL)
 
     @property
     def r_line(self) -> tuple[float, float]:
@@ -149,7 +149,7 @@ class WriteConfig:
     def nominal_resistance(self, columns: int) -> float:
         """Driver voltage per current of the written cell, wires and leakage left out [Ohm]."""
         if self.crossed:
-            select = self.r_select_on if self.scheme is Scheme.ONE_TRANSISTOR else 0.0
+            select = self.r_select_on if self.scheme is BiasScheme.ONE_TRANSISTOR else 0.0
             return self.r_channel + select + self.r_output + self.r_return
         if self.serial:
             bypassed = self.r_channel * self.r_select_on / (self.r_channel + self.r_select_on)
@@ -182,7 +182,7 @@ class WriteConfig:
         (column,) = np.flatnonzero(written)
         v = float(volts[column])
         if self.crossed:
-            others = {Scheme.HALF_V: (v / 2, v / 2), Scheme.THIRD_V: (v / 3, 2 * v / 3)}
+            others = {BiasScheme.HALF_V: (v / 2, v / 2), BiasScheme.THIRD_V: (v / 3, 2 * v / 3)}
             result[:rows], result[rows:] = others.get(self.scheme, (0.0, 0.0))
             result[rows + column] = 0.0
         result[row] = v

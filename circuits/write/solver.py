@@ -10,7 +10,7 @@ import numpy as np
 
 from circuits.solve.nodal import Factored, factor
 from circuits.write.circuit import PARTS, lines, write_network
-from circuits.write.scheme import Scheme, WriteConfig
+from circuits.write.scheme import BiasScheme, WriteConfig
 from compact_model.numeric import Floats, Mask
 
 
@@ -176,7 +176,7 @@ class WriteSolver:
         """Currents in the channels from the voltages of the outputs ``u``."""
         config = self.config
         resistance = np.full(selected.shape, config.r_channel)
-        if config.scheme is Scheme.ONE_TRANSISTOR:
+        if config.scheme is BiasScheme.ONE_TRANSISTOR:
             resistance = np.where(selected, config.r_select_on, config.r_select_off)
         current: Floats = voltage / resistance
         return current
@@ -190,7 +190,7 @@ class WriteSolver:
         source = ((padded[:, fed.source] * fed.coefficient) * line).sum(axis=1)
         cells = (current**2 * config.r_channel).sum(axis=(1, 2))
         select = np.zeros_like(cells)
-        if config.scheme is Scheme.ONE_TRANSISTOR:
+        if config.scheme is BiasScheme.ONE_TRANSISTOR:
             select = (current * voltage).sum(axis=(1, 2))
         elif config.serial:
             switch = np.where(selected, config.r_select_off, config.r_select_on)

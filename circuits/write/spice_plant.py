@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from circuits.network import Kind
+from circuits.network import BranchKind
 from circuits.spice import engine, ngspice
 from circuits.spice.devices import Devices
 from circuits.write.circuit import PARTS, lines, write_network
 from circuits.write.deck import Timing, node_names, write_deck
 from circuits.write.plant import Pulsed
-from circuits.write.scheme import Order, Scheme
+from circuits.write.scheme import BiasScheme, Order
 from circuits.write.select_mosfet import SelectMosfet
 from circuits.write.solver import WriteSolver
 from compact_model.numeric import Floats, Mask
@@ -76,7 +76,7 @@ class SpicePlant:
     def __post_init__(self) -> None:
         if self.timing.t_read <= 0:
             raise ValueError(f"t_read = {self.timing.t_read} s, allowed: above 0 s (a plant is read)")
-        if self.select is not None and self.solver.config.scheme is not Scheme.ONE_TRANSISTOR:
+        if self.select is not None and self.solver.config.scheme is not BiasScheme.ONE_TRANSISTOR:
             raise ValueError(f"a select transistor in {self.solver.config.scheme}, allowed: one_transistor")
         self.saturate()
 
@@ -137,7 +137,7 @@ class SpicePlant:
         place = [(cell // columns, cell % columns) for cell in range(cells)]
         inner = [self.devices.state_vector(*at, k) for at in place for k in range(1, grains + 1)]
         arms = [f"{side}{row}_{column}" for side in ("hp", "hn") for row, column in place]
-        sources = np.flatnonzero(network.kind == Kind.VOLTAGE).tolist()
+        sources = np.flatnonzero(network.kind == BranchKind.VOLTAGE).tolist()
         currents = [f"{network.branch_names[k].lower()}#branch" for k in sources]
         fed = [network.node_names[network.plus[k]] for k in sources]
         wanted = list(dict.fromkeys([*nodes["line"], *nodes["ip"], *nodes["in"], *arms, *fed]))
@@ -201,7 +201,7 @@ class SpicePlant:
             feet = np.stack([found[name] for name in nodes["in"][self.shape[1] - 1 :: self.shape[1]]])
             into = into + np.sum(feet**2, axis=0) / config.r_return
         select = np.zeros_like(time)
-        if config.scheme is Scheme.ONE_TRANSISTOR:
+        if config.scheme is BiasScheme.ONE_TRANSISTOR:
             select = np.sum(before * through, axis=0)
         elif config.serial:
             ohm = np.where(selected, config.r_select_off, config.r_select_on).ravel()

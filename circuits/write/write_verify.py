@@ -43,7 +43,7 @@ class Step(StrEnum):
     """By the missing resistance over the slope of the device there, at least the constant step."""
 
 
-class Verdict(IntEnum):
+class CellVerdict(IntEnum):
     """What became of a cell."""
 
     WRITTEN = 0
@@ -60,12 +60,12 @@ class Verdict(IntEnum):
 
 
 _VERDICTS = {
-    Verdict.WRITTEN: "written",
-    Verdict.OUT_OF_TOLERANCE: "outside the tolerance in the end (nothing was read, or later writes disturbed it)",
-    Verdict.COMPLIANCE: "the driver's compliance is too low",
-    Verdict.PULSE_LIMIT: "no more pulses allowed",
-    Verdict.OVERSHOOT: "overshot too often",
-    Verdict.NO_RESPONSE: "does not respond",
+    CellVerdict.WRITTEN: "written",
+    CellVerdict.OUT_OF_TOLERANCE: "outside the tolerance in the end (nothing was read, or later writes disturbed it)",
+    CellVerdict.COMPLIANCE: "the driver's compliance is too low",
+    CellVerdict.PULSE_LIMIT: "no more pulses allowed",
+    CellVerdict.OVERSHOOT: "overshot too often",
+    CellVerdict.NO_RESPONSE: "does not respond",
 }
 
 
@@ -115,7 +115,7 @@ def pulse_curve(device: HallBar, t_pulse: float, *, largest: float = 60e-3, poin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class WriteRecipe:
     """How to program; SI units.
 
     Attributes
@@ -179,7 +179,7 @@ class WriteOutcome:
 
     target: Floats  # [Ohm]
     achieved: Floats  # [Ohm]
-    verdict: Ints  # `Verdict`
+    verdict: Ints  # `CellVerdict`
     pulses: Ints  # write pulses
     resets: Ints  # reset pulses
     largest_current: Floats  # [A]
@@ -201,14 +201,14 @@ class WriteOutcome:
     @property
     def written(self) -> Mask:
         """Cells that have their level, by what the controller knows."""
-        written: Mask = self.verdict == Verdict.WRITTEN
+        written: Mask = self.verdict == CellVerdict.WRITTEN
         return written
 
 
 def program(
     plant: Plant,
     target: Floats,
-    recipe: Recipe,
+    recipe: WriteRecipe,
     curve: Curve,
     ladder: PulseLadder,
     v_compliance: float,
@@ -268,7 +268,7 @@ class _Run:
         self,
         plant: Plant,
         target: Floats,
-        recipe: Recipe,
+        recipe: WriteRecipe,
         curve: Curve,
         v_compliance: float,
         generator: np.random.Generator,
@@ -292,8 +292,8 @@ class _Run:
             self._pulse(np.where(level >= step, current, 0.0), level >= step)
         near = np.abs(self.plant.read() - self.target) <= self.recipe.tolerance
         unable = self.needed > self.limit * (1 + 1e-9)
-        self.verdict = np.where(near, Verdict.WRITTEN, Verdict.OUT_OF_TOLERANCE)
-        self.verdict[~near & unable] = Verdict.COMPLIANCE
+        self.verdict = np.where(near, CellVerdict.WRITTEN, CellVerdict.OUT_OF_TOLERANCE)
+        self.verdict[~near & unable] = CellVerdict.COMPLIANCE
 
     def verified(self) -> None:
         recipe, shape = self.recipe, self.target.shape
@@ -301,7 +301,7 @@ class _Run:
         active = np.ones(shape, dtype=bool)
         step = np.full(shape, recipe.i_step)
         seen = self._read(active)
-        self.verdict[np.abs(seen - self.target) <= recipe.tolerance] = Verdict.WRITTEN
+        self.verdict[np.abs(seen - self.target) <= recipe.tolerance] = CellVerdict.WRITTEN
         current = np.minimum(recipe.start * self.curve.current_for(self.target), self.curve.current[-1])
         retried = np.zeros(shape, dtype=np.int64)
         at_reset = seen
@@ -313,7 +313,7 @@ class _Run:
             beyond = active & (self.needed > self.limit * (1 + 1e-9))
             # A driver that can't deliver the current is used at its limit once, then the cell is given up.
             known = beyond & (np.abs(current) <= self.largest + 1e-12)
-            self.verdict[known] = Verdict.COMPLIANCE
+            self.verdict[known] = CellVerdict.COMPLIANCE
             active = self.verdict < 0
             if not active.any():
                 self._check_at_the_end()
@@ -322,21 +322,21 @@ class _Run:
             seen = self._read(active)
             short = self.target - seen
             near = active & (np.abs(short) <= recipe.tolerance)
-            self.verdict[near] = Verdict.WRITTEN
+            self.verdict[near] = CellVerdict.WRITTEN
             low = active & (short > recipe.tolerance)
             over = active & (short < -recipe.tolerance)
             still = np.abs(seen - at_reset) < np.maximum(recipe.tolerance, 3 * recipe.read_noise)
-            weak = np.where(still & within, Verdict.NO_RESPONSE, Verdict.COMPLIANCE)
+            weak = np.where(still & within, CellVerdict.NO_RESPONSE, CellVerdict.COMPLIANCE)
             self.verdict = np.where(low & beyond, weak, self.verdict)
             spent = low & (self.pulses >= recipe.max_pulses)
-            self.verdict[spent] = np.where(still, Verdict.NO_RESPONSE, Verdict.PULSE_LIMIT)[spent]
+            self.verdict[spent] = np.where(still, CellVerdict.NO_RESPONSE, CellVerdict.PULSE_LIMIT)[spent]
             grown = step.copy()
             if recipe.step_law is Step.PROPORTIONAL:
                 grown = np.maximum(step, 0.6 * short / self.curve.slope(self.target))
             current = np.where(low, current + grown, current)
             retried[over] += 1
             self.verdict[over & ((retried > recipe.retries) | (self.pulses >= recipe.max_pulses))] = (
-                Verdict.OVERSHOOT
+                CellVerdict.OVERSHOOT
             )
             again = over & (self.verdict < 0)
             if again.any():
@@ -347,10 +347,10 @@ class _Run:
 
     def _check_at_the_end(self) -> None:
         """Read all cells once more: some may have been disturbed after they were accepted."""
-        kept = self.verdict == Verdict.WRITTEN
+        kept = self.verdict == CellVerdict.WRITTEN
         allowed = self.recipe.tolerance + CERTAIN * self.recipe.read_noise
         gone = kept & (np.abs(self._read(kept) - self.target) > allowed)
-        self.verdict[gone] = Verdict.OUT_OF_TOLERANCE
+        self.verdict[gone] = CellVerdict.OUT_OF_TOLERANCE
 
     def outcome(self) -> WriteOutcome:
         return WriteOutcome(

@@ -11,8 +11,8 @@ from circuits.write.scheme import WriteConfig
 from circuits.write.write_verify import (
     Curve,
     PulseLadder,
-    Recipe,
     WriteOutcome,
+    WriteRecipe,
     program,
 )
 from compact_model.hallbar import HallBar
@@ -24,7 +24,7 @@ class Writing:
     """Everything about programming, as numbers in SI units."""
 
     config: WriteConfig
-    recipe: Recipe
+    recipe: WriteRecipe
     curve: Curve
     ladder: PulseLadder
     device: HallBar

@@ -34,14 +34,14 @@ class Gate(StrEnum):
     DEMAG = "demag"
 
 
-class Levels(StrEnum):
+class LevelSource(StrEnum):
     """Levels used for weights: the published ones, or what the model's ladder gives."""
 
     PAPER = "paper"
     MODEL = "model"
 
 
-class Ladder(StrEnum):
+class LadderSource(StrEnum):
     """Write currents: the published ladder, or the currents that reach the wanted levels exactly."""
 
     PAPER_CURRENTS = "paper_currents"
@@ -246,8 +246,8 @@ class Choices(CardModel):
 
     switching: SwitchingModel = SwitchingModel.A
     gate: Gate = Gate.PRODUCT
-    levels: Levels = Levels.PAPER
-    ladder: Ladder = Ladder.PAPER_CURRENTS
+    levels: LevelSource = LevelSource.PAPER
+    ladder: LadderSource = LadderSource.PAPER_CURRENTS
     reset: Reset = Reset.FIELD
     retention: RetentionBarrier = RetentionBarrier.COMMON
     grains: int = Field(default=32, ge=4, le=256, description="grains of the bank")

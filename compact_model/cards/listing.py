@@ -12,7 +12,7 @@ from compact_model.cards.entry import Anchor, Entry, EntryList, Spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
+class CardParameter:
     """One number of a card, with everything known about it."""
 
     name: str
@@ -24,7 +24,7 @@ class Parameter:
     source: str
 
 
-def parameters(card: DeviceCard) -> list[Parameter]:
+def parameters(card: DeviceCard) -> list[CardParameter]:
     """All parameters of a card in its order; anchors of laws one by one.
 
     Examples
@@ -35,15 +35,15 @@ def parameters(card: DeviceCard) -> list[Parameter]:
     return list(_walk(card, ""))
 
 
-def _walk(node: BaseModel, prefix: str) -> list[Parameter]:
-    found: list[Parameter] = []
+def _walk(node: BaseModel, prefix: str) -> list[CardParameter]:
+    found: list[CardParameter] = []
     for name, info in type(node).model_fields.items():
         value: Any = getattr(node, name)
         if isinstance(value, (Entry, EntryList)):
             spec = next(item for item in info.metadata if isinstance(item, Spec))
             numbers = value.value if isinstance(value, EntryList) else (value.value,)
             found.append(
-                Parameter(
+                CardParameter(
                     name=prefix + name,
                     meaning=spec.meaning,
                     value=", ".join(f"{number:.6g}" for number in numbers),
@@ -56,7 +56,7 @@ def _walk(node: BaseModel, prefix: str) -> list[Parameter]:
         elif isinstance(value, tuple) and value and isinstance(value[0], Anchor):
             meaning, _, unit = (info.description or "").removesuffix("]").partition(" [")
             found += [
-                Parameter(
+                CardParameter(
                     name=f"{prefix}{name}({anchor.t_oxide * 1e9:g} nm)",
                     meaning=meaning,
                     value=f"{anchor.value:.6g}",

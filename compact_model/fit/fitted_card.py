@@ -10,11 +10,11 @@ import numpy as np
 import yaml
 
 from compact_model import stack, switching, synapse
-from compact_model.cards.device import SHIPPED, DeviceCard, FitRecord, Ladder, Levels, load_card
+from compact_model.cards.device import SHIPPED, DeviceCard, FitRecord, LadderSource, LevelSource, load_card
 from compact_model.cards.entry import Provenance
 from compact_model.fit.fitting import FitResult
 from compact_model.fit.intervals import Fitted, Open
-from compact_model.measured.tables import Kind
+from compact_model.measured.tables import RecordKind
 from compact_model.numeric import Floats
 from compact_model.programming import equal_ladder
 
@@ -109,7 +109,7 @@ def _with_ladder(card: DeviceCard, result: FitResult, label: str) -> DeviceCard:
         (
             float(stack.current_density(card, np.abs(r.current).max(), r.t_oxide))
             for r in result.data.records
-            if r.kind in (Kind.LOOP, Kind.TRAIN, Kind.FRACTION)
+            if r.kind in (RecordKind.LOOP, RecordKind.TRAIN, RecordKind.FRACTION)
         ),
         default=0.0,
     )
@@ -130,13 +130,13 @@ def _with_ladder(card: DeviceCard, result: FitResult, label: str) -> DeviceCard:
         provenance=Provenance.ASSUMED.value,
         source="the largest write current, reversed",
     )
-    node["choices"].update(levels=Levels.PAPER.value, ladder=Ladder.PAPER_CURRENTS.value)
+    node["choices"].update(levels=LevelSource.PAPER.value, ladder=LadderSource.PAPER_CURRENTS.value)
     return DeviceCard.model_validate(node)
 
 
 def _pulsed_levels(result: FitResult) -> Floats:
     """Readings of the only ladder of a data set, rounded as published ones are."""
-    trains = [r for r in result.data.records if r.kind is Kind.TRAIN]
+    trains = [r for r in result.data.records if r.kind is RecordKind.TRAIN]
     return np.round(trains[0].value, 10) if len(trains) == 1 else np.empty(0)
 
 

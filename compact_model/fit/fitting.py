@@ -17,7 +17,7 @@ from compact_model.fit.problem import Problem
 from compact_model.fit.regions import regions
 from compact_model.fit.screening import check_described, prepared
 from compact_model.measured.records import DataSet, Exclusion
-from compact_model.measured.response import Response
+from compact_model.measured.response import FitResponse
 from compact_model.numeric import Floats
 
 
@@ -52,7 +52,7 @@ class FitResult:
     noise: Mapping[str, float]  # standard deviation of a reading, by record
     autocorrelation: float
     regions: tuple[float, float, float] | None  # independent regions: value, interval
-    response: Response
+    response: FitResponse
     predicted: Floats  # (rows,) artefacts included
     artefact_part: Floats  # (rows,)
     used: Any  # (rows,) bool

@@ -10,10 +10,10 @@ import numpy as np
 from scipy import stats
 
 from compact_model.fit.intervals import profile, scale
-from compact_model.fit.parameters import Parameter, candidates, silent
+from compact_model.fit.parameters import FitParameter, candidates, silent
 from compact_model.fit.problem import LEVEL, Problem, copied
-from compact_model.measured.response import Form
-from compact_model.measured.tables import Kind
+from compact_model.measured.response import ThresholdForm
+from compact_model.measured.tables import RecordKind
 from compact_model.numeric import Floats
 
 FOLDS = 5
@@ -49,10 +49,10 @@ def compared(problem: Problem, x: Floats) -> tuple[Comparison, ...]:
     found: list[Comparison] = []
     electrothermal = problem.electrothermal
     variants = [
-        (f"Weibull, Set {'B' if electrothermal else 'A'}", Form.WEIBULL, electrothermal),
-        (f"Weibull, Set {'A' if electrothermal else 'B'}", Form.WEIBULL, not electrothermal),
-        ("linear", Form.LINEAR, electrothermal),
-        ("lognormal", Form.LOGNORMAL, electrothermal),
+        (f"Weibull, Set {'B' if electrothermal else 'A'}", ThresholdForm.WEIBULL, electrothermal),
+        (f"Weibull, Set {'A' if electrothermal else 'B'}", ThresholdForm.WEIBULL, not electrothermal),
+        ("linear", ThresholdForm.LINEAR, electrothermal),
+        ("lognormal", ThresholdForm.LOGNORMAL, electrothermal),
     ]
     if not any(p.symbol in ("j63", "shape") for p in problem.free):
         return ()
@@ -67,11 +67,11 @@ def compared(problem: Problem, x: Floats) -> tuple[Comparison, ...]:
     return tuple(found)
 
 
-def _translated(problem: Problem, form: Form, electrothermal: bool) -> list[Parameter]:
+def _translated(problem: Problem, form: ThresholdForm, electrothermal: bool) -> list[FitParameter]:
     """The free parameters of a problem in another form of the law."""
     symbols = {p.symbol for p in problem.free}
     wanted = candidates(problem.data.card, problem.data, form, electrothermal=electrothermal)
-    shapes = {"j0", "j_width", "j50", "sigma"} if form is not Form.WEIBULL else set()
+    shapes = {"j0", "j_width", "j50", "sigma"} if form is not ThresholdForm.WEIBULL else set()
     return [p for p in wanted if p.symbol in symbols | shapes]
 
 
@@ -118,14 +118,20 @@ def predicted(problem: Problem) -> list[Prediction]:
     data = problem.data
     own = data.card.geometry.t_oxide.value
     for record in data.records:
-        if record.kind is not Kind.FRACTION or abs(record.t_oxide - own) > 1e-13 or len(record.value) > 3:
+        if (
+            record.kind is not RecordKind.FRACTION
+            or abs(record.t_oxide - own) > 1e-13
+            or len(record.value) > 3
+        ):
             continue
         others = [
-            r for r in data.records if r.kind in (Kind.LOOP, Kind.TRAIN) and r.t_oxide == record.t_oxide
+            r
+            for r in data.records
+            if r.kind in (RecordKind.LOOP, RecordKind.TRAIN) and r.t_oxide == record.t_oxide
         ]
         if not others:
             continue
-        for form in Form:
+        for form in ThresholdForm:
             loose = replace(record, sigma=np.full(len(record.value), 1e4))
             free = [
                 p
@@ -153,9 +159,9 @@ def predicted(problem: Problem) -> list[Prediction]:
 
 
 _SHAPES = {
-    Form.WEIBULL: ("r_reset", "delta_r", "j63", "shape"),  # u0 as in the card
-    Form.LINEAR: ("r_reset", "delta_r", "j0", "j_width"),
-    Form.LOGNORMAL: ("r_reset", "delta_r", "j50", "sigma"),
+    ThresholdForm.WEIBULL: ("r_reset", "delta_r", "j63", "shape"),  # u0 as in the card
+    ThresholdForm.LINEAR: ("r_reset", "delta_r", "j0", "j_width"),
+    ThresholdForm.LOGNORMAL: ("r_reset", "delta_r", "j50", "sigma"),
 }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import stats
 
-from compact_model.fit.parameters import Parameter, silent
+from compact_model.fit.parameters import FitParameter, silent
 from compact_model.fit.problem import LEVEL, MANY_DEVICES, Problem, copied
 from compact_model.numeric import Floats
 
@@ -25,7 +25,7 @@ PROFILED_ROWS = 400
 class Fitted:
     """A parameter that the data determine."""
 
-    parameter: Parameter
+    parameter: FitParameter
     value: float
     interval: tuple[float, float]  # 95 %
     profiled: bool
@@ -36,7 +36,7 @@ class Fitted:
 class Open:
     """A parameter that the data do not determine; it stays at its default."""
 
-    parameter: Parameter
+    parameter: FitParameter
     reason: str
 
 
@@ -106,7 +106,7 @@ def determined(problem: Problem, x: Floats) -> tuple[Problem, Floats, list[Open]
     while problem.free:
         few = len(problem.devices) < MANY_DEVICES
         profiled = few and int(problem.used.sum()) <= PROFILED_ROWS
-        worst: tuple[float, Parameter, tuple[float, float]] | None = None
+        worst: tuple[float, FitParameter, tuple[float, float]] | None = None
         for place, low, high in _widths(problem, x, profiled=profiled):
             parameter, device = problem.columns[place]
             if device > 0:
@@ -129,7 +129,7 @@ def determined(problem: Problem, x: Floats) -> tuple[Problem, Floats, list[Open]
     return problem, x, openly
 
 
-def _with_free(problem: Problem, x: Floats, kept: Sequence[Parameter]) -> tuple[Problem, Floats]:
+def _with_free(problem: Problem, x: Floats, kept: Sequence[FitParameter]) -> tuple[Problem, Floats]:
     """The same problem with fewer parameters, solved."""
     smaller = copied(problem, problem.form, kept, electrothermal=problem.electrothermal)
     names = {p.name for p in kept}

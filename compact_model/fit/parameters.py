@@ -13,17 +13,17 @@ from compact_model import thickness
 from compact_model.cards.device import DeviceCard
 from compact_model.constants import OERSTED
 from compact_model.measured.records import DataSet, Record
-from compact_model.measured.response import Form
-from compact_model.measured.tables import DataError, Kind
+from compact_model.measured.response import ThresholdForm
+from compact_model.measured.tables import MeasurementError, RecordKind
 from compact_model.numeric import Floats, FloatsLike
 
 
-class FitError(DataError):
+class FitError(MeasurementError):
     """Data that no fit can be made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
+class FitParameter:
     """One parameter that a fit may move."""
 
     path: str  # in the card, or of a form that no card holds
@@ -50,16 +50,18 @@ class Parameter:
         return np.exp(x) if self.logarithmic else x
 
 
-def candidates(card: DeviceCard, data: DataSet, form: Form, *, electrothermal: bool) -> list[Parameter]:
+def candidates(
+    card: DeviceCard, data: DataSet, form: ThresholdForm, *, electrothermal: bool
+) -> list[FitParameter]:
     """Everything that a fit could move, whether or not the data speak of it."""
     law = card.switching.set_b if electrothermal else card.switching.set_a
     prefix = f"switching.set_{'b' if electrothermal else 'a'}"
     j63 = law.j63.value
     shapes = {
-        Form.WEIBULL: [
+        ThresholdForm.WEIBULL: [
             _positive(f"{prefix}.j63", "j63", "A/m^2", j63, 30.0),
             replace(_positive(f"{prefix}.shape", "shape", "1", law.shape.value, 10.0), low=0.3, high=30.0),
-            Parameter(
+            FitParameter(
                 path=f"{prefix}.u0",
                 symbol="u0",
                 unit="1",
@@ -70,11 +72,11 @@ def candidates(card: DeviceCard, data: DataSet, form: Form, *, electrothermal: b
                 logarithmic=False,
             ),
         ],
-        Form.LINEAR: [
+        ThresholdForm.LINEAR: [
             _positive("linear.j0", "j0", "A/m^2", 0.45 * j63, 30.0),
             _positive("linear.j_width", "j_width", "A/m^2", 0.87 * j63, 30.0),
         ],
-        Form.LOGNORMAL: [
+        ThresholdForm.LOGNORMAL: [
             _positive("lognormal.j50", "j50", "A/m^2", 0.9 * j63, 30.0),
             replace(_positive("lognormal.sigma", "sigma", "1", 0.3, 10.0), low=0.02, high=2.0),
         ],
@@ -84,7 +86,7 @@ def candidates(card: DeviceCard, data: DataSet, form: Form, *, electrothermal: b
     drives = getattr(card.thickness, drive_name.split(".")[1])
     others = sorted({r.t_oxide for r in data.records if abs(r.t_oxide - own) > 1e-13})
     return [
-        Parameter(
+        FitParameter(
             path="hall.r_reset",
             symbol="r_reset",
             unit="ohm",
@@ -101,7 +103,7 @@ def candidates(card: DeviceCard, data: DataSet, form: Form, *, electrothermal: b
         replace(_positive("fields.h_int", "h_int", "A/m", card.fields.h_int.value, 50.0), low=OERSTED),
         replace(_positive("fields.h_dmi", "h_dmi", "A/m", card.fields.h_dmi.value, 50.0), low=10 * OERSTED),
         *(
-            Parameter(
+            FitParameter(
                 path=drive_name,
                 symbol=f"drive@{t!r}",
                 unit="1",
@@ -124,8 +126,8 @@ def candidates(card: DeviceCard, data: DataSet, form: Form, *, electrothermal: b
     ]
 
 
-def _positive(path: str, symbol: str, unit: str, default: float, reach: float) -> Parameter:
-    return Parameter(
+def _positive(path: str, symbol: str, unit: str, default: float, reach: float) -> FitParameter:
+    return FitParameter(
         path=path,
         symbol=symbol,
         unit=unit,
@@ -136,20 +138,20 @@ def _positive(path: str, symbol: str, unit: str, default: float, reach: float) -
     )
 
 
-def silent(parameter: Parameter, records: Sequence[Record]) -> str | None:
+def silent(parameter: FitParameter, records: Sequence[Record]) -> str | None:
     """Why records of this kind cannot speak of a parameter; None when they can."""
     kinds = {record.kind for record in records}
-    pulsed = [r for r in records if r.kind in (Kind.LOOP, Kind.TRAIN, Kind.FRACTION)]
+    pulsed = [r for r in records if r.kind in (RecordKind.LOOP, RecordKind.TRAIN, RecordKind.FRACTION)]
     symbol = parameter.symbol
     if symbol == "theta":
-        return None if Kind.SHIFT in kinds else "no loop shift against current was measured"
+        return None if RecordKind.SHIFT in kinds else "no loop shift against current was measured"
     if symbol == "rho":
-        return None if Kind.ENERGY in kinds else "no pulse energy or channel resistance was measured"
+        return None if RecordKind.ENERGY in kinds else "no pulse energy or channel resistance was measured"
     if symbol == "r_reset":
-        hall = kinds & {Kind.LOOP, Kind.TRAIN, Kind.FIELD_LOOP}
+        hall = kinds & {RecordKind.LOOP, RecordKind.TRAIN, RecordKind.FIELD_LOOP}
         return None if hall else "no Hall resistance was measured"
     if symbol == "delta_r":
-        hall = kinds & {Kind.LOOP, Kind.TRAIN, Kind.FIELD_LOOP}
+        hall = kinds & {RecordKind.LOOP, RecordKind.TRAIN, RecordKind.FIELD_LOOP}
         return None if hall else "no Hall resistance was measured"
     if not pulsed:
         return "no switching pulses were measured"

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 from scipy import optimize
 
-from compact_model.fit.parameters import Parameter, candidates
+from compact_model.fit.parameters import FitParameter, candidates
 from compact_model.measured.records import DataSet, noise_of
-from compact_model.measured.response import Form, Response, card_values
-from compact_model.measured.tables import Kind, Start
+from compact_model.measured.response import FitResponse, ThresholdForm, card_values
+from compact_model.measured.tables import RecordKind, Start
 from compact_model.numeric import Floats, Ints
 
 MANY_DEVICES = 5  # from so many on, the spread between devices decides the intervals
@@ -36,20 +36,20 @@ class Problem:
     def __init__(
         self,
         data: DataSet,
-        form: Form,
-        free: Sequence[Parameter],
+        form: ThresholdForm,
+        free: Sequence[FitParameter],
         *,
         electrothermal: bool,
         steps: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         self.data, self.form, self.free = data, form, list(free)
         self.electrothermal = electrothermal
-        self.response = Response(data.card, data.records, form, electrothermal=electrothermal)
+        self.response = FitResponse(data.card, data.records, form, electrothermal=electrothermal)
         self.everything = candidates(data.card, data, form, electrothermal=electrothermal)
         self.devices = list(data.devices)
         device_of = np.array([self.devices.index(r.device) for r in data.records])
         self.device_of_row = device_of[self.response.record_of]
-        self.columns: list[tuple[Parameter, int]] = []  # parameter, device or -1
+        self.columns: list[tuple[FitParameter, int]] = []  # parameter, device or -1
         for parameter in self.free:
             each = parameter.path in data.choices.per_device and len(self.devices) > 1
             self.columns += [(parameter, d) for d in (range(len(self.devices)) if each else (-1,))]
@@ -73,7 +73,7 @@ class Problem:
         names: list[tuple[str, str]] = []
         for block in self.response.blocks:
             record, rows = block.record, block.rows
-            if record.kind not in (Kind.LOOP, Kind.TRAIN):
+            if record.kind not in (RecordKind.LOOP, RecordKind.TRAIN):
                 continue
             count = rows.stop - rows.start
             added: list[tuple[str, Floats]] = []
@@ -344,7 +344,9 @@ class Problem:
         return clustered
 
 
-def copied(problem: Problem, form: Form, free: Sequence[Parameter], *, electrothermal: bool) -> Problem:
+def copied(
+    problem: Problem, form: ThresholdForm, free: Sequence[FitParameter], *, electrothermal: bool
+) -> Problem:
     """The same data and nuisances with another form of the law."""
     copied = Problem(problem.data, form, free, electrothermal=electrothermal)
     copied.nuisance, copied.nuisance_names = problem.nuisance, problem.nuisance_names

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from compact_model.fit.parameters import FitError, Parameter, candidates, silent
+from compact_model.fit.parameters import FitError, FitParameter, candidates, silent
 from compact_model.fit.problem import MANY_DEVICES, Problem
 from compact_model.measured.records import DataSet, noise_of, without
-from compact_model.measured.response import Form
-from compact_model.measured.tables import Kind
+from compact_model.measured.response import ThresholdForm
+from compact_model.measured.tables import RecordKind
 from compact_model.numeric import Floats
 
 OUTLIER_SIGMAS = 5.0
@@ -32,8 +32,8 @@ WORST_MISFIT = 0.1  # rms residual over the span of the Hall readings; beyond, t
 POOR_RATIO = 3.0
 
 
-def _speaking(data: DataSet, electrothermal: bool) -> list[Parameter]:
-    found = candidates(data.card, data, Form.WEIBULL, electrothermal=electrothermal)
+def _speaking(data: DataSet, electrothermal: bool) -> list[FitParameter]:
+    found = candidates(data.card, data, ThresholdForm.WEIBULL, electrothermal=electrothermal)
     chosen = [p for p in found if silent(p, data.records) is None and p.name not in data.choices.fixed]
     limits = data.choices.bounds
     unknown = (set(limits) | set(data.choices.fixed)) - {p.name for p in found}
@@ -51,7 +51,9 @@ def prepared(data: DataSet, electrothermal: bool) -> tuple[DataSet, Problem, Flo
     """Robust first fit; broken devices, outliers and steps found; noise estimated."""
     notes: list[str] = []
     steps: dict[str, list[int]] = {}
-    problem = Problem(data, Form.WEIBULL, _speaking(data, electrothermal), electrothermal=electrothermal)
+    problem = Problem(
+        data, ThresholdForm.WEIBULL, _speaking(data, electrothermal), electrothermal=electrothermal
+    )
     if not problem.columns:
         raise FitError(f"{data.name}: the data speak of no parameter of the card")
     x = problem.best(data.choices.starts, data.choices.loss)
@@ -64,7 +66,9 @@ def prepared(data: DataSet, electrothermal: bool) -> tuple[DataSet, Problem, Flo
             names,
             f"broken device: its residuals are up to {ratio:.0f} times those of the others",
         )
-        problem = Problem(data, Form.WEIBULL, _speaking(data, electrothermal), electrothermal=electrothermal)
+        problem = Problem(
+            data, ThresholdForm.WEIBULL, _speaking(data, electrothermal), electrothermal=electrothermal
+        )
         x = problem.best(data.choices.starts, data.choices.loss)
     for _ in range(4):
         found = _steps(problem, x)
@@ -73,7 +77,9 @@ def prepared(data: DataSet, electrothermal: bool) -> tuple[DataSet, Problem, Flo
             break
         for name, at in new.items():
             steps.setdefault(name, []).append(at)
-        problem = Problem(data, Form.WEIBULL, problem.free, electrothermal=electrothermal, steps=steps)
+        problem = Problem(
+            data, ThresholdForm.WEIBULL, problem.free, electrothermal=electrothermal, steps=steps
+        )
         x = problem.best(2, data.choices.loss)
     for name, places in steps.items():
         notes.append(f"{name}: {len(places)} step(s) of the offset found and taken out.")
@@ -115,7 +121,7 @@ def check_described(problem: Problem, x: Floats) -> list[str]:
         seen = problem.response.value[block.rows][problem.used[block.rows]]
         noise = noise_of(seen)
         ratio = float(np.median(problem.sigma[block.rows])) / noise if noise > 0.0 else 0.0
-        if block.record.kind is Kind.LOOP and len(seen) >= 60 and ratio > POOR_RATIO:
+        if block.record.kind is RecordKind.LOOP and len(seen) >= 60 and ratio > POOR_RATIO:
             found.append(
                 f"{block.record.name}: its residuals are {ratio:.2g} times its noise; the law misses part of it."
             )
@@ -143,7 +149,10 @@ def _steps(problem: Problem, x: Floats) -> dict[str, int]:
     found: dict[str, int] = {}
     residual = problem.response.value - problem.predicted(x)
     for block in problem.response.blocks:
-        if block.record.kind not in (Kind.LOOP, Kind.TRAIN) or block.rows.stop - block.rows.start < 60:
+        if (
+            block.record.kind not in (RecordKind.LOOP, RecordKind.TRAIN)
+            or block.rows.stop - block.rows.start < 60
+        ):
             continue
         places = np.flatnonzero(problem.used[block.rows])
         r = residual[block.rows][places]

@@ -11,7 +11,7 @@ from compact_model.measured.records import Record, noise_of
 from compact_model.measured.tables import (
     ClippedError,
     EmptyLoopError,
-    Kind,
+    RecordKind,
     SwappedColumnsError,
     WrongUnitError,
 )
@@ -52,17 +52,17 @@ def check_record(record: Record, card: DeviceCard) -> None:
     seen = record.measured
     if len(seen) == 0:
         raise EmptyLoopError(f"{record.name}: holds no readings")
-    if record.kind in (Kind.LOOP, Kind.TRAIN):
+    if record.kind in (RecordKind.LOOP, RecordKind.TRAIN):
         _check_swapped(record)
     _check_units(record, card)
-    if record.kind in (Kind.LOOP, Kind.FIELD_LOOP) and len(seen) >= 20:
+    if record.kind in (RecordKind.LOOP, RecordKind.FIELD_LOOP) and len(seen) >= 20:
         _check_clipped(record)
         _check_open(record)
 
 
 def _check_units(record: Record, card: DeviceCard) -> None:
     sheet = float(stack.sheet_resistance(card))
-    if record.kind is not Kind.FIELD_LOOP:
+    if record.kind is not RecordKind.FIELD_LOOP:
         density = np.abs(stack.current_density(card, record.current, record.t_oxide)).max()
         if not SMALLEST_DENSITY <= density <= LARGEST_DENSITY:
             raise WrongUnitError(
@@ -80,7 +80,7 @@ def _check_units(record: Record, card: DeviceCard) -> None:
             f"{record.name}: the largest field is {largest:.3g} A/m, allowed: 0 or 1..{LARGEST_FIELD:.3g} A/m; "
             "is its unit right?"
         )
-    if record.kind in (Kind.LOOP, Kind.TRAIN, Kind.FIELD_LOOP):
+    if record.kind in (RecordKind.LOOP, RecordKind.TRAIN, RecordKind.FIELD_LOOP):
         highest, window = float(np.abs(record.measured).max()), float(np.ptp(record.measured))
         if np.median(np.abs(record.measured)) > sheet:
             raise WrongUnitError(
@@ -92,7 +92,7 @@ def _check_units(record: Record, card: DeviceCard) -> None:
                 f"{record.name}: the Hall resistance changes by {window:.3g} ohm, less than "
                 f"{SMALLEST_HALL_ANGLE:g} of the sheet resistance of {sheet:.3g} ohm; is its unit right?"
             )
-    if record.kind is Kind.FRACTION and (record.measured.min() < -0.2 or record.measured.max() > 1.2):
+    if record.kind is RecordKind.FRACTION and (record.measured.min() < -0.2 or record.measured.max() > 1.2):
         raise WrongUnitError(
             f"{record.name}: switched fractions {record.measured.min():.3g}..{record.measured.max():.3g}, "
             "allowed: 0..1; write the unit % if it is percent"
@@ -109,7 +109,7 @@ def _straightness(values: Floats) -> float:
 def _check_swapped(record: Record) -> None:
     there = np.isfinite(record.value)
     current, value = record.current[there], record.value[there]
-    if len(value) < 20 or record.kind is not Kind.LOOP:
+    if len(value) < 20 or record.kind is not RecordKind.LOOP:
         return
     programmed, read = _straightness(current), _straightness(value)
     if read > 0.8 and programmed < 0.5:
@@ -136,7 +136,7 @@ def _check_clipped(record: Record) -> None:
 def _check_open(record: Record) -> None:
     """A loop must move by more than its noise, beyond what drift, the ordinary Hall effect and heating give."""
     there = np.isfinite(record.value)
-    drive = (record.h if record.kind is Kind.FIELD_LOOP else record.current)[there]
+    drive = (record.h if record.kind is RecordKind.FIELD_LOOP else record.current)[there]
     value = record.value[there]
     noise = noise_of(value)
     x = drive / np.abs(drive).max()

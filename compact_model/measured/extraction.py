@@ -16,7 +16,7 @@ from compact_model.cards.device import SHIPPED, DeviceCard, load_card
 from compact_model.cards.document import DocumentError, Mistake
 from compact_model.cards.entry import Provenance
 from compact_model.measured.records import DataSet
-from compact_model.measured.tables import DataError, Kind
+from compact_model.measured.tables import MeasurementError, RecordKind
 from compact_model.numeric import Floats, Ints
 from compact_model.programming import equal_ladder
 from compact_model.readout import Confusion, confusion
@@ -93,17 +93,17 @@ def extract_levels(data: DataSet) -> LevelTable:
 
     Raises
     ------
-    DataError
+    MeasurementError
         Without at least five equal pulse trains.
     """
-    trains = [record for record in data.records if record.kind is Kind.TRAIN]
+    trains = [record for record in data.records if record.kind is RecordKind.TRAIN]
     alike = [
         r
         for r in trains
         if len(r.current) == len(trains[0].current) and np.array_equal(r.current, trains[0].current)
     ]
     if len(alike) < FEWEST_CYCLES:
-        raise DataError(
+        raise MeasurementError(
             f"{data.name}: {len(alike)} equal pulse trains, allowed: at least {FEWEST_CYCLES}; name the column of the "
             "cycle in `columns`"
         )

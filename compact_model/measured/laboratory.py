@@ -18,8 +18,8 @@ from compact_model import curves, spread, stack, switching, synapse, transport
 from compact_model.cards.device import DeviceCard
 from compact_model.constants import OERSTED
 from compact_model.measured.records import Record
-from compact_model.measured.response import Form, Response, card_values
-from compact_model.measured.tables import Kind, Start
+from compact_model.measured.response import FitResponse, ThresholdForm, card_values
+from compact_model.measured.tables import RecordKind, Start
 from compact_model.numeric import Floats
 
 
@@ -118,7 +118,7 @@ class Laboratory:
     def ideal(self, record: Record, regions: int | None = None) -> Floats:
         """Hall resistance after each pulse by the closed law; of a device of finitely many regions if asked."""
         law = switching.switching_law(self.card)
-        response = Response(self.card, [record], Form.WEIBULL, electrothermal=law.electrothermal)
+        response = FitResponse(self.card, [record], ThresholdForm.WEIBULL, electrothermal=law.electrothermal)
         values = card_values(self.card, electrothermal=law.electrothermal)
         if regions is None:
             return response.predicted(values)
@@ -284,7 +284,7 @@ def _record(card: DeviceCard, current: Floats, t_pulse: Floats, h_x: float) -> R
     bipolar = bool(current.min() < 0.0 < current.max())
     return Record(
         name="synthetic",
-        kind=Kind.LOOP if bipolar else Kind.TRAIN,
+        kind=RecordKind.LOOP if bipolar else RecordKind.TRAIN,
         device=card.name,
         start=Start.PLUS,
         t_oxide=card.geometry.t_oxide.value,

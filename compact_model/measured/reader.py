@@ -21,9 +21,9 @@ from compact_model.measured.records import DataSet, Exclusion, Record
 from compact_model.measured.tables import (
     MEASURED,
     UNITS,
-    DataError,
     DataFile,
-    Kind,
+    MeasurementError,
+    RecordKind,
     Table,
     WrongUnitError,
     read_table,
@@ -45,7 +45,7 @@ def load_data(path: str | Path) -> DataSet:
     ------
     DocumentError
         For mistakes in the YAML file or in the tables, each with its line.
-    DataError
+    MeasurementError
         For tables that can't be used.
     """
     described = load_model(path, DataFile)
@@ -83,12 +83,12 @@ def _usable(records: Sequence[Record], card: DeviceCard) -> tuple[list[Record], 
     One broken device of many is an exclusion; a wrong description of the columns breaks all records, or the only one.
     """
     kept: list[Record] = []
-    failures: list[tuple[Record, DataError]] = []
+    failures: list[tuple[Record, MeasurementError]] = []
     for record in records:
         try:
             check_record(record, card)
             kept.append(record)
-        except DataError as error:
+        except MeasurementError as error:
             failures.append((record, error))
     if len(failures) > len(kept):
         raise failures[0][1]
@@ -102,7 +102,9 @@ def _records(rows: CsvTable, table: Table, card: DeviceCard, name: str) -> tuple
     measured_unit = UNITS[MEASURED[table.kind]]
     for quantity, where in table.columns.items():
         if where.column not in header:
-            raise DataError(f"{table.file}: no column {where.column!r}; the header has: {', '.join(header)}")
+            raise MeasurementError(
+                f"{table.file}: no column {where.column!r}; the header has: {', '.join(header)}"
+            )
         place = header.index(where.column)
         if quantity in ("device", "cycle"):
             labels[quantity] = [_cell(row, place) for row in rows.body]
@@ -126,7 +128,7 @@ def _records(rows: CsvTable, table: Table, card: DeviceCard, name: str) -> tuple
     found: list[Record] = []
     groups = dict.fromkeys(zip(devices, cycles, strict=True))
     # Sweeps at several fields (or thicknesses) in one file are one record each.
-    split = columns.get("h_x") if table.kind is Kind.LOOP else None
+    split = columns.get("h_x") if table.kind is RecordKind.LOOP else None
     thicknesses = columns.get("t_oxide", np.full(count, card.geometry.t_oxide.value))
     for device, cycle in groups:
         mine = np.array([(d, c) == (device, cycle) for d, c in zip(devices, cycles, strict=True)], dtype=bool)
@@ -166,7 +168,7 @@ def _record(
     if "density" in columns:
         current = stack.current(card, columns["density"], t_oxide)
     t_pulse = columns.get("t_pulse", np.full(count, card.synapse.t_pulse.value))
-    h = columns.get("h_z" if table.kind is Kind.FIELD_LOOP else "h_x", np.zeros(count))
+    h = columns.get("h_z" if table.kind is RecordKind.FIELD_LOOP else "h_x", np.zeros(count))
     sigma = columns.get("sigma")
     if sigma is None and table.rounding is not None:
         step = _constant(table.rounding, UNITS[MEASURED[table.kind]], table.file)
@@ -175,7 +177,7 @@ def _record(
     if not known.all():
         said.append(f"{name}: {int((~known).sum())} lines without current, field or pulse length left out")
     bipolar = bool(np.any(current[known] > 0.0) and np.any(current[known] < 0.0))
-    pulses = table.kind in (Kind.LOOP, Kind.TRAIN)
+    pulses = table.kind in (RecordKind.LOOP, RecordKind.TRAIN)
     return (
         Record(
             name=name,
@@ -189,7 +191,7 @@ def _record(
             value=value[known],
             sigma=None if sigma is None else sigma[known],
             drift=pulses and (int(known.sum()) >= 20 if table.drift is None else table.drift),
-            even=(table.kind is Kind.LOOP and bipolar) if table.even is None else table.even,
+            even=(table.kind is RecordKind.LOOP and bipolar) if table.even is None else table.even,
         ),
         said,
     )
@@ -245,5 +247,5 @@ def _numbers(table: CsvTable, place: int) -> Floats:
     if mistakes:
         raise DocumentError(mistakes[:MAX_MISTAKES])
     if not np.isfinite(values).any():
-        raise DataError(f"{table.name}: column {column!r}: holds no numbers")
+        raise MeasurementError(f"{table.name}: column {column!r}: holds no numbers")
     return values

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from compact_model.cards.device import DeviceCard
-from compact_model.measured.tables import DataError, EmptyLoopError, FitChoices, Kind, Start
+from compact_model.measured.tables import EmptyLoopError, FitChoices, MeasurementError, RecordKind, Start
 from compact_model.numeric import Floats
 
 
@@ -18,7 +18,7 @@ class Record:
     """Readings of one device in the order of measurement, SI units."""
 
     name: str
-    kind: Kind
+    kind: RecordKind
     device: str
     start: Start
     t_oxide: float  # [m]
@@ -97,7 +97,7 @@ def reduced_field_loop(record: Record) -> tuple[float, float, float]:
     residual = value - design @ solution
     variance = float(residual @ residual) / max(1, len(h) - 3)
     if solution[1] <= 0.0:
-        raise DataError(
+        raise MeasurementError(
             f"{record.name}: the Hall resistance rises with H_z; write `sign: -1` if the contacts were read the "
             "other way"
         )

@@ -19,14 +19,14 @@ from compact_model import stack, switching, thermal, thickness, transport
 from compact_model.cards.device import DeviceCard
 from compact_model.constants import REFERENCE_TEMPERATURE
 from compact_model.measured.records import Record, reduced_field_loop
-from compact_model.measured.tables import Kind, Start
+from compact_model.measured.tables import RecordKind, Start
 from compact_model.numeric import Floats, FloatsLike, Ints
 
 _SMALLEST = 1e-12
 _SMALLEST_PHI = 1e-3
 
 
-class Form(StrEnum):
+class ThresholdForm(StrEnum):
     """Distribution of thresholds."""
 
     WEIBULL = "weibull"
@@ -34,18 +34,18 @@ class Form(StrEnum):
     LOGNORMAL = "lognormal"
 
 
-def fraction(form: Form, drive: Floats, values: Mapping[str, FloatsLike]) -> Floats:
+def fraction(form: ThresholdForm, drive: Floats, values: Mapping[str, FloatsLike]) -> Floats:
     """Share of thresholds at or below a drive [A/m^2].
 
     Weibull: 1 - exp(-((u - u0)/(1 - u0))^shape), u = drive/j63. Linear: (drive - j0)/j_width between 0 and 1.
     Lognormal: normal distribution of ln(drive/j50) with standard deviation sigma.
     """
-    if form is Form.WEIBULL:
+    if form is ThresholdForm.WEIBULL:
         u0 = values["u0"]
         z = np.maximum((drive / values["j63"] - u0) / (1.0 - np.asarray(u0)), 0.0)
         weibull: Floats = -np.expm1(-(np.minimum(z, 1e3) ** values["shape"]))
         return weibull
-    if form is Form.LINEAR:
+    if form is ThresholdForm.LINEAR:
         return np.clip((drive - values["j0"]) / values["j_width"], 0.0, 1.0)
     lognormal: Floats = ndtr(np.log(np.maximum(drive, _SMALLEST) / values["j50"]) / values["sigma"])
     return lognormal
@@ -100,7 +100,7 @@ def memory(order: Floats, target: Floats, base: float) -> Memory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class RecordRows:
     """Rows of one record in the fit."""
 
     record: Record
@@ -129,22 +129,22 @@ def card_values(card: DeviceCard, *, electrothermal: bool) -> dict[str, FloatsLi
     }
 
 
-class Response:
+class FitResponse:
     """Predicted readings of all records, as a function of the parameters of the law."""
 
     def __init__(
-        self, card: DeviceCard, records: Sequence[Record], form: Form, *, electrothermal: bool
+        self, card: DeviceCard, records: Sequence[Record], form: ThresholdForm, *, electrothermal: bool
     ) -> None:
         self.card, self.form, self.electrothermal = card, form, electrothermal
-        self.blocks: list[Block] = []
+        self.blocks: list[RecordRows] = []
         parts: list[dict[str, Floats]] = []
         begin = 0
         for record in records:
             part = self._part(record)
             rows = slice(begin, begin + len(part["value"]))
             uniform = len({*zip(part["t_pulse"].tolist(), part["h"].tolist(), strict=True)}) <= 1
-            single = record.kind not in (Kind.LOOP, Kind.TRAIN)
-            self.blocks.append(Block(record=record, rows=rows, single=single, uniform=uniform))
+            single = record.kind not in (RecordKind.LOOP, RecordKind.TRAIN)
+            self.blocks.append(RecordRows(record=record, rows=rows, single=single, uniform=uniform))
             parts.append(part)
             begin = rows.stop
         joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
@@ -156,10 +156,10 @@ class Response:
         kind_of = np.array([record.kind for record in records])
         self.record_of: Ints = kinds.astype(np.int64)
         row_kind = kind_of[self.record_of]
-        self.is_hall = np.isin(row_kind, [Kind.LOOP, Kind.TRAIN, Kind.FIELD_LOOP])
-        self.is_shift, self.is_energy = row_kind == Kind.SHIFT, row_kind == Kind.ENERGY
+        self.is_hall = np.isin(row_kind, [RecordKind.LOOP, RecordKind.TRAIN, RecordKind.FIELD_LOOP])
+        self.is_shift, self.is_energy = row_kind == RecordKind.SHIFT, row_kind == RecordKind.ENERGY
         self.slope = joined["slope"]
-        self.is_pulse = self.is_hall & ~np.isfinite(self.known) | (row_kind == Kind.FRACTION)
+        self.is_pulse = self.is_hall & ~np.isfinite(self.known) | (row_kind == RecordKind.FRACTION)
         law = card.thickness
         drive_law = law.field_free_drive_b if electrothermal else law.field_free_drive_a
         self.own_drive = thickness.evaluate(drive_law, self.t_oxide)
@@ -175,19 +175,19 @@ class Response:
         current, t_pulse, h = record.current, record.t_pulse, record.h
         value, known = record.value, np.full(count, np.nan)
         sigma = np.full(count, np.nan) if record.sigma is None else record.sigma
-        if record.kind is Kind.FIELD_LOOP:
+        if record.kind is RecordKind.FIELD_LOOP:
             low, window, error = reduced_field_loop(record)
             value, sigma, known = np.array([low, low + window]), np.full(2, error), np.array([0.0, 1.0])
             current, t_pulse, h, count = np.zeros(2), np.ones(2), np.zeros(2), 2
-        elif record.kind in (Kind.LOOP, Kind.TRAIN):
+        elif record.kind in (RecordKind.LOOP, RecordKind.TRAIN):
             t_pulse = _run_lengths(current, t_pulse, h)
         slope = np.zeros(count)
-        if record.kind is Kind.SHIFT:
+        if record.kind is RecordKind.SHIFT:
             slope = transport.damping_like_field(card, 1.0, record.t_oxide) * current
-        if record.kind is Kind.ENERGY:
+        if record.kind is RecordKind.ENERGY:
             slope = current**2 * float(stack.channel_resistance(card, record.t_oxide)) * t_pulse
         temperature = np.full(count, card.thermal.ambient.value)
-        if self.electrothermal and record.kind is not Kind.FIELD_LOOP:
+        if self.electrothermal and record.kind is not RecordKind.FIELD_LOOP:
             temperature = np.asarray(thermal.pulse_temperature(card, current, t_pulse, record.t_oxide))
         interface = np.full(count, 0.0 if record.start is Start.MINUS else 1.0)
         preset = np.abs(h) >= card.fields.h_preset.value

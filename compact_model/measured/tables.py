@@ -18,27 +18,27 @@ from compact_model.cards.entry import Name
 from compact_model.cards.quantity import parse_quantity
 
 
-class DataError(ValueError):
+class MeasurementError(ValueError):
     """Measured data that can't be used; says which file or record, and why."""
 
 
-class WrongUnitError(DataError):
+class WrongUnitError(MeasurementError):
     """Numbers that are impossible in the stated unit."""
 
 
-class SwappedColumnsError(DataError):
+class SwappedColumnsError(MeasurementError):
     """A column that looks like the other one."""
 
 
-class ClippedError(DataError):
+class ClippedError(MeasurementError):
     """Readings at the end of the meter's range."""
 
 
-class EmptyLoopError(DataError):
+class EmptyLoopError(MeasurementError):
     """A loop that does not open, or does not move."""
 
 
-class Kind(StrEnum):
+class RecordKind(StrEnum):
     """What one table holds."""
 
     LOOP = "loop"  # R_xy after (or during) each pulse of a current sweep
@@ -81,12 +81,12 @@ UNITS = {
 
 
 MEASURED = {
-    Kind.LOOP: "hall",
-    Kind.TRAIN: "hall",
-    Kind.FIELD_LOOP: "hall",
-    Kind.FRACTION: "fraction",
-    Kind.SHIFT: "shift",
-    Kind.ENERGY: "energy",
+    RecordKind.LOOP: "hall",
+    RecordKind.TRAIN: "hall",
+    RecordKind.FIELD_LOOP: "hall",
+    RecordKind.FRACTION: "fraction",
+    RecordKind.SHIFT: "shift",
+    RecordKind.ENERGY: "energy",
 }
 
 
@@ -105,7 +105,7 @@ class Table(_Model):
     """One file: what it holds, which column is what, and what is the same for all of it."""
 
     file: str
-    kind: Kind
+    kind: RecordKind
     columns: dict[str, ColumnName]
     constants: dict[str, str | float] = {}
     prepared: Start = Start.PLUS
@@ -136,7 +136,7 @@ class Table(_Model):
             raise ValueError(f"kind {self.kind.value} needs a column for {wanted}")
         if self.columns.keys() & {"voltage", "voltage_plus"} and "i_read" not in names:
             raise ValueError("a voltage needs i_read, the read current, as a column or a constant")
-        if self.kind is Kind.FIELD_LOOP:
+        if self.kind is RecordKind.FIELD_LOOP:
             if "h_z" not in names:
                 raise ValueError("kind field_loop needs h_z")
         elif not {"current", "density"} & set(names):
@@ -173,9 +173,9 @@ def read_table(path: Path, sheet: str | None) -> CsvTable:
     else:
         table = read_csv(path, separators=",;\t", fallback="latin-1")  # instruments write the micro sign so
     if not table.rows:
-        raise DataError(f"{path}: holds no lines")
+        raise MeasurementError(f"{path}: holds no lines")
     if not table.body:
-        raise DataError(f"{path}: holds a header and no numbers")
+        raise MeasurementError(f"{path}: holds a header and no numbers")
     return table
 
 
@@ -183,15 +183,15 @@ def _excel_rows(path: Path, sheet: str | None) -> list[Row]:
     try:
         openpyxl = importlib.import_module("openpyxl")
     except ModuleNotFoundError:
-        raise DataError(
+        raise MeasurementError(
             f"{path}: reading Excel needs openpyxl (the extra `excel`); or save the sheet as CSV"
         ) from None
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as Excel: {error}") from None
+        raise MeasurementError(f"{path}: cannot be read as Excel: {error}") from None
     if sheet is not None and sheet not in book.sheetnames:
-        raise DataError(f"{path}: no sheet {sheet!r}, allowed: {', '.join(book.sheetnames)}")
+        raise MeasurementError(f"{path}: no sheet {sheet!r}, allowed: {', '.join(book.sheetnames)}")
     page = book[sheet] if sheet is not None else book.worksheets[0]
     rows = [
         Row(line, tuple("" if cell is None else str(cell).strip() for cell in cells))

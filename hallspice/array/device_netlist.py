@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from circuits.arrays.crossbar import crossbar
-from circuits.network import Kind, Network, Role
+from circuits.network import BranchKind, Network, Role
 from compact_model.numeric import Floats
 from hallspice.array.plain_netlist import drawn_states
 from hallspice.config.load import load_setup
@@ -21,11 +21,11 @@ from veriloga.subcircuit import FROZEN, frozen_subcircuit_text, subcircuit_text
 from veriloga.verilog_a import verilog_a_text
 
 _SPECTRE_WORDS = {
-    Kind.RESISTOR: "resistor r",
-    Kind.CAPACITOR: "capacitor c",
-    Kind.VOLTAGE: "vsource dc",
-    Kind.CURRENT: "isource dc",
-    Kind.VCCS: "vccs gm",
+    BranchKind.RESISTOR: "resistor r",
+    BranchKind.CAPACITOR: "capacitor c",
+    BranchKind.VOLTAGE: "vsource dc",
+    BranchKind.CURRENT: "isource dc",
+    BranchKind.VCCS: "vccs gm",
 }
 
 
@@ -101,7 +101,7 @@ def _model_file(
         yield f"{FROZEN if form is DeviceForm.FROZEN else MODULE}.sub", write(model, language, day)
 
 
-def _branches(network: Network, inputs: Floats) -> Iterator[tuple[str, Kind, list[str], float]]:
+def _branches(network: Network, inputs: Floats) -> Iterator[tuple[str, BranchKind, list[str], float]]:
     """Name, kind, nodes and value of every branch outside the cells; sources at the given inputs."""
     values = network.value.copy()
     np.add.at(values, network.drive_source, network.drive_coefficient * inputs[network.drive_input])
@@ -111,7 +111,7 @@ def _branches(network: Network, inputs: Floats) -> Iterator[tuple[str, Kind, lis
     for k, branch in enumerate(network.branch_names):
         if not cells[k]:
             nodes = [names[int(node)] for node in ends[k]]
-            yield branch, Kind(int(network.kind[k])), nodes, float(values[k])
+            yield branch, BranchKind(int(network.kind[k])), nodes, float(values[k])
 
 
 def _cells(network: Network) -> Iterator[str]:
@@ -153,7 +153,7 @@ def _spice(
         yield f"{prefix}{k} {cell} {master} {parameters}s0={s0[k]:.15g}"
     yield "* wires, drivers, amplifiers, senses"
     for name, kind, nodes, value in _branches(network, inputs):
-        used = nodes if kind is Kind.VCCS else nodes[:2]
+        used = nodes if kind is BranchKind.VCCS else nodes[:2]
         yield f"{name} {' '.join(used)} {value:.15g}"
     names = (*network.node_names, "0")
     ends = zip(
@@ -194,7 +194,7 @@ def _spectre(
     for k, cell in enumerate(_cells(network)):
         yield f"N{k} ({cell}) {MODULE} s0={s0[k]:.15g}"
     for name, kind, nodes, value in _branches(network, inputs):
-        used = nodes if kind is Kind.VCCS else nodes[:2]
+        used = nodes if kind is BranchKind.VCCS else nodes[:2]
         yield f"{name} ({' '.join(used)}) {_SPECTRE_WORDS[kind]}={value:.15g}"
     names = (*network.node_names, "0")
     kept = dict.fromkeys(names[int(k)] for k in (*network.output_plus, *network.output_minus) if k >= 0)

@@ -74,7 +74,7 @@ def _csv(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _results(card: DeviceCard, board: Sequence[FactResult]) -> dict[str, Any]:
-    cost = synapse.write_cost(card)
+    cost = synapse.level_cost(card)
     return {
         "card": card.name,
         "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

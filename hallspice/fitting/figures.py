@@ -11,8 +11,8 @@ from compact_model.constants import OERSTED
 from compact_model.fit.fitting import FitResult
 from compact_model.fit.forms import Prediction
 from compact_model.fit.intervals import Fitted
-from compact_model.measured.response import Block
-from compact_model.measured.tables import Kind
+from compact_model.measured.response import RecordRows
+from compact_model.measured.tables import RecordKind
 from compact_model.numeric import Floats
 from hallspice.page.style import BLUE, DARK, GREEN, GREY, LIGHT, ORANGE, PURPLE, grid, single, styled, svg
 
@@ -38,10 +38,10 @@ def readings(result: FitResult) -> str:
     return svg(figure)
 
 
-def _panel(axes: Axes, result: FitResult, block: Block) -> None:
+def _panel(axes: Axes, result: FitResult, block: RecordRows) -> None:
     record, rows = block.record, block.rows
     value, predicted, used = result.response.value[rows], result.predicted[rows], result.used[rows]
-    if record.kind is Kind.LOOP:
+    if record.kind is RecordKind.LOOP:
         x, label = 1e3 * record.current, "pulse current (mA)"
         axes.plot(x, predicted, color=ORANGE, linewidth=1.2, zorder=3, label="law and artefacts")
     else:
@@ -55,7 +55,9 @@ def _panel(axes: Axes, result: FitResult, block: Block) -> None:
     axes.set_title(plain(record.name), fontsize=8.5)
     axes.set_xlabel(label, fontsize=8.5)
     axes.set_ylabel(
-        "R$_{xy}$ (Ω)" if record.kind in (Kind.LOOP, Kind.TRAIN, Kind.FIELD_LOOP) else record.kind.value
+        "R$_{xy}$ (Ω)"
+        if record.kind in (RecordKind.LOOP, RecordKind.TRAIN, RecordKind.FIELD_LOOP)
+        else record.kind.value
     )
     axes.tick_params(labelsize=8)
 
@@ -163,7 +165,7 @@ def shift(result: FitResult) -> str:
         return ""
     figure, axes = single(6.0, 3.4)
     current = np.concatenate(
-        [block.record.current for block in result.response.blocks if block.record.kind is Kind.SHIFT]
+        [block.record.current for block in result.response.blocks if block.record.kind is RecordKind.SHIFT]
     )
     axes.plot(1e3 * current, result.response.value[rows] / OERSTED, "o", color=BLUE, label="measured")
     axes.plot(1e3 * current, result.predicted[rows] / OERSTED, color=ORANGE, label="fitted")

@@ -52,7 +52,7 @@ def results_of(
     setup, mapped, solved = chip.setup, chip.mapped, chip.solved
     images = len(chip.dataset.test_labels)
     inference = chip.cost(evaluation)
-    written = synapse.write_cost(setup.card)
+    written = synapse.level_cost(setup.card)
     reached = np.searchsorted(setup.levels_ohm, networks.levels.levels_ohm - 1e-9)
     network_write = cost.write_cost(mapped, written.energy[reached], written.time[reached])
     accuracy: dict[str, Any] = {

@@ -11,14 +11,14 @@ from typing import Any
 from compact_model.cards.device import load_card
 from hallspice.files import RESULTS, staged_folder
 from hallspice.model.page import certificate_html, number_text
-from veriloga.dialects import Dialect, Form
+from veriloga.dialects import Dialect, ExportForm
 from veriloga.model import LARGEST_ERROR, CellModel, cell_model
 from veriloga.package import run_package, write_package
 from veriloga.verify import Certificate, Progress, certify
 
 
 def export(
-    form: Form,
+    form: ExportForm,
     card: Path | None,
     dialect: Dialect,
     grains: int | None,

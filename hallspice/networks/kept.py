@@ -19,7 +19,7 @@ import pooch
 from filelock import FileLock, Timeout
 
 from circuits.arrays.config import ArrayConfig
-from circuits.read.converter import Ladder
+from circuits.read.converter import ElementWeighting
 from hallspice.config.contradictions import layers_of
 from hallspice.config.setup import Setup
 from hallspice.progress import Reporter
@@ -95,9 +95,9 @@ def readout_of(setup: Setup) -> Readout:
         adc_bits=array.converters.adc_bits,
         trim=array.calibration == "column",
         dac_mismatch=array.converters.dac_mismatch,
-        dac_ladder=Ladder(array.converters.dac_ladder),
+        dac_ladder=ElementWeighting(array.converters.dac_ladder),
         adc_mismatch=array.converters.adc_mismatch,
-        adc_ladder=Ladder(array.converters.adc_ladder),
+        adc_ladder=ElementWeighting(array.converters.adc_ladder),
         adc_outputs=round(setup.periphery.adc.columns.value),
     )
 

@@ -10,14 +10,14 @@ import numpy as np
 from circuits.read.noise import hall_read_noise
 from circuits.write.circuit import PARTS
 from circuits.write.plant import Faults, ModelPlant
-from circuits.write.scheme import Order, Scheme, WriteConfig, schemes
+from circuits.write.scheme import BiasScheme, Order, WriteConfig, schemes
 from circuits.write.solver import WriteSolver
 from circuits.write.write_verify import (
     VERIFY,
     Algorithm,
     PulseLadder,
-    Recipe,
     Step,
+    WriteRecipe,
     pulse_curve,
 )
 from circuits.write.writing import Writing
@@ -39,10 +39,10 @@ def writing(setup: Setup, device: HallBar) -> Writing:
     """
     write, card = setup.config.write, setup.periphery.write
     architecture = setup.array.architecture
-    usual = next(iter(schemes(architecture)), Scheme.ONE_TRANSISTOR)
+    usual = next(iter(schemes(architecture)), BiasScheme.ONE_TRANSISTOR)
     config = WriteConfig(
         architecture=architecture,
-        scheme=Scheme(write.scheme or usual),
+        scheme=BiasScheme(write.scheme or usual),
         order=Order(write.order),
         r_row=setup.array.r_row,
         r_column=setup.array.r_column,
@@ -64,7 +64,7 @@ def writing(setup: Setup, device: HallBar) -> Writing:
         t_verify,
     )
     resistance = config.nominal_resistance(setup.config.array.columns)
-    recipe = Recipe(
+    recipe = WriteRecipe(
         algorithm=Algorithm(write.algorithm),
         step_law=Step(write.step_law),
         tolerance=write.tolerance,

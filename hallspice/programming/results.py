@@ -14,7 +14,7 @@ from circuits.spice.engine import find_simulator
 from circuits.write.plant import Plant
 from circuits.write.scheme import Order, WriteConfig
 from circuits.write.spice_plant import SpicePlant
-from circuits.write.write_verify import Algorithm, Recipe, Verdict, WriteOutcome
+from circuits.write.write_verify import Algorithm, CellVerdict, WriteOutcome, WriteRecipe
 from circuits.write.writing import Writing
 from compact_model import limits, stack, thermal
 from hallspice.config.schema import Config
@@ -64,7 +64,7 @@ class WrittenArray(Result):
 
 
 class UsedRecipe(Result):
-    """How cells are programmed: the fields of `circuits.write.write_verify.Recipe`."""
+    """How cells are programmed: the fields of `circuits.write.write_verify.WriteRecipe`."""
 
     algorithm: str
     step_law: str
@@ -82,7 +82,7 @@ class UsedRecipe(Result):
     read_time: Annotated[float, Measure("s", "length of a verify read")]
 
     @classmethod
-    def of(cls, recipe: Recipe) -> UsedRecipe:
+    def of(cls, recipe: WriteRecipe) -> UsedRecipe:
         """The same as a part of results."""
         return cls(**dataclasses.asdict(recipe))
 
@@ -246,7 +246,7 @@ def _given_up(outcome: WriteOutcome) -> list[GivenUp]:
             achieved_ohm=float(outcome.achieved[row, column]),
             pulses=int(outcome.pulses[row, column]),
             needed_v=float(outcome.needed_volts[row, column]),
-            reason=Verdict(outcome.verdict[row, column]).text,
+            reason=CellVerdict(outcome.verdict[row, column]).text,
         )
         for row, column in np.argwhere(~outcome.written).tolist()
     ]

@@ -14,7 +14,7 @@ from circuits.spice.devices import Devices
 from circuits.write.deck import Timing
 from circuits.write.disturb import Disturb, disturb, worst_pattern
 from circuits.write.plant import ModelPlant, Plant
-from circuits.write.scheme import Order, Scheme, schemes
+from circuits.write.scheme import BiasScheme, Order, schemes
 from circuits.write.select_mosfet import SelectMosfet, load_select_mosfet
 from circuits.write.solver import WriteSolver
 from circuits.write.spice_plant import SpicePlant
@@ -219,7 +219,7 @@ def _all_schemes(
     return found
 
 
-def _scheme(setup: Setup, plan: Writing, scheme: Scheme, shape: tuple[int, int]) -> SchemeResult:
+def _scheme(setup: Setup, plan: Writing, scheme: BiasScheme, shape: tuple[int, int]) -> SchemeResult:
     config = dataclasses.replace(plan.config, order=Order.CELL, scheme=scheme)
     study = WriteSolver(*shape, config)
     current = float(plan.ladder.currents[-1])

@@ -4,7 +4,7 @@ import pytest
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar
-from circuits.network import GROUND, Kind, NetworkBuilder, Role
+from circuits.network import GROUND, BranchKind, NetworkBuilder, Role
 from circuits.read.settling import elmore_delay, settling_estimate, step_response
 from circuits.solve.nodal import Factored, factor
 from circuits.spice import engine
@@ -43,7 +43,7 @@ def test_a_line_of_two_segments_has_the_delay_of_the_textbook() -> None:
 @pytest.mark.parametrize("architecture", Architecture)
 def test_capacitors_do_not_change_a_settled_read(architecture: Architecture) -> None:
     factored, inputs = array(architecture)
-    assert (factored.network.kind == Kind.CAPACITOR).any()
+    assert (factored.network.kind == BranchKind.CAPACITOR).any()
     bare = ArrayConfig(architecture=architecture, r_row=1.0, r_column=1.0)
     random = np.random.default_rng(2)
     states = random.uniform(0.33, 0.57, (5, 4))

@@ -14,11 +14,11 @@ from circuits.spice import engine
 from circuits.spice.devices import Devices
 from circuits.write.deck import Timing
 from circuits.write.plant import ModelPlant
-from circuits.write.scheme import Order, Scheme, WriteConfig
+from circuits.write.scheme import BiasScheme, Order, WriteConfig
 from circuits.write.select_mosfet import load_select_mosfet
 from circuits.write.solver import WriteSolver
 from circuits.write.spice_plant import SpicePlant
-from circuits.write.write_verify import PulseLadder, Recipe, Step, program, pulse_curve
+from circuits.write.write_verify import PulseLadder, Step, WriteRecipe, program, pulse_curve
 from compact_model import synapse
 from compact_model.cards.device import load_card
 from veriloga.dialects import Dialect
@@ -111,7 +111,7 @@ def test_each_ladder_pulse_moves_one_cell_as_the_model_says(
         CROSSED,
         replace(CROSSED, order=Order.ROW),
         WriteConfig(architecture=Architecture.ACTIVE_PARALLEL),
-        WriteConfig(architecture=Architecture.ACTIVE_SERIES, scheme=Scheme.ROW_SERIAL),
+        WriteConfig(architecture=Architecture.ACTIVE_SERIES, scheme=BiasScheme.ROW_SERIAL),
     ],
     ids=lambda c: f"{c.architecture}-{c.order}",
 )
@@ -129,8 +129,8 @@ def test_array_with_wires(config: WriteConfig, osdi: Engine) -> None:
         np.testing.assert_allclose(found.energy[part], expected.energy[part], rtol=1e-3, atol=1e-12)
 
 
-@pytest.mark.parametrize("scheme", [Scheme.HALF_V, Scheme.THIRD_V])
-def test_disturb_of_unselected_cells(scheme: Scheme, osdi: Engine) -> None:
+@pytest.mark.parametrize("scheme", [BiasScheme.HALF_V, BiasScheme.THIRD_V])
+def test_disturb_of_unselected_cells(scheme: BiasScheme, osdi: Engine) -> None:
     config = replace(CROSSED, scheme=scheme, r_output=1.0)
     solver = WriteSolver(4, 4, config)
     spice, python = osdi.spice(solver), osdi.python(solver)
@@ -141,14 +141,14 @@ def test_disturb_of_unselected_cells(scheme: Scheme, osdi: Engine) -> None:
         spice.pulse(volts, written)
         python.pulse(volts, written)
     expected = (python.s @ MODEL.device.bank.weight).reshape(4, 4)
-    assert expected[1, 0] > (0.1 if scheme is Scheme.HALF_V else 0.01)  # there is something to compare
+    assert expected[1, 0] > (0.1 if scheme is BiasScheme.HALF_V else 0.01)  # there is something to compare
     np.testing.assert_allclose(spice.fraction(), expected, atol=1e-3)  # 1 % of the window is asked for
 
 
 def test_closed_loop_takes_the_same_decisions(osdi: Engine) -> None:
     solver = WriteSolver(4, 4, replace(CROSSED, order=Order.ROW))
     target = np.random.default_rng(3).choice(LADDER.levels, (4, 4))
-    recipe = Recipe(step_law=Step.CONSTANT, i_step=0.12e-3)
+    recipe = WriteRecipe(step_law=Step.CONSTANT, i_step=0.12e-3)
     curve = pulse_curve(MODEL.device, T_PULSE)
     spice = osdi.spice(solver)
     found, expected = (
@@ -186,7 +186,7 @@ def test_subcircuit_with_few_grains_closes_the_loop() -> None:
     solver = WriteSolver(2, 2, replace(CROSSED, order=Order.ROW))
     target = np.array([[0.46, 0.33], [0.54, 0.49]])
     curve = pulse_curve(draft.model.device, T_PULSE)
-    recipe = Recipe(step_law=Step.CONSTANT, i_step=0.12e-3)
+    recipe = WriteRecipe(step_law=Step.CONSTANT, i_step=0.12e-3)
     found, expected = (
         program(plant, target, recipe, curve, LADDER, 10.0, np.random.default_rng(0))
         for plant in (draft.spice(solver), draft.python(solver))
@@ -213,6 +213,6 @@ def test_select_transistors_carry_the_pulses(osdi: Engine) -> None:
     plant = osdi.spice(solver)
     plant.select = load_select_mosfet()
     curve = pulse_curve(MODEL.device, T_PULSE)
-    found = program(plant, target, Recipe(), curve, LADDER, 10.0, np.random.default_rng(0))
+    found = program(plant, target, WriteRecipe(), curve, LADDER, 10.0, np.random.default_rng(0))
     assert found.written.all()
     assert found.energy["select"] > 0

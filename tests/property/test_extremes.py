@@ -12,7 +12,7 @@ from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar, slots
 from circuits.arrays.mismatch import Mismatch, draw_mismatch
-from circuits.network import GROUND, Kind, Network
+from circuits.network import GROUND, BranchKind, Network
 from circuits.solve.nodal import factor
 from circuits.solve.transfer import nodal_transfer, transfers
 
@@ -71,8 +71,8 @@ def solved_in_fractions(network: Network, inputs: list[float]) -> list[Fraction]
         network.value.tolist(),
         strict=True,
     ):
-        resistor = kind == Kind.RESISTOR
-        if not resistor and kind != Kind.VCCS:
+        resistor = kind == BranchKind.RESISTOR
+        if not resistor and kind != BranchKind.VCCS:
             continue
         g = 1 / Fraction(value) if resistor else Fraction(value)
         control = (plus, minus) if resistor else (control_plus, control_minus)
@@ -87,7 +87,7 @@ def solved_in_fractions(network: Network, inputs: list[float]) -> list[Fraction]
         strict=True,
     ):
         value = Fraction(coefficient) * Fraction(inputs[of_input])
-        if network.kind[source] == Kind.VOLTAGE:
+        if network.kind[source] == BranchKind.VOLTAGE:
             node = network.plus[source]
             rows[node] = [Fraction(int(k == node)) for k in range(size)] + [value]
             continue

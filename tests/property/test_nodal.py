@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar
-from circuits.network import GROUND, Kind, Network, Role
+from circuits.network import GROUND, BranchKind, Network, Role
 from circuits.solve.branches import nodal_matrix
 from circuits.solve.nodal import factor
 
@@ -48,10 +48,10 @@ def test_energy_is_conserved_and_currents_sum_to_zero(
     leaving = np.concatenate(
         [matrix @ solution.node_voltages.T, np.zeros((1, len(inputs)))]
     )  # ground is last
-    currents = source_currents(network, inputs)[network.kind == Kind.CURRENT]
-    np.add.at(leaving, network.plus[network.kind == Kind.CURRENT], currents)
-    np.add.at(leaving, network.minus[network.kind == Kind.CURRENT], -currents)
-    leaving[[GROUND, *network.plus[network.kind == Kind.VOLTAGE]]] = 0.0
+    currents = source_currents(network, inputs)[network.kind == BranchKind.CURRENT]
+    np.add.at(leaving, network.plus[network.kind == BranchKind.CURRENT], currents)
+    np.add.at(leaving, network.minus[network.kind == BranchKind.CURRENT], -currents)
+    leaving[[GROUND, *network.plus[network.kind == BranchKind.VOLTAGE]]] = 0.0
     assert (np.abs(leaving) <= rounding).all()
     for role in (Role.CELL, Role.SWITCH, Role.WIRE, Role.DRIVER):
         assert (solution.power[role] >= -rounding * largest).all()

@@ -10,7 +10,7 @@ from circuits.arrays.mismatch import draw_mismatch
 from circuits.network import Role
 from circuits.periphery import load_periphery
 from circuits.read.calibration import calibrate_transfer
-from circuits.read.converter import Ladder, draw_converter, draw_row_dacs
+from circuits.read.converter import ElementWeighting, draw_converter, draw_row_dacs
 from circuits.solve.nodal import factor
 from circuits.solve.transfer import Method
 from nn_mapping import tiles as solve
@@ -218,11 +218,13 @@ def test_every_tile_draws_its_own_converters_and_trim(
     maps = tile_maps(mapped, transfers, CONFIG, rough, seed=3)
     for number, tile in enumerate(maps):
         random = np.random.default_rng([3, number, 1])
-        drawn = [draw_converter(6, 0.15, random, Ladder.BINARY) for _ in range(-(-len(tile.matrix) // 4))]
+        drawn = [
+            draw_converter(6, 0.15, random, ElementWeighting.BINARY) for _ in range(-(-len(tile.matrix) // 4))
+        ]
         for output, converter in enumerate(tile.converter_of):
             np.testing.assert_array_equal(converter.thresholds, drawn[output // 4].thresholds)
         dacs = draw_row_dacs(
-            tile.matrix.shape[1], 6, 0.1, np.random.default_rng([3, number, 2]), Ladder.BINARY
+            tile.matrix.shape[1], 6, 0.1, np.random.default_rng([3, number, 2]), ElementWeighting.BINARY
         )
         assert tile.row_dacs is not None
         np.testing.assert_array_equal(tile.row_dacs.levels, dacs.levels)
@@ -263,7 +265,7 @@ def test_dacs_with_mismatch_are_drawn_for_each_row_of_each_tile(
 
 def test_converters_without_mismatch_round() -> None:
     current = np.random.default_rng(0).uniform(-1.2, 1.2, (50, 2))
-    ideal = draw_converter(5, 0.0, np.random.default_rng(0), Ladder.BINARY)
+    ideal = draw_converter(5, 0.0, np.random.default_rng(0), ElementWeighting.BINARY)
     np.testing.assert_allclose(
         convert_output(current, 1.0, 5, (ideal, ideal)), convert_output(current, 1.0, 5), atol=1e-12
     )

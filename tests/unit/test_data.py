@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from nn_mapping import data
-from nn_mapping.data import FILES, DataError, load_dataset, parse_idx
+from nn_mapping.data import FILES, DatasetError, load_dataset, parse_idx
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -55,12 +55,14 @@ def test_unpacked_files_and_a_folder_that_holds_the_set(tmp_path: Path) -> None:
 
 
 def test_other_content_fails_the_checksum(folder: Path) -> None:
-    with pytest.raises(DataError, match=r"content has MD5 \w+, mnist has 6bbc9ace898e44ae57da46a324031adb"):
+    with pytest.raises(
+        DatasetError, match=r"content has MD5 \w+, mnist has 6bbc9ace898e44ae57da46a324031adb"
+    ):
         load_dataset("mnist", folder)
 
 
 def test_a_missing_set_names_the_three_ways(tmp_path: Path) -> None:
-    with pytest.raises(DataError) as error:
+    with pytest.raises(DatasetError) as error:
         load_dataset("fashion-mnist", tmp_path)
     for way in ("dataset-fashion-mnist", "a connection to", "--data-dir FOLDER"):
         assert way in str(error.value)
@@ -69,18 +71,18 @@ def test_a_missing_set_names_the_three_ways(tmp_path: Path) -> None:
 def test_a_cut_off_archive_is_an_error(folder: Path) -> None:
     path = folder / f"{FILES[0]}.gz"
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(DataError, match="not readable"):
+    with pytest.raises(DatasetError, match="not readable"):
         load_dataset("mnist", folder, verify=False)
 
 
 def test_labels_that_do_not_match_the_images(folder: Path) -> None:
     (folder / f"{FILES[1]}.gz").write_bytes(gzip.compress(idx(np.zeros(5, dtype=np.uint8))))
-    with pytest.raises(DataError, match="do not belong together"):
+    with pytest.raises(DatasetError, match="do not belong together"):
         load_dataset("mnist", folder, verify=False)
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(DataError, match="allowed: mnist, fashion-mnist"):
+    with pytest.raises(DatasetError, match="allowed: mnist, fashion-mnist"):
         load_dataset("emnist")
 
 
@@ -94,7 +96,7 @@ def test_unknown_name() -> None:
     ],
 )
 def test_wrong_idx_data(raw: bytes, what: str) -> None:
-    with pytest.raises(DataError, match=what):
+    with pytest.raises(DatasetError, match=what):
         parse_idx(raw)
 
 
@@ -128,5 +130,5 @@ def test_a_failed_download_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.
     source = replace(data.SOURCES["fashion-mnist"], folder=tmp_path / "none", url=closed)
     monkeypatch.setattr(data, "SOURCES", {"fashion-mnist": source})
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with pytest.raises(DataError, match=r"no download from http://127\.0\.0\.1:9/"):
+    with pytest.raises(DatasetError, match=r"no download from http://127\.0\.0\.1:9/"):
         load_dataset("fashion-mnist")

@@ -74,11 +74,11 @@ def test_inverse_ladder_reaches_the_published_levels(card: DeviceCard) -> None:
 
 def test_writing_costs_add_up() -> None:
     card = load_card()
-    ladder = synapse.write_cost(card)
-    direct = synapse.write_cost(card, synapse.WriteSequence.DIRECT)
+    ladder = synapse.level_cost(card)
+    direct = synapse.level_cost(card, synapse.WriteSequence.DIRECT)
     np.testing.assert_allclose(np.cumsum(direct.energy), ladder.energy, rtol=1e-12)
     assert ladder.energy[-1] == pytest.approx(synapse.ladder_energy(card))
-    by_pulse = synapse.write_cost(card.with_choices(reset="pulse"))
+    by_pulse = synapse.level_cost(card.with_choices(reset="pulse"))
     assert by_pulse.energy[0] == pytest.approx(0.0154**2 * 500 * 200e-6)
     assert by_pulse.time[-1] == pytest.approx(1.2e-3)
 

@@ -7,7 +7,7 @@ from scipy.sparse.linalg import splu
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar
-from circuits.network import Kind, Network
+from circuits.network import BranchKind, Network
 from circuits.solve.block_lu import lu_factors
 from circuits.solve.branches import nodal_matrix
 from circuits.solve.dissection import elimination_rank
@@ -16,7 +16,7 @@ from compact_model.numeric import Ints
 
 def free_matrix(network: Network) -> tuple[csr_array, Ints, list[str]]:
     """The nodal matrix without the driven nodes; places and names of its nodes."""
-    driven = network.plus[network.kind == Kind.VOLTAGE]
+    driven = network.plus[network.kind == BranchKind.VOLTAGE]
     free = np.setdiff1d(np.arange(network.n_nodes), driven)
     names = [network.node_names[k] for k in free]
     return nodal_matrix(network)[free][:, free], network.places[:, free], names

@@ -6,7 +6,7 @@ from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar, ideal_transfer
 from circuits.periphery import load_periphery
 from circuits.read.calibration import calibration_cost, subtract_reference
-from circuits.read.converter import Ladder, draw_converter, draw_row_dacs
+from circuits.read.converter import ElementWeighting, draw_converter, draw_row_dacs
 from circuits.read.encoding import Encoding, EncodingCost, encode, encoding_cost
 from circuits.read.read_error import read_error
 from circuits.solve.nodal import factor
@@ -85,8 +85,8 @@ def test_wrong_codes_are_named() -> None:
         encode(np.array([[1]]), 17, Encoding.AMPLITUDE)
 
 
-@pytest.mark.parametrize("ladder", Ladder)
-def test_an_ideal_converter_is_a_staircase(ladder: Ladder) -> None:
+@pytest.mark.parametrize("ladder", ElementWeighting)
+def test_an_ideal_converter_is_a_staircase(ladder: ElementWeighting) -> None:
     ideal = draw_converter(6, 0.0, np.random.default_rng(0), ladder)
     assert ideal.bits == 6
     assert np.abs(ideal.integral_nonlinearity()).max() < 1e-12
@@ -96,9 +96,9 @@ def test_an_ideal_converter_is_a_staircase(ladder: Ladder) -> None:
 def test_nonlinearity_of_strings_and_of_binary_ladders_from_mismatch() -> None:
     drawn = {
         ladder: [draw_converter(6, 0.01, np.random.default_rng(k), ladder) for k in range(400)]
-        for ladder in Ladder
+        for ladder in ElementWeighting
     }
-    unary, binary = drawn[Ladder.UNARY], drawn[Ladder.BINARY]
+    unary, binary = drawn[ElementWeighting.UNARY], drawn[ElementWeighting.BINARY]
     steps = np.array([converter.differential_nonlinearity() for converter in unary])
     assert steps.std() == pytest.approx(0.01, rel=0.05)  # of an element, but for the line through the ends
     middle = np.array([converter.integral_nonlinearity()[31] for converter in unary])
@@ -135,7 +135,7 @@ def test_a_reference_in_the_array_removes_what_all_columns_share() -> None:
 def test_dacs_without_mismatch_round_and_with_it_keep_their_ends() -> None:
     random = np.random.default_rng(0)
     shares = random.uniform(-0.2, 1.2, (50, 3))
-    for ladder in Ladder:
+    for ladder in ElementWeighting:
         ideal = draw_row_dacs(3, 5, 0.0, random, ladder)
         np.testing.assert_allclose(
             ideal.convert(shares), np.round(np.clip(shares, 0, 1) * 31) / 31, atol=1e-15
@@ -149,7 +149,7 @@ def test_dacs_without_mismatch_round_and_with_it_keep_their_ends() -> None:
 def test_nonlinearity_of_dacs_from_mismatch() -> None:
     """A string of 31 fixed at its ends is a bridge; the binary major step exchanges 16 units for 15."""
     random = np.random.default_rng(0)
-    unary, binary = (draw_row_dacs(4000, 5, 0.02, random, ladder) for ladder in Ladder)
+    unary, binary = (draw_row_dacs(4000, 5, 0.02, random, ladder) for ladder in ElementWeighting)
     middle = unary.integral_nonlinearity()[:, 15]
     assert middle.std() == pytest.approx(0.02 * np.sqrt(15 * 16 / 31), rel=0.05)
     major = binary.differential_nonlinearity()[:, 15]

@@ -20,7 +20,7 @@ from compact_model.measured.extraction import (
     suggested_ladder,
 )
 from compact_model.measured.reader import load_data
-from compact_model.measured.tables import DataError
+from compact_model.measured.tables import MeasurementError
 from compact_model.switching import switched_fraction
 from compact_model.synapse import hall_resistance, levels, model_levels
 
@@ -36,7 +36,7 @@ def test_repeated_ladders_give_the_cards_levels() -> None:
     assert np.all(np.abs(table.mean - model_levels(card)) < 4 * table.sigma / 40**0.5)
     np.testing.assert_allclose(table.confusion.probability.sum(axis=1), 1.0)
     assert table.distinguishable(0.01).tolist() == [0, 1, 2, 3, 4, 5]
-    with pytest.raises(DataError, match="1 equal pulse trains, allowed: at least 5"):
+    with pytest.raises(MeasurementError, match="1 equal pulse trains, allowed: at least 5"):
         extract_levels(replace(data, records=data.records[:1]))
 
 

@@ -15,9 +15,9 @@ from compact_model.measured.reader import load_data
 from compact_model.measured.records import noise_of, reduced_field_loop
 from compact_model.measured.tables import (
     ClippedError,
-    DataError,
     EmptyLoopError,
-    Kind,
+    MeasurementError,
+    RecordKind,
     SwappedColumnsError,
     WrongUnitError,
     unit_factor,
@@ -68,7 +68,7 @@ def test_separators_decimal_commas_and_comments(tmp_path: Path) -> None:
     for record in records[1:]:
         np.testing.assert_array_equal(record.current, records[0].current)
         np.testing.assert_array_equal(record.value, records[0].value)
-    assert records[0].kind is Kind.LOOP
+    assert records[0].kind is RecordKind.LOOP
     assert records[0].h[0] == pytest.approx(100 * 79.577, rel=1e-4)
 
 
@@ -129,11 +129,11 @@ def test_missing_readings_stay_in_the_history(tmp_path: Path) -> None:
         (("unit: ohm", "unit: mA"), WrongUnitError, "not convertible to ohm"),
         (("200 us", "200 s"), WrongUnitError, "pulse lengths"),
         (("100 Oe", "100 T"), WrongUnitError, "largest field"),
-        (("column: R,", "column: Rxy,"), DataError, "no column 'Rxy'; the header has: I, R"),
+        (("column: R,", "column: Rxy,"), MeasurementError, "no column 'Rxy'; the header has: I, R"),
     ],
 )
 def test_wrong_descriptions_are_named(
-    tmp_path: Path, change: tuple[str, str], error: type[DataError], said: str
+    tmp_path: Path, change: tuple[str, str], error: type[MeasurementError], said: str
 ) -> None:
     path = written(tmp_path, {"data.yaml": LOOP.replace(*change), "loop.csv": csv(loop_table())})
     with pytest.raises(error, match=said):
@@ -160,7 +160,7 @@ def test_a_saturated_meter_and_an_empty_loop_are_named(tmp_path: Path) -> None:
     with pytest.raises(EmptyLoopError, match="nothing switches"):
         load_data(written(tmp_path, {"data.yaml": LOOP, "loop.csv": csv(flat)}))
     stuck = [rows[0], *([i, "0.33"] for i, _ in rows[1:])]
-    with pytest.raises(DataError):
+    with pytest.raises(MeasurementError):
         load_data(written(tmp_path, {"data.yaml": LOOP, "loop.csv": csv(stuck)}))
 
 
@@ -202,5 +202,5 @@ def test_noise_estimate_ignores_slow_signals() -> None:
 def test_excel_without_openpyxl_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     path = written(tmp_path, {"data.yaml": LOOP.replace("loop.csv", "loop.xlsx"), "loop.xlsx": ""})
-    with pytest.raises(DataError, match="needs openpyxl"):
+    with pytest.raises(MeasurementError, match="needs openpyxl"):
         load_data(path)

@@ -4,7 +4,7 @@ import pytest
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar
-from circuits.network import GROUND, Kind, Network, NetworkBuilder, Role
+from circuits.network import GROUND, BranchKind, Network, NetworkBuilder, Role
 from circuits.solve.block_lu import SingularNetworkError
 from circuits.solve.nodal import factor
 
@@ -49,7 +49,7 @@ def test_zero_ohms_to_ground_ground_a_node() -> None:
     build.outputs("v", node[0], node[1], 1.0)
     network = build.network()
     assert network.node_names == ("n0", "n2")
-    assert network.minus[network.kind == Kind.RESISTOR].tolist() == [GROUND, 1]
+    assert network.minus[network.kind == BranchKind.RESISTOR].tolist() == [GROUND, 1]
     assert factor(network).transfer() == pytest.approx(1.0)
 
 

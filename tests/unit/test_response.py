@@ -12,7 +12,7 @@ from compact_model import preisach, switching, synapse
 from compact_model.cards.device import load_card
 from compact_model.measured.laboratory import Imperfections, Laboratory
 from compact_model.measured.records import Record
-from compact_model.measured.response import Form, Response, card_values, memory
+from compact_model.measured.response import FitResponse, ThresholdForm, card_values, memory
 from compact_model.measured.tables import Start
 
 LAW = switching.switching_law(load_card())
@@ -43,7 +43,7 @@ def test_single_pulses_equal_the_closed_law_in_both_sets() -> None:
         card = load_card().with_choices(switching=choice)
         for current, length, field in ((13.01e-3, 200e-6, 0.0), (12e-3, 1e-6, 0.0), (9e-3, 1e-3, 3e4)):
             record = sweep([current], [length], field)
-            response = Response(card, [record], Form.WEIBULL, electrothermal=electrothermal)
+            response = FitResponse(card, [record], ThresholdForm.WEIBULL, electrothermal=electrothermal)
             s = response.fractions(card_values(card, electrothermal=electrothermal))
             expected = switching.switched_fraction(card, current, length, field)
             assert abs(float(s[0]) - float(expected)) < 1e-12
@@ -53,7 +53,7 @@ def test_ladder_equals_the_cards_levels() -> None:
     card = load_card()
     ladder = synapse.ladder_currents(card)
     record = sweep(ladder.tolist(), [200e-6] * len(ladder))
-    response = Response(card, [record], Form.WEIBULL, electrothermal=False)
+    response = FitResponse(card, [record], ThresholdForm.WEIBULL, electrothermal=False)
     predicted = response.predicted(card_values(card, electrothermal=False))
     np.testing.assert_allclose(predicted, synapse.model_levels(card)[1:], atol=1e-12)
 
@@ -61,11 +61,13 @@ def test_ladder_equals_the_cards_levels() -> None:
 def test_order_is_renewed_when_parameters_reorder_mixed_pulses() -> None:
     card = load_card()
     record = sweep([12e-3, -11.5e-3], [1e-6, 2e-3])
-    response = Response(card, [record], Form.WEIBULL, electrothermal=False)
+    response = FitResponse(card, [record], ThresholdForm.WEIBULL, electrothermal=False)
     values = card_values(card, electrothermal=False)
     first = response.fractions(values)
     again = response.fractions({**values, "delta": 400.0})
-    fresh = Response(card, [record], Form.WEIBULL, electrothermal=False).fractions({**values, "delta": 400.0})
+    fresh = FitResponse(card, [record], ThresholdForm.WEIBULL, electrothermal=False).fractions(
+        {**values, "delta": 400.0}
+    )
     np.testing.assert_array_equal(again, fresh)
     assert first[1] == 0.0 < again[1]  # long pulses reach further only when the barrier is low
 
@@ -73,14 +75,14 @@ def test_order_is_renewed_when_parameters_reorder_mixed_pulses() -> None:
 def test_equal_pulses_count_as_one_long_pulse() -> None:
     card = load_card()
     record = sweep([13e-3] * 10, [200e-6] * 10)
-    response = Response(card, [record], Form.WEIBULL, electrothermal=False)
+    response = FitResponse(card, [record], ThresholdForm.WEIBULL, electrothermal=False)
     s = response.fractions(card_values(card, electrothermal=False))
     assert abs(float(s[-1]) - float(switching.switched_fraction(card, 13e-3, 2e-3))) < 1e-12
 
 
 def test_closed_gate_switches_nothing() -> None:
     record = replace(sweep([15e-3, -15e-3], [200e-6] * 2), start=Start.MINUS)
-    response = Response(load_card(), [record], Form.WEIBULL, electrothermal=False)
+    response = FitResponse(load_card(), [record], ThresholdForm.WEIBULL, electrothermal=False)
     np.testing.assert_array_equal(
         response.fractions(card_values(load_card(), electrothermal=False)), [1.0, 1.0]
     )

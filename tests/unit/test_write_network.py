@@ -9,16 +9,16 @@ from circuits.arrays.architecture import Architecture
 from circuits.network import Role
 from circuits.solve.nodal import factor
 from circuits.write.circuit import PARTS, write_network
-from circuits.write.scheme import Order, Scheme, WriteConfig
+from circuits.write.scheme import BiasScheme, Order, WriteConfig
 from circuits.write.solver import WriteSolver
 
 CONFIGS = [
     WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_column=0.2),
     WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_column=0.2, order=Order.ROW),
-    WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_column=0.2, scheme=Scheme.HALF_V),
-    WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_column=0.2, scheme=Scheme.THIRD_V),
+    WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_column=0.2, scheme=BiasScheme.HALF_V),
+    WriteConfig(architecture=Architecture.RESISTIVE, r_row=0.3, r_column=0.2, scheme=BiasScheme.THIRD_V),
     WriteConfig(architecture=Architecture.ACTIVE_PARALLEL, r_row=0.3),
-    WriteConfig(architecture=Architecture.ACTIVE_SERIES, r_row=0.3, scheme=Scheme.ROW_SERIAL),
+    WriteConfig(architecture=Architecture.ACTIVE_SERIES, r_row=0.3, scheme=BiasScheme.ROW_SERIAL),
 ]
 
 
@@ -35,7 +35,7 @@ def test_one_selected_cell_is_a_series_circuit() -> None:
 def test_half_selected_cells_of_an_array_without_resistances_see_half() -> None:
     config = WriteConfig(
         architecture=Architecture.RESISTIVE,
-        scheme=Scheme.HALF_V,
+        scheme=BiasScheme.HALF_V,
         r_row=0,
         r_column=0,
         r_output=1e-9,
@@ -54,7 +54,7 @@ def test_half_selected_cells_of_an_array_without_resistances_see_half() -> None:
 def test_unselected_cells_see_a_third_of_either_sign() -> None:
     config = WriteConfig(
         architecture=Architecture.RESISTIVE,
-        scheme=Scheme.THIRD_V,
+        scheme=BiasScheme.THIRD_V,
         r_row=0,
         r_column=0,
         r_output=1e-9,

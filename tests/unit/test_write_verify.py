@@ -11,15 +11,15 @@ from circuits.arrays.architecture import Architecture
 from circuits.write.circuit import PARTS
 from circuits.write.disturb import disturb, moved, worst_pattern
 from circuits.write.plant import Faults, ModelPlant, Pulsed
-from circuits.write.scheme import Order, Scheme, WriteConfig
+from circuits.write.scheme import BiasScheme, Order, WriteConfig
 from circuits.write.solver import WriteSolver
 from circuits.write.write_verify import (
     Algorithm,
+    CellVerdict,
     Curve,
     PulseLadder,
-    Recipe,
     Step,
-    Verdict,
+    WriteRecipe,
     program,
     pulse_curve,
 )
@@ -50,13 +50,19 @@ def targets(shape: tuple[int, int], seed: int = 1) -> np.ndarray:
         CROSSED,
         replace(CROSSED, order=Order.ROW),
         WriteConfig(architecture=Architecture.ACTIVE_PARALLEL, r_output=25),
-        WriteConfig(architecture=Architecture.ACTIVE_SERIES, scheme=Scheme.ROW_SERIAL),
+        WriteConfig(architecture=Architecture.ACTIVE_SERIES, scheme=BiasScheme.ROW_SERIAL),
     ],
     ids=lambda c: f"{c.architecture}-{c.order}",
 )
 def test_write_verify_reaches_every_level(config: WriteConfig, law: Step) -> None:
     result = program(
-        plant(config), targets((4, 4)), Recipe(step_law=law), CURVE, LADDER, 10.0, np.random.default_rng(0)
+        plant(config),
+        targets((4, 4)),
+        WriteRecipe(step_law=law),
+        CURVE,
+        LADDER,
+        10.0,
+        np.random.default_rng(0),
     )
     assert result.written.all()
     assert np.abs(result.error).max() <= 4e-3
@@ -64,16 +70,16 @@ def test_write_verify_reaches_every_level(config: WriteConfig, law: Step) -> Non
 
 
 def test_names_are_taken_for_choices() -> None:
-    assert Recipe(algorithm="ladder", step_law="constant").algorithm is Algorithm.LADDER  # type: ignore[arg-type]
+    assert WriteRecipe(algorithm="ladder", step_law="constant").algorithm is Algorithm.LADDER  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="guess"):
-        Recipe(algorithm="guess")  # type: ignore[arg-type]
+        WriteRecipe(algorithm="guess")  # type: ignore[arg-type]
 
 
 def test_open_loop_ladder_gives_the_models_levels() -> None:
     result = program(
         plant(CROSSED),
         LADDER.levels.reshape(2, 3).repeat(2, 0)[:4, [0, 1, 2, 2]],
-        Recipe(algorithm=Algorithm.RESET_LADDER),
+        WriteRecipe(algorithm=Algorithm.RESET_LADDER),
         CURVE,
         LADDER,
         10.0,
@@ -87,7 +93,7 @@ def test_open_loop_ladder_gives_the_models_levels() -> None:
 
 def test_wires_are_seen_by_uncompensated_drivers_only() -> None:
     thin = replace(CROSSED, r_row=2.0, r_column=2.0)
-    recipe = Recipe(algorithm=Algorithm.RESET_LADDER)
+    recipe = WriteRecipe(algorithm=Algorithm.RESET_LADDER)
     results = {
         known: program(
             plant(thin, (6, 6), compensated=known),
@@ -100,7 +106,7 @@ def test_wires_are_seen_by_uncompensated_drivers_only() -> None:
 
 
 def test_time_counts_pulses_and_rows() -> None:
-    recipe = Recipe(algorithm=Algorithm.RESET_LADDER)
+    recipe = WriteRecipe(algorithm=Algorithm.RESET_LADDER)
     one = program(
         plant(CROSSED), np.full((4, 4), 0.46), recipe, CURVE, LADDER, 10.0, np.random.default_rng(0)
     )
@@ -117,19 +123,25 @@ def test_time_counts_pulses_and_rows() -> None:
 def test_low_supply_is_reported_with_the_voltage_it_needs() -> None:
     low = replace(CROSSED, v_compliance=7.0)
     result = program(
-        plant(low, (1, 2)), np.array([[0.46, 0.57]]), Recipe(), CURVE, LADDER, 7.0, np.random.default_rng(0)
+        plant(low, (1, 2)),
+        np.array([[0.46, 0.57]]),
+        WriteRecipe(),
+        CURVE,
+        LADDER,
+        7.0,
+        np.random.default_rng(0),
     )
-    assert result.verdict.tolist() == [[Verdict.WRITTEN, Verdict.COMPLIANCE]]
+    assert result.verdict.tolist() == [[CellVerdict.WRITTEN, CellVerdict.COMPLIANCE]]
     assert result.needed_volts[0, 1] > 7.0
     assert result.achieved[0, 1] < 0.57
 
 
 def test_a_series_row_that_is_too_long_is_reported() -> None:
-    config = WriteConfig(architecture=Architecture.ACTIVE_SERIES, scheme=Scheme.ROW_SERIAL)
+    config = WriteConfig(architecture=Architecture.ACTIVE_SERIES, scheme=BiasScheme.ROW_SERIAL)
     result = program(
         plant(config, (1, 16)),
         np.full((1, 16), 0.46),
-        Recipe(),
+        WriteRecipe(),
         CURVE,
         LADDER,
         10.0,
@@ -138,9 +150,9 @@ def test_a_series_row_that_is_too_long_is_reported() -> None:
     assert result.written.all()
     low = program(
         plant(replace(config, v_compliance=8.0), (1, 16)),
-        np.full((1, 16), 0.46), Recipe(), CURVE, LADDER, 8.0, np.random.default_rng(0),
+        np.full((1, 16), 0.46), WriteRecipe(), CURVE, LADDER, 8.0, np.random.default_rng(0),
     )  # fmt: skip
-    assert (low.verdict == Verdict.COMPLIANCE).all()
+    assert (low.verdict == CellVerdict.COMPLIANCE).all()
 
 
 def test_impossible_requests_are_refused() -> None:
@@ -148,14 +160,14 @@ def test_impossible_requests_are_refused() -> None:
         program(
             plant(CROSSED, (1, 2)),
             np.array([[0.33, 0.7]]),
-            Recipe(),
+            WriteRecipe(),
             CURVE,
             LADDER,
             10.0,
             np.random.default_rng(0),
         )
     with pytest.raises(ValueError, match=r"tolerance = 0.001 Ohm is below 0.002 Ohm"):
-        Recipe(tolerance=1e-3, read_noise=1e-3)
+        WriteRecipe(tolerance=1e-3, read_noise=1e-3)
 
 
 def test_faults_end_in_verdicts() -> None:
@@ -165,18 +177,18 @@ def test_faults_end_in_verdicts() -> None:
     result = program(
         plant(CROSSED, faults=faults),
         np.full((4, 4), 0.49),
-        Recipe(),
+        WriteRecipe(),
         CURVE,
         LADDER,
         10.0,
         np.random.default_rng(0),
     )
-    assert result.verdict[0, 0] == Verdict.OVERSHOOT
-    assert (result.verdict[2] == Verdict.NO_RESPONSE).all()
-    assert (result.verdict[:, 3] == Verdict.NO_RESPONSE).all()
+    assert result.verdict[0, 0] == CellVerdict.OVERSHOOT
+    assert (result.verdict[2] == CellVerdict.NO_RESPONSE).all()
+    assert (result.verdict[:, 3] == CellVerdict.NO_RESPONSE).all()
     sound = ~faults.dead((4, 4))
     sound[0, 0] = False
-    assert (result.verdict[sound] == Verdict.WRITTEN).all()
+    assert (result.verdict[sound] == CellVerdict.WRITTEN).all()
 
 
 def test_spread_and_noise_are_overcome_by_verify_and_not_by_the_ladder() -> None:
@@ -186,7 +198,7 @@ def test_spread_and_noise_are_overcome_by_verify_and_not_by_the_ladder() -> None
     found = {
         algorithm: program(
             plant(CROSSED, (8, 8), faults=faults, generator=np.random.default_rng(7)),
-            wanted, Recipe(algorithm=algorithm, read_noise=1e-3), CURVE, LADDER, 10.0, np.random.default_rng(0),
+            wanted, WriteRecipe(algorithm=algorithm, read_noise=1e-3), CURVE, LADDER, 10.0, np.random.default_rng(0),
         )
         for algorithm in Algorithm
     }  # fmt: skip
@@ -214,7 +226,7 @@ def test_half_select_disturb(row: tuple[float, ...]) -> None:
 
 
 def test_maps_of_one_write_show_row_and_column() -> None:
-    config = replace(CROSSED, scheme=Scheme.HALF_V, r_row=0, r_column=0, r_output=1e-6, r_return=1e-6)
+    config = replace(CROSSED, scheme=BiasScheme.HALF_V, r_row=0, r_column=0, r_output=1e-6, r_return=1e-6)
     pulses = np.zeros((4, 4))
     pulses[1, 2] = 13.2e-3
     found = disturb(WriteSolver(4, 4, config), DEVICE, T_PULSE, pulses)
@@ -228,38 +240,40 @@ def test_maps_of_one_write_show_row_and_column() -> None:
 
 def test_schemes_rank_as_expected() -> None:
     found = {}
-    for scheme in (Scheme.ONE_TRANSISTOR, Scheme.HALF_V, Scheme.THIRD_V):
+    for scheme in (BiasScheme.ONE_TRANSISTOR, BiasScheme.HALF_V, BiasScheme.THIRD_V):
         config = replace(CROSSED, scheme=scheme, r_output=1e-3, r_return=1e-3)
         solver = WriteSolver(4, 4, config)
         found[scheme] = worst_pattern(solver, DEVICE, T_PULSE, 15.4e-3, np.random.default_rng(0))
-    assert found[Scheme.ONE_TRANSISTOR].movement < 1e-9
-    assert found[Scheme.HALF_V].movement > 0.15 > found[Scheme.THIRD_V].movement > 0.01
-    assert found[Scheme.HALF_V].name in ("all others", "its row and column")
+    assert found[BiasScheme.ONE_TRANSISTOR].movement < 1e-9
+    assert found[BiasScheme.HALF_V].movement > 0.15 > found[BiasScheme.THIRD_V].movement > 0.01
+    assert found[BiasScheme.HALF_V].name in ("all others", "its row and column")
 
 
 def test_disturbed_neighbours_fail_the_ladder_in_half_v() -> None:
-    config = replace(CROSSED, scheme=Scheme.HALF_V, r_output=1e-3, r_return=1e-3)
+    config = replace(CROSSED, scheme=BiasScheme.HALF_V, r_output=1e-3, r_return=1e-3)
     wanted = np.where(np.eye(4, dtype=bool), 0.33, 0.57)
-    recipe = Recipe(algorithm=Algorithm.RESET_LADDER)
+    recipe = WriteRecipe(algorithm=Algorithm.RESET_LADDER)
     result = program(plant(config), wanted, recipe, CURVE, LADDER, 10.0, np.random.default_rng(0))
     assert (result.error[np.eye(4, dtype=bool)] > 0.03).all()
 
 
 def test_a_reset_by_pulse_is_counted_and_leaves_a_little() -> None:
-    recipe = Recipe(field_reset=False)
+    recipe = WriteRecipe(field_reset=False)
     wanted = np.full((2, 2), 0.49)
     one = plant(CROSSED, (2, 2))
     one.pulse(one.volts(np.full((2, 2), 15.4e-3), np.ones((2, 2), bool)), np.ones((2, 2), bool))
     result = program(one, wanted, recipe, CURVE, LADDER, 10.0, np.random.default_rng(0))
     assert result.written.all()
     assert (result.resets >= 1).all()
-    free = program(plant(CROSSED, (2, 2)), wanted, Recipe(), CURVE, LADDER, 10.0, np.random.default_rng(0))
+    free = program(
+        plant(CROSSED, (2, 2)), wanted, WriteRecipe(), CURVE, LADDER, 10.0, np.random.default_rng(0)
+    )
     at_least = 4 * 15.4e-3**2 * 500 * T_PULSE  # one reset pulse per cell; the pulses after it may be fewer
     assert result.energy["cells"] > free.energy["cells"] / 2 + at_least
 
 
 def test_disturb_accumulates_over_repeated_writes() -> None:
-    config = replace(CROSSED, scheme=Scheme.HALF_V, r_row=0, r_column=0, r_output=1e-6, r_return=1e-6)
+    config = replace(CROSSED, scheme=BiasScheme.HALF_V, r_row=0, r_column=0, r_output=1e-6, r_return=1e-6)
     solver = WriteSolver(2, 2, config)
     pulses = np.array([[13.2e-3, 0.0], [0.0, 0.0]])
     for count in (1, 10):
@@ -271,9 +285,9 @@ def test_disturb_accumulates_over_repeated_writes() -> None:
 
 
 def test_cells_that_later_writes_disturb_do_not_count_as_written() -> None:
-    config = replace(CROSSED, scheme=Scheme.HALF_V, r_output=1e-3, r_return=1e-3)
+    config = replace(CROSSED, scheme=BiasScheme.HALF_V, r_output=1e-3, r_return=1e-3)
     wanted = np.where(np.eye(4, dtype=bool), 0.33, 0.57)
-    result = program(plant(config), wanted, Recipe(), CURVE, LADDER, 10.0, np.random.default_rng(0))
+    result = program(plant(config), wanted, WriteRecipe(), CURVE, LADDER, 10.0, np.random.default_rng(0))
     far = np.abs(result.error) > 4e-3 + 1e-9
     assert far[np.eye(4, dtype=bool)].all()
     assert not result.written[far].any()
@@ -315,7 +329,7 @@ class StraightPlant:
 )  # fmt: skip
 def test_steps_are_those_worked_out_by_hand(law: Step, i_step: float, milliamperes: list[float]) -> None:
     curve = Curve(current=np.array([0.0, 10e-3]), resistance=np.array([0.30, 0.40]))
-    recipe = Recipe(step_law=law, i_step=i_step, start=0.6, tolerance=1.5e-3)
+    recipe = WriteRecipe(step_law=law, i_step=i_step, start=0.6, tolerance=1.5e-3)
     wanted = np.array([[0.30, 0.35]])  # the first cell has its level after the reset
     result = program(StraightPlant((1, 2)), wanted, recipe, curve, LADDER, 10.0, np.random.default_rng(0))
     assert result.written.all()
