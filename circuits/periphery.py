@@ -17,6 +17,11 @@ SHIPPED = "periphery_default"
 """Name of the card in the package."""
 
 
+SHORTEST = 1e-6
+"""Lowest wire or driver resistance but zero [Ohm]: the rounding of a node voltage is a current in a wire, which at
+1e-9 Ohm would be 1e-4 of a cell's. Less than this can't be told from zero in an output."""
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -25,8 +30,8 @@ class Wire(_Model):
     """Wires, per cell pitch."""
 
     pitch: Annotated[Entry, Spec("m", "distance between cells", above=0.0, high=1.0)]
-    r_row: Annotated[Entry, Spec("ohm", "row wire per cell", low=0.0, high=1e6)]
-    r_column: Annotated[Entry, Spec("ohm", "column wire per cell", low=0.0, high=1e6)]
+    r_row: Annotated[Entry, Spec("ohm", "row wire per cell", low=0.0, high=1e6, least=SHORTEST)]
+    r_column: Annotated[Entry, Spec("ohm", "column wire per cell", low=0.0, high=1e6, least=SHORTEST)]
     c_row: Annotated[Entry, Spec("F", "row wire to ground per cell", low=0.0, high=1e-6)]
     c_column: Annotated[Entry, Spec("F", "column wire to ground per cell", low=0.0, high=1e-6)]
 
@@ -43,7 +48,10 @@ class Cell(_Model):
 class Driver(_Model):
     """Row drivers."""
 
-    r_output: Annotated[Entry, Spec("ohm", "output resistance, of each rail", low=0.0, high=1e6)]
+    r_output: Annotated[
+        Entry,
+        Spec("ohm", "output resistance of a driver, each rail", low=0.0, high=1e6, least=SHORTEST),
+    ]
     v_supply: Annotated[Entry, Spec("V", "supply of the row drivers", above=0.0, high=1000.0)]
     efficiency: Annotated[Entry, Spec("1", "delivered energy over drawn energy", above=0.0, high=1.0)]
 
@@ -51,15 +59,15 @@ class Driver(_Model):
 class Sense(_Model):
     """Current sense of a column."""
 
-    r_input: Annotated[Entry, Spec("ohm", "input resistance", above=0.0, high=1e6)]
+    r_input: Annotated[Entry, Spec("ohm", "input resistance of a column sense", above=0.0, high=1e6)]
 
 
 class Amplifier(_Model):
     """Transconductor on each Hall pair."""
 
     gm: Annotated[Entry, Spec("S", "transconductance", above=0.0, high=10.0)]
-    i_bias: Annotated[Entry, Spec("A", "supply current", low=0.0, high=10.0)]
-    v_supply: Annotated[Entry, Spec("V", "supply voltage", low=0.0, high=1000.0)]
+    i_bias: Annotated[Entry, Spec("A", "supply current of one", low=0.0, high=10.0)]
+    v_supply: Annotated[Entry, Spec("V", "its supply voltage", low=0.0, high=1000.0)]
     noise_gamma: Annotated[Entry, Spec("1", "noise factor of the channel current", low=0.0, high=100.0)]
     cmrr_db: Annotated[Entry, Spec("1", "common-mode rejection in dB", low=0.0, high=300.0)]
 
@@ -72,21 +80,21 @@ class Amplifier(_Model):
 class Switch(_Model):
     """Select switch of a cell, in architectures that have one."""
 
-    r_on: Annotated[Entry, Spec("ohm", "resistance when on", above=0.0, high=1e9)]
-    r_off: Annotated[Entry, Spec("ohm", "resistance when off", above=0.0, high=1e18)]
+    r_on: Annotated[Entry, Spec("ohm", "a closed select switch", above=0.0, high=1e9)]
+    r_off: Annotated[Entry, Spec("ohm", "an open select switch", above=0.0, high=1e18)]
 
 
 class Read(_Model):
     """How an input is applied."""
 
-    i_read: Annotated[Entry, Spec("A", "channel current of a full input", above=0.0, high=1.0)]
+    i_read: Annotated[Entry, Spec("A", "channel current of a full input (Hall cells)", above=0.0, high=1.0)]
     t_read: Annotated[Entry, Spec("s", "length of a read once it has settled", above=0.0, high=10.0)]
 
 
 class Adc(_Model):
     """Analog-to-digital converters of the columns."""
 
-    bits: Annotated[EntryList, Spec("1", "resolutions", above=0.0, high=32.0)]
+    bits: Annotated[EntryList, Spec("1", "resolutions of the energies [bit]", above=0.0, high=32.0)]
     energy: Annotated[EntryList, Spec("J", "energy of a conversion, one per resolution", above=0.0, high=1.0)]
     t_convert: Annotated[Entry, Spec("s", "time of a conversion", above=0.0, high=1.0)]
     columns: Annotated[Entry, Spec("1", "columns that share one converter", low=1.0, high=1e6)]
@@ -149,8 +157,8 @@ class Area(_Model):
 class Write(_Model):
     """Write driver."""
 
-    v_compliance: Annotated[Entry, Spec("V", "highest voltage of the driver", above=0.0, high=1e4)]
-    r_output: Annotated[Entry, Spec("ohm", "output resistance", above=0.0, high=1e6)]
+    v_compliance: Annotated[Entry, Spec("V", "largest voltage of a driver", above=0.0, high=1e4)]
+    r_output: Annotated[Entry, Spec("ohm", "output resistance of a driver", above=0.0, high=1e6)]
     r_return: Annotated[
         Entry, Spec("ohm", "switch that returns the current or holds a line", above=0.0, high=1e6)
     ]

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from circuits.arrays.architecture import Architecture, Isolation, Returns
-
-SHORTEST = 1e-6
-"""Lowest wire resistance but zero [Ohm]: the rounding of a node voltage is a current in a wire, which at 1e-9 Ohm
-would be 1e-4 of a cell's. Less than this can't be told from zero in an output."""
+from circuits.periphery import SHORTEST
 
 _ZERO_ALLOWED = ("r_row", "r_column", "r_output")
 _RESISTANCES = (*_ZERO_ALLOWED, "r_input", "r_channel", "r_arm", "r_load", "r_switch_on", "r_switch_off")
@@ -26,7 +23,7 @@ class ArrayConfig:
         Topology.
     r_row, r_column
         Wire resistance of one cell pitch along a row and along a column [Ohm]; 0 joins the nodes, and less than
-        `SHORTEST` is refused.
+        `circuits.periphery.SHORTEST` is refused.
     r_output
         Output resistance of a row driver, of each of the two rails where there are two [Ohm].
     r_input

@@ -184,12 +184,8 @@ class Hall(CardModel):
     """Hall resistance and arms."""
 
     r_reset: Annotated[Entry, Spec("ohm", "Hall resistance of the reset state")]
-    r_arm: Annotated[
-        Entry | None,
-        Spec(
-            "ohm", "each Hall arm; left out: from its squares, half of l_arm / w_channel", above=0.0, high=1e9
-        ),
-    ] = None
+    r_arm: Annotated[Entry | None, Spec("ohm", "each Hall arm", above=0.0, high=1e9)] = None
+    """Left out, it comes from the squares of the arm: `compact_model.stack.arm_resistance`."""
     anomalous_nernst: Annotated[
         Entry, Spec("V/K", "thermoelectric Hall voltage per kelvin of heating", low=0.0)
     ]

@@ -126,15 +126,22 @@ class Spec(Quantity):
     5e-06
     """
 
+    @property
+    def quantity(self) -> Quantity:
+        """The same for a plain number, without provenance."""
+        return Quantity(**{part.name: getattr(self, part.name) for part in dataclasses.fields(Quantity)})
+
     def _converted(self, entry: Entry | EntryList | None) -> Entry | EntryList | None:
         if entry is None:  # an entry that may be left out
             return None
-        values = entry.value if isinstance(entry, EntryList) else (entry.value,)
+        values: tuple[object, ...] = entry.value if isinstance(entry, EntryList) else (entry.value,)
         try:
-            parse_quantity(f"1 {entry.unit}" if entry.unit != "1" else 1.0, self.unit)
-            if (entry.unit == "1") != (self.unit == "1"):
-                raise ValueError(f"unit {entry.unit!r} is not convertible to {self.unit}")
-            numbers = tuple(self.read(v if entry.unit == "1" else f"{v!r} {entry.unit}") for v in values)
+            if entry.unit != self.unit:
+                parse_quantity(f"1 {entry.unit}" if entry.unit != "1" else 1.0, self.unit)
+                if "1" in (entry.unit, self.unit):
+                    raise ValueError(f"unit {entry.unit!r} is not convertible to {self.unit}")
+                values = tuple(f"{value!r} {entry.unit}" for value in values)
+            numbers = tuple(map(self.read, values))
         except ValueError as error:
             raise PydanticCustomError(
                 "quantity", "{what}, allowed: {allowed}", {"what": str(error), "allowed": self.allowed}
@@ -156,3 +163,8 @@ class Spec(Quantity):
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         return {"allOf": [handler(schema)], "description": f"{self.meaning} [{self.unit}]; {self.allowed}"}
+
+
+def spec_of(section: type[BaseModel], name: str) -> Spec:
+    """What the entry `name` of a section of a card is."""
+    return next(item for item in section.model_fields[name].metadata if isinstance(item, Spec))

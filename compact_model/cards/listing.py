@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from compact_model.cards.device import DeviceCard, load_card
-from compact_model.cards.entry import Anchor, Entry, EntryList, Spec
+from compact_model.cards.entry import Anchor, Entry, EntryList, spec_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ def _walk(node: BaseModel, prefix: str) -> list[CardParameter]:
     for name, info in type(node).model_fields.items():
         value: Any = getattr(node, name)
         if isinstance(value, (Entry, EntryList)):
-            spec = next(item for item in info.metadata if isinstance(item, Spec))
+            spec = spec_of(type(node), name)
             numbers = value.value if isinstance(value, EntryList) else (value.value,)
             found.append(
                 CardParameter(

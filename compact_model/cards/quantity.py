@@ -124,6 +124,8 @@ class Quantity:
     high: float | None = None
     above: float | None = None
     below: float | None = None
+    least: float | None = None
+    """Smallest value above zero: what lies between can't be told from zero."""
 
     @property
     def allowed(self) -> str:
@@ -143,18 +145,22 @@ class Quantity:
             else ""
         )
         unit = "" if self.unit == "1" else f" {self.unit}"
+        if self.least is not None:
+            return f"0, or {self.least:g} <= value{right}{unit}"
         return f"{left}value{right}{unit}" if left or right else f"any finite number{unit}"
 
     def read(self, value: object) -> float:
         """`value` as a number in the field's unit, inside its range; ValueError otherwise."""
         number = parse_quantity(value, self.unit)
+        unit = "" if self.unit == "1" else f" {self.unit}"
+        if self.least is not None and 0 < number < self.least:
+            raise ValueError(f"{number:.15g}{unit} can't be told from zero")
         if (
             (self.low is not None and number < self.low)
             or (self.high is not None and number > self.high)
             or (self.above is not None and number <= self.above)
             or (self.below is not None and number >= self.below)
         ):
-            unit = "" if self.unit == "1" else f" {self.unit}"
             raise ValueError(f"{number:.15g}{unit} is out of range")
         return number
 

@@ -40,7 +40,7 @@ def _trial(setup: Setup, architecture: Architecture) -> Trial:
         isolation=Isolation.NONE,
         cmrr_db=changes.get("cmrr_db", setup.array.cmrr_db),
     )
-    i_read = setup.periphery.read.i_read.value if array.read.i_read is None else array.read.i_read
+    i_read = setup.periphery.read.i_read.value
     levels = setup.levels_ohm
     full = i_read * (config.r_channel if architecture.input_unit == "V" else 1.0)
     return Trial(

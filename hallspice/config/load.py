@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar, cast
@@ -10,10 +11,9 @@ from typing import TypeVar, cast
 import numpy as np
 
 from circuits.arrays.architecture import Isolation, Returns
-from circuits.arrays.config import ArrayConfig
 from circuits.periphery import SHIPPED as SHIPPED_PERIPHERY
 from circuits.periphery import PeripheryCard, load_periphery
-from compact_model import stack, switching, synapse
+from compact_model import stack, synapse
 from compact_model.cards.device import SHIPPED as SHIPPED_DEVICE
 from compact_model.cards.device import DeviceCard, load_card
 from compact_model.cards.document import (
@@ -24,11 +24,10 @@ from compact_model.cards.document import (
     read_document,
     validate_leniently,
 )
-from compact_model.cards.entry import Entry, Provenance
-from compact_model.numeric import Floats
-from hallspice.config.contradictions import contradictions, outside, warnings_of
+from hallspice.config.contradictions import contradictions, warnings_of
+from hallspice.config.overlay import overlaid_device, overlaid_periphery
 from hallspice.config.schema import Config
-from hallspice.config.setup import Setup, first_given
+from hallspice.config.setup import Setup, array_of
 
 Card = TypeVar("Card")
 
@@ -82,8 +81,11 @@ def setup_of(
     )
     if card is None or periphery is None:
         raise DocumentError(mistakes)
-    if config.array.cell.r_arm is not None:
-        card = _with_arm(card, config.array.cell.r_arm, document.source(("array", "cell", "r_arm")))
+    card = overlaid_device(card, config, document)
+    try:
+        periphery = overlaid_periphery(periphery, config, document)
+    except DocumentError as error:
+        raise DocumentError([*mistakes, *error.mistakes]) from None
     r_arm = float(stack.arm_resistance(card))
     hall = config.array.architecture.hall
     least = synapse.offset_resistance(card) ** 2 / (2 * float(stack.channel_resistance(card)))
@@ -132,59 +134,20 @@ def _read_once(loader: Callable[[Path | None], object], path: Path | None, _chan
 
 def _concrete(config: Config, card: DeviceCard, periphery: PeripheryCard) -> Setup:
     device, array = config.device, config.array
-    choices = {name: getattr(device, name) for name in ("levels", "ladder", "reset")}
-    card = card.with_choices(**{name: value for name, value in choices.items() if isinstance(value, str)})
-    if isinstance(device.levels, list):
-        levels = np.sort(np.array(device.levels))
-        card = _with_levels(card, levels)
-    else:
-        levels = synapse.levels(card)
-    r_channel = float(stack.channel_resistance(card))
-    concrete = ArrayConfig(
-        architecture=array.architecture,
-        r_row=first_given(array.wire.r_row, periphery.wire.r_row.value),
-        r_column=first_given(array.wire.r_column, periphery.wire.r_column.value),
-        r_output=first_given(array.driver.r_output, periphery.driver.r_output.value),
-        r_input=first_given(array.sense.r_input, periphery.sense.r_input.value),
-        r_channel=r_channel,
-        r_arm=float(stack.arm_resistance(card)),
-        r_off=synapse.offset_resistance(card),
-        gm=first_given(array.amplifier.gm, periphery.amplifier.gm.value),
-        cmrr_db=first_given(array.amplifier.cmrr_db, periphery.amplifier.cmrr_db.value),
+    concrete = replace(
+        array_of(array.architecture, card, periphery),
         r_load=array.sense.r_load,
-        r_switch_on=first_given(array.switch.r_on, periphery.switch.r_on.value),
-        r_switch_off=first_given(array.switch.r_off, periphery.switch.r_off.value),
         isolation=Isolation(array.series.isolation),
         returns=Returns(array.series.returns),
     )
-    per_ampere = r_channel if concrete.architecture.input_unit == "V" else 1.0
-    i_read = first_given(array.read.i_read, periphery.read.i_read.value)
+    per_ampere = concrete.r_channel if concrete.architecture.input_unit == "V" else 1.0
     return Setup(
         config=config,
         card=card,
         periphery=periphery,
-        levels_ohm=levels,
+        levels_ohm=np.sort(device.levels) if isinstance(device.levels, list) else synapse.levels(card),
         array=concrete,
-        v_full=i_read * per_ampere if concrete.architecture.hall else array.read.v_read,
-        t_read=first_given(array.read.t_read, periphery.read.t_read.value),
+        v_full=periphery.read.i_read.value * per_ampere if concrete.architecture.hall else array.read.v_read,
+        t_read=periphery.read.t_read.value,
         warnings=tuple(warnings_of(config, card, concrete)),
     )
-
-
-def _with_arm(card: DeviceCard, ohm: float, source: str) -> DeviceCard:
-    """The card with other arms."""
-    arm = Entry(value=ohm, unit="ohm", provenance=Provenance.SET, source=source)
-    return card.model_copy(update={"hall": card.hall.model_copy(update={"r_arm": arm})})
-
-
-def _with_levels(card: DeviceCard, levels: Floats) -> DeviceCard:
-    """The card with other levels and the currents that reach them, where there are such levels."""
-    if levels.size < 2 or np.any(np.diff(levels) <= 0) or next(outside(card, levels), None):
-        return card  # reported with the other contradictions
-    source = "configuration: device.levels"
-    currents = switching.programming_current(card, synapse.switched_share(card, levels[1:]))
-    data = card.model_dump(mode="json")
-    data["choices"].update(levels="paper", ladder="paper_currents")
-    for name, values in (("levels", levels), ("ladder", currents)):
-        data["synapse"][name].update(value=values.tolist(), provenance="assumed", source=source)
-    return DeviceCard.model_validate(data)

@@ -4,47 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import Field, create_model, model_validator
 
+from circuits import periphery
 from circuits.arrays.architecture import Architecture
-from circuits.arrays.config import SHORTEST
 from circuits.spice.size import LONGEST
+from compact_model.cards import device
+from compact_model.cards.entry import spec_of
 from compact_model.cards.quantity import Quantity
+from hallspice.config.section import Section, overlays
 
 Count = Annotated[int, Field(strict=True)]
-
-
-def _long_enough(ohm: float) -> float:
-    if 0 < ohm < SHORTEST:
-        raise ValueError(
-            f"{ohm:g} ohm can't be told from zero, allowed: 0, or {SHORTEST:g} ohm <= value <= 1e6 ohm"
-        )
-    return ohm
-
-
-LongEnough = AfterValidator(_long_enough)
-"""Wires and drivers: 0 joins nodes, less than `SHORTEST` is lost in rounding."""
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    where_empty: ClassVar[str] = "the card's"
-    """Whose value an optional key without a value takes."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_sections_are_defaults(cls, data: object) -> object:
-        """A section whose keys are all commented out is null in YAML."""
-        if not isinstance(data, dict):
-            return data
-        return {key: value for key, value in data.items() if not (value is None and cls._is_section(key))}
-
-    @classmethod
-    def _is_section(cls, key: str) -> bool:
-        info = cls.model_fields.get(key)
-        return info is not None and isinstance(info.annotation, type) and issubclass(info.annotation, Section)
 
 
 class Device(Section):
@@ -69,54 +39,34 @@ class Device(Section):
     ] = None
 
 
+@overlays(periphery.Wire)
 class Wire(Section):
     """Wires of one cell pitch; empty: as in the periphery card."""
 
-    r_row: Annotated[float, Quantity("ohm", "row wire per cell", low=0.0, high=1e6), LongEnough] | None = None
-    r_column: (
-        Annotated[float, Quantity("ohm", "column wire per cell", low=0.0, high=1e6), LongEnough] | None
-    ) = None
 
-    c_row: Annotated[float, Quantity("F", "row wire to ground per cell", low=0.0, high=1e-6)] | None = None
-    c_column: Annotated[float, Quantity("F", "column wire to ground per cell", low=0.0, high=1e-6)] | None = (
-        None
-    )
-
-
+@overlays(periphery.Driver)
 class Driver(Section):
     """Row drivers; empty: as in the periphery card."""
 
-    r_output: (
-        Annotated[float, Quantity("ohm", "output resistance of a row driver", low=0.0, high=1e6), LongEnough]
-        | None
-    ) = None
-    v_supply: Annotated[float, Quantity("V", "supply of the row drivers", above=0.0, high=1000.0)] | None = (
-        None
-    )
 
-
+@overlays(periphery.Sense)
 class Sense(Section):
     """Column sense inputs; where empty: as in the periphery card."""
 
-    r_input: (
-        Annotated[float, Quantity("ohm", "input resistance of a column sense", above=0.0, high=1e6)] | None
-    ) = None
     r_load: Annotated[
         float, Quantity("ohm", "load of a column whose voltage is read", above=0.0, high=1e15)
     ] = 1e9
 
 
+@overlays(periphery.Amplifier)
 class Amplifier(Section):
     """Transconductor on each Hall pair (active architectures); empty: as in the periphery card."""
 
-    gm: Annotated[float, Quantity("S", "transconductance", above=0.0, high=10.0)] | None = None
-    cmrr_db: Annotated[float, Quantity("1", "common-mode rejection in dB", low=0.0, high=300.0)] | None = None
-
 
 class Cell(Section):
-    """The cell around the device; empty: as in the periphery card."""
+    """The cell; empty: the arms of the device card, and the capacitance of a column wire."""
 
-    r_arm: Annotated[float, Quantity("ohm", "resistance of one Hall arm", above=0.0, high=1e9)] | None = None
+    r_arm: Annotated[float, spec_of(device.Hall, "r_arm").quantity] | None = None
     c_arm: Annotated[float, Quantity("F", "one Hall arm to ground", low=0.0, high=1e-6)] | None = None
     mismatch: Annotated[
         float, Quantity("1", "standard deviation of channel halves and arms, seeded", low=0.0, below=0.2)
@@ -133,11 +83,9 @@ class Cell(Section):
     ] = 100e3
 
 
+@overlays(periphery.Switch)
 class Switch(Section):
     """Select switches (row_multiplexed only); empty: as in the periphery card."""
-
-    r_on: Annotated[float, Quantity("ohm", "a closed select switch", above=0.0, high=1e9)] | None = None
-    r_off: Annotated[float, Quantity("ohm", "an open select switch", above=0.0, high=1e18)] | None = None
 
 
 class Series(Section):
@@ -160,19 +108,13 @@ class Series(Section):
         return self
 
 
+@overlays(periphery.Read)
 class Read(Section):
     """How an input is applied; empty: as in the periphery card."""
 
-    i_read: (
-        Annotated[float, Quantity("A", "channel current of a full input (Hall cells)", above=0.0, high=1.0)]
-        | None
-    ) = None
     v_read: Annotated[
         float, Quantity("V", "word-line voltage of a full input (resistive only)", above=0.0, high=100.0)
     ] = 0.2
-    t_read: (
-        Annotated[float, Quantity("s", "length of a read once it has settled", above=0.0, high=10.0)] | None
-    ) = None
 
 
 class Converters(Section):
@@ -202,6 +144,26 @@ class Converters(Section):
     ] = "binary"
 
 
+@overlays(periphery.Adc)
+class Adc(Section):
+    """Energy and time of the column converters; empty: as in the periphery card."""
+
+
+@overlays(periphery.Dac)
+class Dac(Section):
+    """Energy of the row converters; empty: as in the periphery card."""
+
+
+@overlays(periphery.Digital)
+class Digital(Section):
+    """Energies of digital operations; empty: as in the periphery card."""
+
+
+@overlays(periphery.Area)
+class Area(Section):
+    """Silicon around the cells; empty: as in the periphery card."""
+
+
 class Array(Section):
     """One tile of the crossbar, and its periphery."""
 
@@ -223,6 +185,10 @@ class Array(Section):
     cell: Cell = Cell()
     read: Read = Read()
     converters: Converters = Converters()
+    adc: Adc = Adc()
+    dac: Dac = Dac()
+    digital: Digital = Digital()
+    area: Area = Area()
     calibration: Annotated[
         Literal["column", "none"], Field(description="column: gain and offset fitted per column")
     ] = "column"
@@ -398,8 +364,9 @@ class Faults(Section):
     ] = []
 
 
+@overlays(periphery.Write)
 class Write(Section):
-    """How the array is programmed; empty resistances and voltages: as in the periphery card."""
+    """How the array is programmed; where empty: as in the periphery card."""
 
     states: Annotated[
         Literal["ideal", "programmed"],
@@ -429,12 +396,6 @@ class Write(Section):
     compensated: Annotated[
         bool, Field(strict=True, description="Drivers correct the drop along the wires to each cell")
     ] = True
-    v_compliance: Annotated[float, Quantity("V", "largest driver voltage", above=0.0, high=1e4)] | None = None
-    r_output: Annotated[float, Quantity("ohm", "output resistance", above=0.0, high=1e6)] | None = None
-    r_return: Annotated[float, Quantity("ohm", "return switch", above=0.0, high=1e6)] | None = None
-    r_select_on: Annotated[float, Quantity("ohm", "select device, on", above=0.0, high=1e6)] | None = None
-    r_select_off: Annotated[float, Quantity("ohm", "select device, off", above=0.0, high=1e18)] | None = None
-    t_verify: Annotated[float, Quantity("s", "length of a verify read", above=0.0, high=10.0)] | None = None
     select: Annotated[
         str,
         Field(
@@ -468,7 +429,7 @@ class HallTrial(Trial):
 class AmplifiedTrial(HallTrial):
     """What differs for one architecture with a transconductor on each Hall pair; where empty: as above."""
 
-    cmrr_db: Annotated[float, Quantity("1", "common-mode rejection in dB", low=0.0, high=300.0)] | None = None
+    cmrr_db: Annotated[float, spec_of(periphery.Amplifier, "cmrr_db").quantity] | None = None
     random_rejection: Annotated[
         bool, Field(strict=True, description="Common-mode gains of the amplifiers have random signs")
     ] = False

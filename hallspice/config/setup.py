@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar
 from circuits.arrays.mismatch import Mismatch, draw_mismatch
 from circuits.periphery import PeripheryCard
 from circuits.read.settling import settling_estimate
 from circuits.solve.nodal import factor
+from compact_model import stack, synapse
 from compact_model.cards.device import DeviceCard
 from compact_model.numeric import Floats
 from hallspice.config.schema import Config
@@ -24,6 +26,7 @@ class Setup:
     config: Config
     card: DeviceCard
     periphery: PeripheryCard
+    """Cards with what the configuration sets in place of their entries."""
     levels_ohm: Floats
     array: ArrayConfig
     v_full: float
@@ -53,20 +56,19 @@ class Setup:
     @property
     def v_supply(self) -> float:
         """Supply of the row drivers, V."""
-        return first_given(self.config.array.driver.v_supply, self.periphery.driver.v_supply.value)
+        return self.periphery.driver.v_supply.value
 
     def with_capacitances(self, config: ArrayConfig | None = None) -> ArrayConfig:
         """An array (None: the configured one) with the capacitances of its wires and arms.
 
-        Those of the configuration, else of the periphery card; an arm has that of the column wire unless given.
+        An arm has that of the column wire unless given.
         """
-        array, wire = self.config.array, self.periphery.wire
-        c_column = first_given(array.wire.c_column, wire.c_column.value)
+        wire, c_arm = self.periphery.wire, self.config.array.cell.c_arm
         return replace(
             self.array if config is None else config,
-            c_row=first_given(array.wire.c_row, wire.c_row.value),
-            c_column=c_column,
-            c_arm=first_given(array.cell.c_arm, c_column),
+            c_row=wire.c_row.value,
+            c_column=wire.c_column.value,
+            c_arm=wire.c_column.value if c_arm is None else c_arm,
         )
 
     def settling(self, states: Floats, mismatch: Mismatch | None = None) -> float:
@@ -95,6 +97,19 @@ class Setup:
         return draw_mismatch((shape[0], shape[1]), generator, relative=cell.mismatch, r_off=cell.r_off_spread)
 
 
-def first_given(configured: float | None, default: float) -> float:
-    """The configured value where there is one, the default otherwise."""
-    return default if configured is None else configured
+def array_of(architecture: Architecture, card: DeviceCard, periphery: PeripheryCard) -> ArrayConfig:
+    """An array of a card's device with a periphery, without capacitances."""
+    return ArrayConfig(
+        architecture=architecture,
+        r_row=periphery.wire.r_row.value,
+        r_column=periphery.wire.r_column.value,
+        r_output=periphery.driver.r_output.value,
+        r_input=periphery.sense.r_input.value,
+        r_channel=float(stack.channel_resistance(card)),
+        r_arm=float(stack.arm_resistance(card)),
+        r_off=synapse.offset_resistance(card),
+        gm=periphery.amplifier.gm.value,
+        cmrr_db=periphery.amplifier.cmrr_db.value,
+        r_switch_on=periphery.switch.r_on.value,
+        r_switch_off=periphery.switch.r_off.value,
+    )

@@ -8,7 +8,8 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 from compact_model.cards.quantity import Quantity
-from hallspice.config.schema import Config, Section
+from hallspice.config.schema import Config
+from hallspice.config.section import Section
 
 HEADER = """\
 # hallspice configuration. Every key may be left out; the value shown is its default.

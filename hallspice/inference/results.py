@@ -136,8 +136,8 @@ def results_of(
             ],
         },
         "provenance_note": "Every number of the device and of the periphery, with its source. Assumed numbers are "
-        "plausible and replaceable: write your own card and name it in the configuration. Values that the "
-        "configuration replaces are listed under Configuration.",
+        "plausible and replaceable: write your own card and name it in the configuration. Numbers "
+        "that are 'set' are the configuration's, in the line that is named.",
     }
 
 

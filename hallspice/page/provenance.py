@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 
 from pydantic import BaseModel
 
@@ -44,6 +44,26 @@ def origins(part: object, name: str = "") -> Iterator[Origin]:
     elif isinstance(part, BaseModel):
         for field in type(part).model_fields:
             yield from origins(getattr(part, field), f"{name}.{field}".lstrip("."))
+
+
+def common_origins(cards: Sequence[object]) -> list[Origin]:
+    """Every number of cards that differ in what a sweep sets: one for each name, with all its values and sources.
+
+    Of more than three different texts the first and the last are given.
+    """
+    found: dict[str, list[Origin]] = {}
+    for card in cards:
+        for entry in origins(card):
+            found.setdefault(entry.name, []).append(entry)
+    return [Origin(**{key: _together(each, key) for key in _KEYS}) for each in found.values()]
+
+
+_KEYS = tuple(field.name for field in fields(Origin))
+
+
+def _together(entries: Sequence[Origin], key: str) -> str:
+    texts = list(dict.fromkeys(getattr(entry, key) for entry in entries))
+    return "; ".join(texts) if len(texts) <= 3 else f"{texts[0]}; ...; {texts[-1]}"
 
 
 def origins_table(entries: Sequence[Origin]) -> Table:

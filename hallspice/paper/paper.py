@@ -21,9 +21,10 @@ from circuits.arrays.config import ArrayConfig
 from circuits.periphery import load_periphery
 from circuits.solve.transfer import transfers
 from circuits.workers import worker_processes
-from compact_model import stack, synapse
+from compact_model import synapse
 from compact_model.cards.device import load_card
 from compact_model.numeric import Floats
+from hallspice.config.setup import array_of
 from hallspice.files import RESULTS, staged_folder
 from hallspice.networks import figures
 from hallspice.networks.kept import trained
@@ -182,20 +183,8 @@ def _train_all(
 
 def _array() -> tuple[ArrayConfig, Readout]:
     card, periphery = load_card(), load_periphery()
-    r_channel = float(stack.channel_resistance(card))
-    config = ArrayConfig(
-        architecture=Architecture.ACTIVE_PARALLEL,
-        r_row=periphery.wire.r_row.value,
-        r_column=periphery.wire.r_column.value,
-        r_output=periphery.driver.r_output.value,
-        r_input=periphery.sense.r_input.value,
-        r_channel=r_channel,
-        r_arm=float(stack.arm_resistance(card)),
-        r_off=synapse.offset_resistance(card),
-        gm=periphery.amplifier.gm.value,
-        cmrr_db=periphery.amplifier.cmrr_db.value,
-    )
-    return config, Readout(v_full=periphery.read.i_read.value * r_channel)
+    config = array_of(Architecture.ACTIVE_PARALLEL, card, periphery)
+    return config, Readout(v_full=periphery.read.i_read.value * config.r_channel)
 
 
 def _through_the_circuit(

@@ -46,14 +46,14 @@ def writing(setup: Setup, device: HallBar) -> Writing:
         order=Order(write.order),
         r_row=setup.array.r_row,
         r_column=setup.array.r_column,
-        r_output=_first(write.r_output, card.r_output.value),
-        r_return=_first(write.r_return, card.r_return.value),
-        v_compliance=_first(write.v_compliance, card.v_compliance.value),
+        r_output=card.r_output.value,
+        r_return=card.r_return.value,
+        v_compliance=card.v_compliance.value,
         r_channel=setup.array.r_channel,
-        r_select_on=_first(write.r_select_on, card.r_select_on.value),
-        r_select_off=_first(write.r_select_off, card.r_select_off.value),
+        r_select_on=card.r_select_on.value,
+        r_select_off=card.r_select_off.value,
     )
-    t_verify = _first(write.t_verify, card.t_verify.value)
+    t_verify = card.t_verify.value
     i_read = setup.periphery.read.i_read.value
     amplifier = setup.periphery.amplifier
     noise = hall_read_noise(
@@ -150,7 +150,3 @@ def programmed_network(
         time_parallel=max(outcome.time for outcome in outcomes),
         peak_temperature=float(thermal.pulse_temperature(setup.card, largest, writing.t_pulse)),
     )
-
-
-def _first(configured: float | None, default: float) -> float:
-    return default if configured is None else configured

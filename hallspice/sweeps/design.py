@@ -28,7 +28,8 @@ from compact_model.cards.document import (
     parse_document,
 )
 from compact_model.cards.quantity import Quantity, parse_quantity
-from hallspice.config.schema import Config, Section
+from hallspice.config.schema import Config
+from hallspice.config.section import Section
 
 MAX_POINTS = 100_000
 """Points of a sweep, repeats with other seeds included."""

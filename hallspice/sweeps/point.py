@@ -55,8 +55,18 @@ class Task:
         return _digest(self._content(config))
 
     def _content(self, config: dict[str, Any]) -> dict[str, Any]:
-        cards = {name: getattr(self.setup, name).model_dump(mode="json") for name in ("card", "periphery")}
+        cards = {
+            name: _numbers(getattr(self.setup, name).model_dump(mode="json"))
+            for name in ("card", "periphery")
+        }
         return {"config": config, **cards, "data": self.data_dir and str(self.data_dir), "code": self.code}
+
+
+def _numbers(card: Any) -> Any:
+    """The content of a card without provenances and sources: a line that moves in a file changes no number."""
+    if isinstance(card, dict):
+        return {key: _numbers(value) for key, value in card.items() if key not in ("provenance", "source")}
+    return [_numbers(value) for value in card] if isinstance(card, list) else card
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -33,7 +33,7 @@ from hallspice.config.schema import Config, Sweep
 from hallspice.config.setup import Setup
 from hallspice.files import staged_folder, write_text
 from hallspice.inference.run import unevaluated, write_plan
-from hallspice.page.provenance import origins
+from hallspice.page.provenance import common_origins
 from hallspice.page.style import engineering, percent
 from hallspice.progress import Reporter
 from hallspice.sweeps.design import (
@@ -379,10 +379,10 @@ def _said(outcome: PointOutcome) -> str:
 
 def _results(config: Path, planned: Plan, found: Summary, reused: int, seconds: float) -> dict[str, Any]:
     setups = [point.task.setup for point in planned.points.values()]
-    cards = {
-        **{f"Device card {setup.card.name}": setup.card for setup in setups},
-        **{f"Periphery card {setup.periphery.name}": setup.periphery for setup in setups},
-    }
+    cards: dict[str, list[object]] = {}
+    for setup in setups:
+        cards.setdefault(f"Device card {setup.card.name}", []).append(setup.card)
+        cards.setdefault(f"Periphery card {setup.periphery.name}", []).append(setup.periphery)
     return {
         "config_file": config.name,
         "config": setups[0].config.model_dump(mode="json", exclude={"sweep"}),
@@ -403,7 +403,9 @@ def _results(config: Path, planned: Plan, found: Summary, reused: int, seconds: 
             *found.warnings,
             *sorted({warning for setup in setups for warning in setup.warnings}),
         ],
-        "provenance": {title: [asdict(entry) for entry in origins(card)] for title, card in cards.items()},
+        "provenance": {
+            title: [asdict(entry) for entry in common_origins(each)] for title, each in cards.items()
+        },
     }
 
 
