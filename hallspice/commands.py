@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import importlib.util
 import inspect
+import io
 import json
+import os
 import sys
 import tempfile
 import traceback
@@ -14,10 +17,12 @@ from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
+
+from compact_model.cards.inputs import remembered
 
 if TYPE_CHECKING:
     from hallspice.results import Results
@@ -53,6 +58,9 @@ MEANING = {
     ExitCode.TERMINATED: "ended by SIGTERM",
 }
 """Exit codes in words."""
+
+_NEAREST = "hallspice.nearest"
+_ASCII = {"µ": "u", "Ω": "ohm", "°": "deg", "²": "^2", "³": "^3", "±": "+-", "→": "->"}
 
 PACKAGES = ("compact_model", "veriloga", "circuits", "nn_mapping")
 """Packages of hallspice whose names others use too."""
@@ -101,8 +109,9 @@ class Commands(TyperGroup):
         as_json = "--json" in arguments
         settings["standalone_mode"] = False
         content: dict[str, Any]
+        _make_printable(sys.stdout, sys.stderr)
         try:
-            with redirect_stdout(sys.stderr) if as_json else nullcontext():
+            with redirect_stdout(sys.stderr) if as_json else nullcontext(), remembered():
                 check_packages()
                 found = super().main(arguments, *positional, **settings)
             code, content = _said(found, as_json)
@@ -115,11 +124,12 @@ class Commands(TyperGroup):
                 error.show()  # the command line is wrong: with the usage of the command
             else:
                 typer.echo(message, err=True)
+        document = ""
         if as_json:
             name = next((one for one in arguments if one in self.commands), None)
-            document = {"command": name, "exit_code": int(code), **content}
-            typer.echo(json.dumps(document, indent=1, allow_nan=False))
-        sys.exit(code)
+            about = {"command": name, "exit_code": int(code), **content}
+            document = json.dumps(about, indent=1, allow_nan=False) + "\n"
+        sys.exit(_printed(document, code))
 
 
 Json = Annotated[
@@ -162,6 +172,35 @@ def check_packages() -> None:
                 f"the package {name!r} is found in {found} instead of {home / name}: uninstall the other package of "
                 "this name (pip uninstall), or install hallspice into a virtual environment of its own"
             )
+
+
+def _make_printable(*streams: TextIO) -> None:
+    """Let a stream whose encoding lacks a character print something near it instead of ending the command."""
+    codecs.register_error(_NEAREST, _nearest)
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_NEAREST)
+
+
+def _nearest(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return "".join(_ASCII.get(letter, "?") for letter in missing), error.end
+
+
+def _printed(last: str, code: int) -> int:
+    """Print what is left and bring it out; the exit code, which says so when that can't be done."""
+    try:
+        sys.stdout.write(last)
+        sys.stdout.flush()
+    except OSError as error:
+        typer.echo(f"standard output: cannot be written: {error.strerror or error}", err=True)
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # what is still buffered has no place to go
+        return ExitCode.NOT_WRITTEN
+    return code
 
 
 def _said(found: object, as_json: bool) -> tuple[int, dict[str, Any]]:

@@ -1,58 +1,105 @@
-"""Output that is either whole or absent."""
+"""Output that is either whole or absent, and that never replaces what isn't hallspice's own."""
 
 from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
+
+from compact_model.cards.inputs import is_input
+from compact_model.cards.storage import flush, held, remove_abandoned, whole_file
 
 RESULTS = "results.json"
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 """Errors that only writing can meet: no space, over quota, file too big, read-only file system."""
 
+JOURNAL = ".moving.json"
+"""While files move into a folder: the names that belong to hallspice there, before and after."""
+
+_STAGE = ".partial-"
+
 
 class OutputError(ValueError):
     """An output path that can't be written."""
 
 
+class TakenError(ValueError):
+    """An output path where something stands that is not hallspice's to replace."""
+
+
 def write_text(path: str | Path, text: str) -> None:
-    """Write a file under a temporary name and rename it, so that it is never seen half-written."""
+    """Write a file under a temporary name and rename it, so that it is never seen half-written.
+
+    Devices and pipes are written to as they are; a link is followed.
+
+    Raises
+    ------
+    TakenError
+        When the file is one that the command has read.
+    OutputError
+        When it can't be written.
+    """
     target = Path(path)
     with _writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        if _is_special(target):
+            with target.open("w", encoding="utf-8") as stream:
                 stream.write(text)
-            Path(name).chmod(0o666 & ~_umask())
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+            return
+        check_free(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(target) as partial:
+            partial.write_text(text, encoding="utf-8")
+
+
+def check_free(target: Path) -> None:
+    """Refuse to write where a file stands that the command has read."""
+    if is_input(target):
+        raise TakenError(
+            f"{target}: is an input of this command and would be overwritten; choose another --out"
+        )
 
 
 @contextmanager
-def staged_folder(out: str | Path, index: str = RESULTS) -> Iterator[Path]:
+def staged_folder(out: str | Path, index: str = RESULTS, *, names: Sequence[str] = ()) -> Iterator[Path]:
     """A temporary folder whose files move into `out` when the block ends without an error.
 
     Files of an earlier result in `out` (those that its `index`, a JSON file, lists) are replaced or removed;
-    everything else there is left alone. The index moves last: where it stands, the result is whole.
+    everything else there is left alone. The index moves last: where it stands, the result is whole. What a killed
+    process left of its own temporary folder is removed.
+
+    Parameters
+    ----------
+    out, index
+        Folder, and the file in it that lists the others under ``files``.
+    names
+        Names or patterns of the files that may come: what stands in their way is found before the work begins.
+
+    Raises
+    ------
+    TakenError
+        When a file of `out` that no earlier result lists would be replaced.
+    OutputError
+        When the folder can't be written.
     """
     target = Path(out)
     with _writing(target):
         target.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(dir=target, prefix=".partial-"))
+        remove_abandoned(target.glob(f"{_STAGE}*"))
+        _check_unowned(target, index, _standing(target, [index, *names]))
+        stage = Path(tempfile.mkdtemp(dir=target, prefix=_STAGE))
     try:
-        with _writing(target, NO_ROOM):
-            yield stage
-        with _writing(target):
-            _move(stage, target, index)
+        with held(stage):
+            with _writing(target, NO_ROOM):
+                yield stage
+            with _writing(target):
+                _move(stage, target, index)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
@@ -62,13 +109,48 @@ def _move(stage: Path, target: Path, index: str) -> None:
     for name in new:
         if not _is_inside(target, name):
             raise OutputError(f"{target / name}: leads out of {target} through a link")
-    old = {name for name in _listed_files(target / index) if name not in set(new)}
+    _check_unowned(target, index, [name for name in new if (target / name).exists()])
+    owned = _owned(target, index)
+    for name in new:
+        flush(stage / name)
+    journal = target / JOURNAL
+    with whole_file(journal) as partial:
+        partial.write_text(json.dumps({"files": sorted(map(str, {*owned, *new}))}), encoding="utf-8")
     (target / index).unlink(missing_ok=True)
-    for name in old:
+    for name in owned - set(new):
         (target / name).unlink(missing_ok=True)
     for name in sorted(new, key=lambda path: path == Path(index)):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         (stage / name).replace(target / name)
+    journal.unlink()
+
+
+def _check_unowned(target: Path, index: str, names: Sequence[Path]) -> None:
+    """Refuse files that stand in `target` and that no result there lists."""
+    owned = _owned(target, index)
+    for name in names:
+        if name not in owned:
+            what = "is an input of this command" if is_input(target / name) else "is not of an earlier result"
+            raise TakenError(f"{target / name}: {what} and would be overwritten; choose another --out")
+
+
+def _owned(target: Path, index: str) -> set[Path]:
+    """Files of earlier results in `target`, whole ones and those that were stopped while they moved."""
+    owned: set[Path] = set()
+    for name in (index, JOURNAL):
+        listed = _listed_files(target / name)
+        if listed is not None:
+            owned |= {Path(index), *listed}
+    return {name for name in owned if not is_input(target / name)}
+
+
+def _standing(target: Path, patterns: Sequence[str]) -> list[Path]:
+    """Files below `target` that a pattern names."""
+    return [
+        name
+        for name in (path.relative_to(target) for path in target.rglob("*") if path.is_file())
+        if any(fnmatchcase(str(name), pattern) for pattern in patterns)
+    ]
 
 
 @contextmanager
@@ -82,13 +164,13 @@ def _writing(target: Path, errors: Container[int] | None = None) -> Iterator[Non
         raise
 
 
-def _listed_files(index: Path) -> set[Path]:
-    """Files of the earlier result that `index` lists, as far as they lie inside its folder."""
+def _listed_files(index: Path) -> set[Path] | None:
+    """Files of the earlier result that `index` lists, as far as they lie inside its folder; None for no index."""
     try:
         listed = json.loads(index.read_text(encoding="utf-8"))["files"]
         paths = {Path(name) for name in listed}
     except (OSError, ValueError, KeyError, TypeError):
-        return set()
+        return None
     return {path for path in paths if _is_inside(index.parent, path)}
 
 
@@ -97,7 +179,10 @@ def _is_inside(folder: Path, name: Path) -> bool:
     return (folder / name).parent.resolve().is_relative_to(folder.resolve()) and name.name not in ("", "..")
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _is_special(path: Path) -> bool:
+    """Whether something stands there that is neither a file nor a folder: a device, a pipe, a socket."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

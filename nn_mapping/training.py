@@ -21,11 +21,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name everyone uses)
 from torch import Tensor
 
+from compact_model.cards.storage import whole_file
 from nn_mapping.adam import Adam
 from nn_mapping.quantiser import Quantiser
 from nn_mapping.recipes import GOOD, Recipe
 from nn_mapping.trainable import Parameters, shapes
-from nn_mapping.trained import TrainedNetwork, pixel_codes, whole_file
+from nn_mapping.trained import TrainedNetwork, pixel_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

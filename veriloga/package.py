@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from compact_model.cards.csv_table import read_csv
+from compact_model.cards.storage import scratch_folder
 from veriloga import bench as benches
 from veriloga.bench import Bench, BenchSolution
 from veriloga.dialects import Dialect, ExportForm
@@ -153,8 +153,8 @@ def run_package(folder: Path) -> list[BenchResult]:
 
 
 def _difference(folder: Path, deck: str, expected: Path) -> float:
-    with tempfile.TemporaryDirectory(prefix="hallspice-") as name:
-        fresh = Path(name) / "export"
+    with scratch_folder() as folder_of_its_own:
+        fresh = folder_of_its_own / "export"
         shutil.copytree(folder, fresh)
         (run_vacask if deck.endswith(".sim") else run_ngspice)(fresh / deck)
         vectors = read_raw(fresh / f"{expected.stem.removeprefix('expected_')}.raw")

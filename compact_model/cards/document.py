@@ -16,6 +16,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from compact_model.cards.inputs import read_bytes
+
 KeyPath = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -123,8 +125,7 @@ def read_content(path: str | Path, limit: int = MAX_BYTES) -> bytes:
     """Content of a file of at most `limit` bytes; DocumentError when it can't be read, or is longer."""
     name = str(path)
     try:
-        with Path(path).open("rb") as stream:
-            raw = stream.read(limit + 1)
+        raw = read_bytes(path, limit)
     except FileNotFoundError:
         raise DocumentError([Mistake(name, None, "", "no such file")]) from None
     except OSError as error:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from compact_model.cards.device import load_card
+from compact_model.cards.storage import scratch_folder
 from hallspice.files import RESULTS, staged_folder
 from hallspice.model.page import certificate_html, number_text
 from veriloga.dialects import Dialect, ExportForm
@@ -103,8 +103,8 @@ def verify_card(
     model = _model(card, grains, largest_error)
     when = day or date.today()
     with staged_folder(out) as stage:
-        with tempfile.TemporaryDirectory(prefix="hallspice-") as folder:
-            certificate = certify(model, Path(folder), when, quick=quick, progress=progress)
+        with scratch_folder() as folder:
+            certificate = certify(model, folder, when, quick=quick, progress=progress)
         results = certificate_results(certificate, when)
         results["files"] = ["certificate.html", RESULTS]
         (stage / RESULTS).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

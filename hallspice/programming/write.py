@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from circuits.write.writing import Writing
 from compact_model import synapse
 from compact_model.cards.csv_table import read_matrix
 from compact_model.cards.quantity import Quantity
+from compact_model.cards.storage import scratch_folder
 from compact_model.hallbar import hall_bar
 from compact_model.numeric import Floats
 from hallspice import results
@@ -93,10 +93,10 @@ def write_array(
     rows, columns = target.shape
     solver = WriteSolver(rows, columns, plan.config)
     plant: Plant
-    with staged_folder(out) as folder, tempfile.TemporaryDirectory(prefix="hallspice-") as scratch:
+    with staged_folder(out) as folder, scratch_folder() as scratch:
         (folder / "netlists").mkdir()
         if use_ngspice:
-            plan, plant = _spice_plant(setup, plan, solver, folder / "netlists", Path(scratch), config.parent)
+            plan, plant = _spice_plant(setup, plan, solver, folder / "netlists", scratch, config.parent)
         else:
             if setup.config.write.select != "switch":
                 raise ValueError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import torch
 from rich.console import RenderableType
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
+from compact_model.cards.storage import scratch_folder
 from hallspice.config.setup import Setup
 from hallspice.inference.chip import Chip
 from hallspice.inference.run import build, examine, write_plan
@@ -135,9 +135,9 @@ def _built(task: Task) -> tuple[Chip, Networks]:
 
 def _values(task: Task) -> dict[str, Any]:
     chip, networks = _built(task)
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         results, _, _ = examine(
-            chip, networks, write_plan(task.setup), Path(folder) / "netlists", _Silent(), workers=1
+            chip, networks, write_plan(task.setup), folder / "netlists", _Silent(), workers=1
         )
     accuracy, energy = results["accuracy"], results["energy_per_inference_j"]
     causes = {f"accuracy_{row['key']}": row["accuracy"] for row in accuracy["causes"]}
