@@ -191,7 +191,7 @@ class PeripheryCard(_Model):
 
 
 def load_periphery(path: str | Path | None = None) -> PeripheryCard:
-    """Read a card; None means the shipped one.
+    """Read a card of the periphery; None means the shipped one.
 
     Raises
     ------

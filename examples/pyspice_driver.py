@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from circuits.spice.pyspice_cell import HallBarCell, add_module_cell, pyspice_simulator
-from compact_model.cards.device import load_card
-from veriloga.model import cell_model
+from circuits import HallBarCell, add_module_cell, pyspice_simulator
+from compact_model import load_card
+from veriloga import cell_model
 
 V_SUPPLY = 10.0  # V
 GAIN = 500.0  # of the amplifier

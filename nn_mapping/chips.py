@@ -78,7 +78,7 @@ class Variation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChipOptions:
-    """What is done about it."""
+    """What is done about the variation of chips, and how far it is followed."""
 
     recalibrate: bool = False
     """Fit gain and offset of every output anew after programming, on 2000 training images."""

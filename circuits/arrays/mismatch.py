@@ -41,7 +41,7 @@ def draw_mismatch(
     r_off: float = 0.0,
     random_rejection: bool = False,
 ) -> Mismatch:
-    """Gaussian mismatch.
+    """Gaussian mismatch of the cells of an array.
 
     Parameters
     ----------

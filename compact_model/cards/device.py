@@ -337,7 +337,7 @@ class DeviceCard(CardModel):
 
 
 def load_card(path: str | Path | None = None) -> DeviceCard:
-    """Read a card; None means the shipped one.
+    """Read a device card; None means the shipped one.
 
     A file that says ``based_on: pt_ruo2_0p5`` states only what differs from the shipped card.
 

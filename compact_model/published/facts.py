@@ -70,7 +70,7 @@ class FactResult:
 
 
 def scoreboard(card: DeviceCard) -> list[FactResult]:
-    """All facts, under Set A and under Set B where the switching parameters enter.
+    """All published facts beside what a card gives, under Set A and under Set B where the switching parameters enter.
 
     Facts state what the paper's devices do; a card of another device is expected to fail some.
     """

@@ -1,6 +1,7 @@
-"""What mkdocs makes at build time: schematics, the commented configuration, results of the checks, notebooks.
+"""What mkdocs makes at build time: schematics, configuration, results of the checks, pages of packages, notebooks.
 
-In a page, ``<!-- schematic NAME -->``, ``<!-- configuration -->`` and ``<!-- checks -->`` stand for them.
+In a page, ``<!-- schematic NAME -->``, ``<!-- configuration -->``, ``<!-- checks -->`` and
+``<!-- interface PACKAGE -->`` stand for them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from mkdocs.structure.files import File, Files
 sys.path.insert(0, str(Path(__file__).parent))
 
 import checks
+import interface
 import schematics
 
 _ROOT = Path(__file__).parents[2]
@@ -33,6 +35,7 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Put in what the comments stand for."""
     markdown = re.sub(r"<!-- schematic (\w+) -->", lambda found: _figure(found[1]), markdown)
+    markdown = re.sub(r"<!-- interface (\w+) -->", lambda found: interface.page(found[1]), markdown)
     if "<!-- configuration -->" in markdown:
         from hallspice.config.starter import starter_text
 

@@ -1,0 +1,1 @@
+from .config.schema import Config as Config

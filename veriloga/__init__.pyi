@@ -1,0 +1,13 @@
+from . import bench as bench
+from .dialects import Dialect as Dialect
+from .dialects import Form as Form
+from .model import CellModel as CellModel
+from .model import cell_model as cell_model
+from .package import run_package as run_package
+from .package import write_package as write_package
+from .programs import ProgramError as ProgramError
+from .subcircuit import subcircuit_text as subcircuit_text
+from .verify import Certificate as Certificate
+from .verify import certify as certify
+from .verify import find_engines as find_engines
+from .verilog_a import verilog_a_text as verilog_a_text
