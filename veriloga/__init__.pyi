@@ -1,6 +1,6 @@
 from . import bench as bench
 from .dialects import Dialect as Dialect
-from .dialects import Form as Form
+from .dialects import ExportForm as ExportForm
 from .model import CellModel as CellModel
 from .model import cell_model as cell_model
 from .package import run_package as run_package
