@@ -3,121 +3,70 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from circuits.arrays.crossbar import amplifiers
 from circuits.network import Role
+from circuits.read.energy import ReadEnergy, Work, mean_power, read_energy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from circuits.arrays.config import ArrayConfig
     from circuits.periphery import PeripheryCard
+    from circuits.read.energy import PartCosts
     from compact_model.numeric import Floats
     from nn_mapping.accuracy import Evaluation
     from nn_mapping.mapping import MappedNetwork
     from nn_mapping.tiles import TileResponse
     from nn_mapping.trained import TrainedNetwork
 
-PARTS = ("cells", "wires", "drivers", "sense", "dac", "adc", "digital")
-"""Parts of the energy of an inference, in the order of the signal."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartCosts:
-    """What the parts around the array take; SI units."""
-
-    t_read: float
-    """Length of a read once it has settled [s]."""
-    t_settle: float
-    """Time from the rise of the row voltages until a read begins [s]; amplifiers are on, too."""
-    amplifier_power: float
-    """Supply power of one amplifier [W]."""
-    driver_efficiency: float
-    """Energy that the row drivers deliver over the energy they take, in (0, 1]."""
-    dac_energy: float
-    """One conversion of one row [J]."""
-    adc_energy: float
-    """One conversion of one output [J]."""
-    adc_time: float
-    """One conversion of one output [s]."""
-    adc_outputs: int
-    """Outputs of a tile that take turns at one converter."""
-    add: float
-    """Digital addition or comparison, 32 bit [J]."""
-    multiply_float: float
-    """Digital multiplication, float32 [J]."""
-    add_float: float
-    """Digital addition, float32 [J]."""
-
-    def __post_init__(self) -> None:
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            if not 0 <= value < np.inf:
-                raise ValueError(f"{entry.name} = {value} is outside [0, inf)")
-        if not self.t_read > 0 or not 0 < self.driver_efficiency <= 1 or self.adc_outputs < 1:
-            raise ValueError(
-                f"t_read = {self.t_read} s, driver_efficiency = {self.driver_efficiency}, adc_outputs = "
-                f"{self.adc_outputs}: expected > 0, (0, 1] and >= 1"
-            )
-
-
-def part_costs(
-    card: PeripheryCard, dac_bits: int, adc_bits: int, t_read: float | None = None, t_settle: float = 0.0
-) -> PartCosts:
-    """Costs from a periphery card; `t_read` [s] replaces the card's, `t_settle` [s] comes before each read.
-
-    Examples
-    --------
-    >>> from circuits.periphery import load_periphery
-    >>> costs = part_costs(load_periphery(), dac_bits=6, adc_bits=6)
-    >>> f"{costs.amplifier_power:.2e} W, {costs.adc_energy:.2e} J, {costs.dac_energy:.2e} J"
-    '1.80e-04 W, 4.20e-13 J, 2.34e-12 J'
-    """
-    return PartCosts(
-        t_settle=t_settle,
-        t_read=card.read.t_read.value if t_read is None else t_read,
-        amplifier_power=card.amplifier.power,
-        driver_efficiency=card.driver.efficiency.value,
-        dac_energy=card.dac.energy_per_bit.value * dac_bits,
-        adc_energy=card.adc.conversion_energy(adc_bits),
-        adc_time=card.adc.t_convert.value,
-        adc_outputs=round(card.adc.columns.value),
-        add=card.digital.add_32bit.value,
-        multiply_float=card.digital.multiply_fp32.value,
-        add_float=card.digital.add_fp32.value,
-    )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceCost:
     """Energy and latency of one inference, averaged over the images of the evaluation."""
 
-    layers: tuple[dict[str, float], ...]
-    """Energy [J] of each of `PARTS`, per layer."""
-    amplifiers: float
-    """Share of ``sense`` that the supplies of the transconductors take [J]."""
+    by_layer: tuple[ReadEnergy, ...]
+    """Energy of each layer."""
+    work: tuple[Work, ...]
+    """What each layer asks of the periphery; additions are those of partial sums, and comparisons (ReLU, maximum)."""
     latency: float
     """Time of one inference [s]: the layers follow each other, the tiles of a layer work at once."""
-    dac_conversions: int
-    adc_conversions: int
-    additions: int
-    """Digital additions of partial sums, comparisons of ReLU and of the final maximum."""
-    scalings: int
-    """Digital multiplications by a gain, each with the addition of an offset."""
 
     @property
-    def parts(self) -> dict[str, float]:
-        """Energy [J] of each part, over all layers."""
-        return {part: math.fsum(layer[part] for layer in self.layers) for part in PARTS}
+    def energy(self) -> ReadEnergy:
+        """Energy by part, over all layers."""
+        return ReadEnergy.sum(self.by_layer)
 
     @property
     def total(self) -> float:
         """Energy of one inference [J]: the sum of the parts."""
-        return math.fsum(self.parts.values())
+        return self.energy.total
+
+    @property
+    def amplifiers(self) -> float:
+        """Energy from the supplies of the transconductors [J]."""
+        return self.energy.amplifiers
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Energy over all layers [J], under the names of reports."""
+        return reported(self.energy)
+
+    @property
+    def layers(self) -> tuple[dict[str, float], ...]:
+        """Energy of each layer [J], under the names of reports."""
+        return tuple(reported(layer) for layer in self.by_layer)
+
+
+def reported(energy: ReadEnergy) -> dict[str, float]:
+    """Parts under the names of reports, where ``sense`` holds the supplies of the amplifiers, too [J]."""
+    parts = asdict(energy)
+    parts["sense"] += parts.pop("amplifiers")
+    return parts
 
 
 def inference_cost(
@@ -130,60 +79,37 @@ def inference_cost(
     r"""Energy and latency of one inference.
 
     The mean power of the elements of a role is ``trace(Q M)``, with its power form Q and the second moment M of the
-    row voltages over the test images. The energy that the row drivers deliver is the sum over the roles, where
-    the transconductors' outputs count negative: their supplies deliver that power, and are counted with
-    ``amplifier_power`` each, both while a tile settles and while it is read. Every row of every tile has its DAC,
-    every output of every tile is converted. Digital work: one 32-bit addition per output for each further tile on
-    other rows, gain and offset in float32 per output, one 32-bit comparison per output (ReLU, or the final maximum).
+    row voltages over the test images. Every row of every tile has its DAC, every output of every tile is converted.
+    Digital work: one 32-bit addition per output for each further tile on other rows, gain and offset in float32 per
+    output, one 32-bit comparison per output (ReLU, or the final maximum).
     """
-    layers = []
-    supplies_of_all = 0.0
+    energies, works = [], []
     latency = 0.0
-    dac = adc = additions = scalings = 0
     for number, layer in enumerate(mapped.network.layers):
         places = mapped.layer_tiles(number)
+        tiles = [mapped.tiles[place] for place in places]
         power = dict.fromkeys(Role, 0.0)
-        rows = outputs = amplified = widest = 0
-        for place in places:
-            tile = mapped.tiles[place]
+        for place, tile in zip(places, tiles, strict=True):
             moment = evaluation.input_moments[number][tile.rows, tile.rows]
-            for role, form in responses[place].power_forms.items():
-                power[role] += float(np.sum(form * moment))
-            tile_outputs = tile.outputs.stop - tile.outputs.start
-            rows += len(tile.states)
-            outputs += tile_outputs
-            amplified += amplifiers(config, (tile.states.shape[0], tile.states.shape[1]))
-            widest = max(widest, tile_outputs)
-        delivered = math.fsum(power.values())
+            for role, watt in mean_power(responses[place].power_forms, moment).items():
+                power[role] += watt
+        outputs = [tile.outputs.stop - tile.outputs.start for tile in tiles]
         reads = layer.reads  # patches of a convolution follow each other
-        time = reads * (costs.t_settle + costs.t_read)
-        supplies = time * costs.amplifier_power * amplified
-        sums = outputs  # joins of the tiles on further rows, and one comparison for each joined output
-        layers.append(
-            {
-                "cells": time * (power[Role.CELL] + power[Role.SWITCH]),
-                "wires": time * power[Role.WIRE],
-                "drivers": time * (power[Role.DRIVER] + delivered * (1 / costs.driver_efficiency - 1)),
-                "sense": time * (power[Role.SENSE] + power[Role.AMPLIFIER]) + supplies,
-                "dac": reads * rows * costs.dac_energy,
-                "adc": reads * outputs * costs.adc_energy,
-                "digital": reads * sums * costs.add
-                + reads * layer.shape[0] * (costs.multiply_float + costs.add_float),
-            }
+        work = Work(
+            reads=reads,
+            amplifiers=sum(
+                amplifiers(config, (tile.states.shape[0], tile.states.shape[1])) for tile in tiles
+            ),
+            dacs=reads * sum(len(tile.states) for tile in tiles),
+            adcs=reads * sum(outputs),
+            # joins of the tiles on further rows, and one comparison for each joined output
+            additions=reads * sum(outputs),
+            scalings=reads * layer.shape[0],
         )
-        supplies_of_all += supplies
-        latency += time + reads * costs.adc_time * min(costs.adc_outputs, widest)
-        dac, adc = dac + reads * rows, adc + reads * outputs
-        additions, scalings = additions + reads * sums, scalings + reads * layer.shape[0]
-    return InferenceCost(
-        layers=tuple(layers),
-        amplifiers=supplies_of_all,
-        latency=latency,
-        dac_conversions=dac,
-        adc_conversions=adc,
-        additions=additions,
-        scalings=scalings,
-    )
+        works.append(work)
+        energies.append(read_energy(costs, power, work))
+        latency += reads * (costs.t_on + costs.conversion_time(max(outputs)))
+    return InferenceCost(by_layer=tuple(energies), work=tuple(works), latency=latency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from circuits.network import Role
 from circuits.periphery import PeripheryCard
+from circuits.read.energy import ReadEnergy, Work, mean_power, part_costs, read_energy
 from compact_model.numeric import Floats, Ints
 
 
@@ -80,7 +83,7 @@ class EncodingCost:
     time
         Of all reads and conversions [s].
     energy
-        Part -> energy [J]: ``array`` (delivered by the row drivers), ``amplifiers``, ``dac``, ``adc``, ``digital``.
+        By part.
     reads
         Reads or pulse slots.
     noise
@@ -88,7 +91,7 @@ class EncodingCost:
     """
 
     time: float
-    energy: dict[str, float]
+    energy: ReadEnergy
     reads: int
     noise: float
 
@@ -97,7 +100,7 @@ def encoding_cost(
     encoding: Encoding,
     bits: int,
     codes: NDArray[np.integer],
-    power: Floats,
+    power: Mapping[Role, Floats],
     columns: int,
     periphery: PeripheryCard,
     *,
@@ -113,7 +116,7 @@ def encoding_cost(
     encoding, bits, codes
         As in `encode`; the mean over the batch counts.
     power
-        (rows, rows) [W]: power of the array as a form of the shares of a full input.
+        (rows, rows) each [W]: power of the elements of a role as a form of the shares of a full input.
     columns
         Outputs.
     periphery
@@ -128,25 +131,23 @@ def encoding_cost(
         Rows that are read one after the other: everything but the conversion of their inputs is repeated, and the
         results are added. `power` is then a mean over the turns.
     """
-    if not 0 < t_slot < np.inf:
-        raise ValueError(f"t_slot = {t_slot} s, allowed: 0 < value < inf")
     phases = encode(codes, bits, encoding)
-    rows = phases.levels.shape[2]
-    phase_count = len(phases.weights)
+    phase_count, batch, rows = phases.levels.shape
     reads = turns * phase_count
     conversions = reads if encoding is Encoding.BIT_SERIAL else turns
-    array = float(np.einsum("pbi,ij,pbj->", phases.levels, power, phases.levels)) / phases.levels.shape[1]
-    one_bit = encoding is not Encoding.AMPLITUDE
-    shared = min(columns, round(periphery.adc.columns.value))
+    bits_of_a_row = bits if encoding is Encoding.AMPLITUDE else phase_count
+    costs = part_costs(periphery, bits_of_a_row, adc_bits, t_slot)
+    moment = np.einsum("pbi,pbj->ij", phases.levels, phases.levels) / (phase_count * batch)
+    work = Work(
+        reads=reads,
+        amplifiers=amplifiers,
+        dacs=rows,
+        adcs=columns * conversions,
+        additions=columns * (conversions - 1),
+    )
     return EncodingCost(
-        time=reads * t_slot + conversions * shared * periphery.adc.t_convert.value,
-        energy={
-            "array": array * turns * t_slot / periphery.driver.efficiency.value,
-            "amplifiers": amplifiers * periphery.amplifier.power * reads * t_slot,
-            "dac": rows * periphery.dac.energy_per_bit.value * (phase_count if one_bit else bits),
-            "adc": columns * conversions * periphery.adc.conversion_energy(adc_bits),
-            "digital": columns * (conversions - 1) * periphery.digital.add_32bit.value,
-        },
+        time=reads * costs.t_on + conversions * costs.conversion_time(columns),
+        energy=read_energy(costs, mean_power(power, moment), work),
         reads=reads,
         noise=float(np.sqrt(np.sum(phases.weights**2))),
     )

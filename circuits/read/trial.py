@@ -10,8 +10,10 @@ from circuits.arrays.architecture import Isolation
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import amplifiers, crossbar, ideal_transfer, slots
 from circuits.arrays.mismatch import Mismatch, draw_mismatch
+from circuits.network import Role
 from circuits.periphery import PeripheryCard
 from circuits.read.calibration import calibrate_transfer, subtract_reference
+from circuits.read.energy import ReadEnergy, Work, mean_power, part_costs, read_energy, reference_energy
 from circuits.read.noise import amplifier_input_density, averaged, hall_flicker, output_noise
 from circuits.read.read_error import ReadError, read_error
 from circuits.read.settling import settling_estimate
@@ -117,11 +119,12 @@ class TrialResult:
         Error of draw 0 with the last two columns at the lowest and the highest weight, and their mean subtracted from
         the others; None with less than three columns.
     power
-        (rows, rows) [W]: power delivered by the row drivers as a form of the inputs as shares of the usable one;
-        with time slots, its mean over them.
+        (rows, rows) of each role [W]: its power as a form of the inputs as shares of the usable one; with time slots,
+        the mean over them.
     energy
-        Part -> mean energy of a read [J]: ``array`` (delivered by the row drivers), ``amplifiers``, ``dac``, ``adc``,
-        ``digital``. Drivers and amplifiers are on while the array settles, too.
+        Mean energy of a read by part. Drivers and amplifiers are on while the array settles, too.
+    reference
+        What a reference of two more columns would add to it [J].
     settling
         Time before the outputs are within a thousandth, by Elmore's delays; in the first time slot, inputs full [s].
     latency
@@ -139,8 +142,9 @@ class TrialResult:
     noise: float
     signal_range: float
     referred: ReadError | None
-    power: Floats
-    energy: dict[str, float]
+    power: dict[Role, Floats]
+    energy: ReadEnergy
+    reference: float
     settling: float
     latency: float
     v_row: float
@@ -195,46 +199,81 @@ def run_trial(trial: Trial, periphery: PeripheryCard) -> TrialResult:
     """
     drawn = [draw(trial, number) for number in range(trial.draws)]
     first = drawn[0]
-    config, (rows, columns) = trial.config, trial.shape
-    count = slots(config, rows)
-    amplitude = trial.usable
-    inputs = amplitude * first.inputs
-    transfer, power = np.zeros((columns, rows)), np.zeros((rows, rows))
-    white = np.zeros(columns)
-    common_mode, weakest, settling = 0.0, np.inf, 0.0
-    moment = inputs.T @ inputs / len(inputs)
-    gamma = periphery.amplifier.noise_gamma.value
-    for slot in range(count):
-        factored = factor(crossbar(first.states, config, first.mismatch, slot=slot))
-        if slot == 0:
-            settling = float(settling_estimate(factored, np.ones((1, rows)))[0])
-        transfer += factored.transfer()
-        power += np.sum(list(factored.power_forms().values()), axis=0)
-        white += output_noise(factored, inputs[:1], temperature=trial.temperature, gamma=gamma).white()
-        if config.architecture.output_unit == "V" and config.isolation is Isolation.NONE:
-            white += amplifier_input_density(config.gm, gamma, trial.temperature)
-        highest, lowest = _cell_voltages(factored, trial, slice(slot, slot + 1) if count > 1 else slice(None))
-        common_mode, weakest = max(common_mode, highest), min(weakest, lowest)
-    variance = averaged(white, _flicker(trial, inputs), trial.t_read, trial.t_calibration)
-    ideal, centre = ideal_transfer(first.states, config), _centre(trial)
-    gain = calibrate_transfer(transfer, ideal, inputs).gain
-    errors = [read_error(transfer, ideal, centre, inputs)]
+    inputs = trial.usable * first.inputs
+    found = _solved(trial, first, periphery.amplifier.noise_gamma.value)
+    variance = averaged(found.white, _flicker(trial, inputs), trial.t_read, trial.t_calibration)
+    ideal, centre = ideal_transfer(first.states, trial.config), _centre(trial)
+    gain = calibrate_transfer(found.transfer, ideal, inputs).gain
+    errors = [read_error(found.transfer, ideal, centre, inputs)]
     errors += [_error(trial, other, centre) for other in drawn[1:]]
     signal = inputs @ (ideal - centre).T
-    shared = min(columns, round(periphery.adc.columns.value))
+    (rows, columns), count = trial.shape, slots(trial.config, trial.shape[0])
+    costs = part_costs(periphery, trial.dac_bits, trial.adc_bits, trial.t_read, found.settling)
+    work = Work(
+        reads=count,
+        amplifiers=amplifiers(trial.config, trial.shape),
+        dacs=rows,
+        adcs=columns * count,
+        additions=columns * (count - 1),
+    )
+    moment = first.inputs.T @ first.inputs / len(first.inputs)
+    energy = read_energy(costs, mean_power(found.power, moment), work)
     return TrialResult(
         errors=tuple(errors),
         signal=float(np.sqrt(np.mean(signal**2))),
         noise=float(np.sqrt(np.mean(variance * gain**2))),
         signal_range=float(np.ptp(signal)),
         referred=_referred(trial, first) if columns > 2 else None,
-        power=power * amplitude**2 / count,
-        energy=_energy(trial, periphery, float(np.sum(power * moment)), settling + trial.t_read),
-        settling=settling,
-        latency=count * (settling + trial.t_read + shared * periphery.adc.t_convert.value),
+        power=found.power,
+        energy=energy,
+        reference=reference_energy(energy, columns),
+        settling=found.settling,
+        latency=count * (costs.t_on + costs.conversion_time(columns)),
         v_row=trial.full * trial.row_resistance,
+        common_mode=found.common_mode,
+        weakest_cell=found.weakest,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Solved:
+    """An array with all its time slots; the meanings of `TrialResult`, before any calibration."""
+
+    transfer: Floats  # (columns, rows)
+    white: Floats  # (columns,) density of the white noise
+    power: dict[Role, Floats]
+    settling: float
+    common_mode: float
+    weakest: float
+
+
+def _solved(trial: Trial, drawn: Draw, gamma: float) -> _Solved:
+    config, (rows, columns) = trial.config, trial.shape
+    count = slots(config, rows)
+    transfer, white = np.zeros((columns, rows)), np.zeros(columns)
+    power = {role: np.zeros((rows, rows)) for role in Role}
+    common_mode, weakest, settling = 0.0, np.inf, 0.0
+    for slot in range(count):
+        factored = factor(crossbar(drawn.states, config, drawn.mismatch, slot=slot))
+        if slot == 0:
+            settling = float(settling_estimate(factored, np.ones((1, rows)))[0])
+        transfer += factored.transfer()
+        for role, form in factored.power_forms().items():
+            power[role] += form * trial.usable**2 / count
+        white += output_noise(
+            factored, np.zeros((1, rows)), temperature=trial.temperature, gamma=gamma
+        ).white()
+        if config.architecture.output_unit == "V" and config.isolation is Isolation.NONE:
+            white += amplifier_input_density(config.gm, gamma, trial.temperature)
+        highest, lowest = _cell_voltages(factored, trial, slice(slot, slot + 1) if count > 1 else slice(None))
+        common_mode, weakest = max(common_mode, highest), min(weakest, lowest)
+    return _Solved(
+        transfer=transfer,
+        white=white,
+        power=power,
+        settling=settling,
         common_mode=common_mode,
-        weakest_cell=weakest,
+        weakest=weakest,
     )
 
 
@@ -276,16 +315,3 @@ def _flicker(trial: Trial, inputs: Floats) -> Floats:
     if not trial.config.architecture.hall:
         return np.zeros((len(inputs), trial.shape[1]))
     return hall_flicker(trial.flicker, ideal_transfer(np.ones(trial.shape), trial.config), inputs)
-
-
-def _energy(trial: Trial, periphery: PeripheryCard, array: float, t_on: float) -> dict[str, float]:
-    """Energy of a read by part [J]: row drivers that deliver `array` [W], and amplifiers, are on for `t_on` [s]."""
-    (rows, columns), config = trial.shape, trial.config
-    count = slots(config, rows)
-    return {
-        "array": array * t_on / periphery.driver.efficiency.value,
-        "amplifiers": amplifiers(config, trial.shape) * periphery.amplifier.power * count * t_on,
-        "dac": rows * trial.dac_bits * periphery.dac.energy_per_bit.value,
-        "adc": columns * count * periphery.adc.conversion_energy(trial.adc_bits),
-        "digital": columns * (count - 1) * periphery.digital.add_32bit.value,
-    }

@@ -131,19 +131,15 @@ def _keep_configuration(setup: Setup, beside: Path, folder: Path) -> None:
     (folder / "config.yaml").write_text(head + text, encoding="utf-8")
 
 
-def _reference_energy(trial: Trial, outcome: TrialResult) -> float:
-    """What two more columns add to a read [J]: cells and amplifiers; they are subtracted before the conversion."""
-    per_column = (outcome.energy["array"] + outcome.energy["amplifiers"]) / trial.shape[1]
-    return 2 * per_column
-
-
 def _row(name: str, trial: Trial, outcome: TrialResult, checked: Check) -> ArchitectureResult:
     found = verdict(name, trial, outcome)
     architecture = trial.config.architecture
     alive = found.word is not Word.DEAD  # the gain of a dead array means nothing, and so does its noise
-    total = sum(outcome.energy.values())
+    energy = outcome.energy
     calibration = (
-        calibration_cost(outcome.noise / outcome.signal, ADDED, outcome.latency, total) if alive else None
+        calibration_cost(outcome.noise / outcome.signal, ADDED, outcome.latency, energy.total)
+        if alive
+        else None
     )
     return ArchitectureResult(
         architecture=name,
@@ -159,13 +155,13 @@ def _row(name: str, trial: Trial, outcome: TrialResult, checked: Check) -> Archi
         signal=outcome.signal,
         noise=outcome.noise if alive else None,
         output_unit=architecture.output_unit,
-        energy_j=total,
-        energy_array_j=outcome.energy["array"],
-        energy_amplifiers_j=outcome.energy["amplifiers"],
-        energy_dac_j=outcome.energy["dac"],
-        energy_adc_j=outcome.energy["adc"],
-        energy_digital_j=outcome.energy["digital"],
-        reference_energy_j=_reference_energy(trial, outcome) if alive and outcome.referred else None,
+        energy_j=energy.total,
+        energy_array_j=energy.array,
+        energy_amplifiers_j=energy.amplifiers,
+        energy_dac_j=energy.dac,
+        energy_adc_j=energy.adc,
+        energy_digital_j=energy.digital,
+        reference_energy_j=outcome.reference if alive and outcome.referred else None,
         calibration_reads=None if calibration is None else calibration.reads,
         calibration_time_s=None if calibration is None else calibration.time,
         calibration_energy_j=None if calibration is None else calibration.energy,
@@ -256,12 +252,12 @@ def _encodings(trial: Trial, outcome: TrialResult, periphery: PeripheryCard) -> 
                 encoding=encoding.value,
                 reads=cost.reads,
                 time_s=cost.time,
-                energy_j=sum(cost.energy.values()),
-                energy_array_j=cost.energy["array"],
-                energy_amplifiers_j=cost.energy["amplifiers"],
-                energy_dac_j=cost.energy["dac"],
-                energy_adc_j=cost.energy["adc"],
-                energy_digital_j=cost.energy["digital"],
+                energy_j=cost.energy.total,
+                energy_array_j=cost.energy.array,
+                energy_amplifiers_j=cost.energy.amplifiers,
+                energy_dac_j=cost.energy.dac,
+                energy_adc_j=cost.energy.adc,
+                energy_digital_j=cost.energy.digital,
                 relative_noise=cost.noise,
             )
         )

@@ -10,6 +10,7 @@ import numpy as np
 
 from circuits.arrays.crossbar import crossbar
 from circuits.network import Network
+from circuits.read.energy import part_costs
 from circuits.solve.nodal import factor
 from circuits.spice import engine, netlist, ngspice, size
 from compact_model.numeric import Floats
@@ -71,7 +72,7 @@ class Chip:
     def cost(self, evaluation: Evaluation) -> cost.InferenceCost:
         """Energy and latency of an inference."""
         converters = self.setup.config.array.converters
-        costs = cost.part_costs(
+        costs = part_costs(
             self.setup.periphery,
             converters.dac_bits,
             converters.adc_bits,

@@ -187,38 +187,42 @@ def test_monte_carlo_spread_agrees_with_the_formula() -> None:
 
 
 def test_noise_of_the_read() -> None:
-    assert readout.johnson_density(CARD) == pytest.approx(2.88e-9, rel=0.005)
+    assert readout.johnson_density(CARD) == pytest.approx(2.88e-9, rel=0.005, abs=0)
     assert 21e-9 < float(readout.flicker_density(CARD, 1e-3)) < 65e-9
     assert 50 < readout.flicker_corner(CARD, 1e-3) < 500
     bandwidth = readout.step_bandwidth(CARD, np.array([1e-5, 1e-4, 1e-3]), 0.02)
     np.testing.assert_allclose(bandwidth, [134, 1.34e4, 1.34e6], rtol=0.005)
-    assert readout.step_energy(CARD, 0.02) == pytest.approx(0.19e-9, rel=0.03)
+    assert readout.step_energy(CARD, 0.02) == pytest.approx(0.19e-9, rel=0.03, abs=0)
     chopped = readout.read_noise(CARD, 1e-3, 10e-6)
-    assert chopped == pytest.approx(2.88e-9 * np.sqrt(5e4), rel=0.005)
+    assert chopped == pytest.approx(2.88e-9 * np.sqrt(5e4), rel=0.005, abs=0)
     # 1/f noise from 1/100 Hz to 50 kHz: the natural logarithm of 100 s / 20 us is 15.424948
     flicker = float(readout.flicker_density(CARD, 1e-3))
     heard = np.sqrt(chopped**2 + 15.424948 * flicker**2)
-    assert readout.read_noise(CARD, 1e-3, 10e-6, t_since_calibration=100.0) == pytest.approx(heard, rel=1e-7)
-    assert readout.read_noise(CARD, 1e-3, 10e-6, t_since_calibration=15e-6) == pytest.approx(chopped)
+    assert readout.read_noise(CARD, 1e-3, 10e-6, t_since_calibration=100.0) == pytest.approx(
+        heard, rel=1e-7, abs=0
+    )
+    assert readout.read_noise(CARD, 1e-3, 10e-6, t_since_calibration=15e-6) == pytest.approx(
+        chopped, rel=1e-9, abs=0
+    )
     with pytest.raises(ValueError, match="t_read = 0 s"):
         readout.read_noise(CARD, 1e-3, 0.0)
 
 
 def test_formulas_of_noise_and_offset_by_hand() -> None:
-    assert readout.thermal_density(1e3, 300.0) == pytest.approx(1.656779e-17, rel=1e-6)  # 4.07 nV
+    assert readout.thermal_density(1e3, 300.0) == pytest.approx(1.656779e-17, rel=1e-6, abs=0)  # 4.07 nV
     assert readout.read_bandwidth(4e-6) == 125e3
     # from 1/10 Hz to 125 kHz: ln 1.25e6 = 14.038654
     assert readout.flicker_band(4e-6, 10.0) == pytest.approx(14.038654, rel=1e-7)
     # 1 mA over a square of 83.333 ohm, gamma = 3e-3, N = 6e28 * 25e-12 * 10.8e-9 = 1.62e10
     expected = 1e-3 * 500 / 6 * np.sqrt(3e-3 / 1.62e10)
-    assert readout.flicker_density(CARD, -1e-3) == pytest.approx(expected, rel=1e-6)
+    assert readout.flicker_density(CARD, -1e-3) == pytest.approx(expected, rel=1e-6, abs=0)
     # 67.7 K above ambient at 0.65 uV/K: positive for both signs of the current
     warmer = thermal.pulse_temperature(CARD, 13.01e-3, 200e-6) - 300.0
     assert warmer == pytest.approx(13.01e-3**2 * 500 * 800, rel=1e-9)  # 560 + 240 K/W, settled
     np.testing.assert_allclose(
         readout.thermoelectric_offset(CARD, np.array([13.01e-3, -13.01e-3]), 200e-6), 0.65e-6 * warmer
     )
-    assert readout.thermoelectric_offset(CARD, 13.01e-3, 200e-6) == pytest.approx(44.006e-6, rel=1e-4)
+    assert readout.thermoelectric_offset(CARD, 13.01e-3, 200e-6) == pytest.approx(44.006e-6, rel=1e-4, abs=0)
 
 
 def test_heat_resistances_of_a_channel_of_another_area() -> None:

@@ -1,0 +1,80 @@
+"""Energy of reads by part, against sums by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from circuits.network import Role
+from circuits.read.energy import PartCosts, ReadEnergy, Work, read_energy, reference_energy
+
+near = partial(pytest.approx, rel=1e-6, abs=0.0)  # the default tolerance of 1e-12 is more than these numbers
+
+COSTS = PartCosts(
+    t_read=1e-5,
+    t_settle=2e-6,
+    amplifier_power=1.8e-4,
+    driver_efficiency=0.8,
+    dac_energy=2e-12,
+    adc_energy=4e-13,
+    adc_time=1e-8,
+    adc_outputs=4,
+    add=1e-13,
+    multiply_float=3.7e-12,
+    add_float=0.9e-12,
+)
+POWER = {
+    Role.CELL: 1e-3,
+    Role.SWITCH: 2e-4,
+    Role.WIRE: 3e-4,
+    Role.DRIVER: 4e-4,
+    Role.SENSE: 2e-4,
+    Role.AMPLIFIER: -1e-4,
+}
+WORK = Work(reads=3, amplifiers=5, dacs=7, adcs=11, additions=13, scalings=17)
+
+
+def test_every_part_by_hand() -> None:
+    """Three reads of 12 us; the drivers deliver 2 mW and take a quarter more."""
+    found = read_energy(COSTS, POWER, WORK)
+    on = 3 * 12e-6
+    assert found.cells == near(on * 1.2e-3)
+    assert found.wires == near(on * 3e-4)
+    assert found.drivers == near(on * (4e-4 + 0.25 * 2e-3))
+    assert found.amplifiers == near(on * 5 * 1.8e-4)
+    assert found.sense == near(on * 1e-4)
+    assert found.dac == near(7 * 2e-12)
+    assert found.adc == near(11 * 4e-13)
+    assert found.digital == near(13 * 1e-13 + 17 * 4.6e-12)
+    assert found.array == near(on * 2e-3 / 0.8)
+    rest = found.amplifiers + found.dac + found.adc + found.digital
+    assert found.total == near(found.array + rest, rel=1e-12)
+
+
+def test_energies_add_up_part_by_part() -> None:
+    one = read_energy(COSTS, POWER, WORK)
+    both = ReadEnergy.sum([one, replace(one, wires=1e-9)])
+    assert both.wires == near(one.wires + 1e-9)
+    assert both.total == near(2 * one.total - one.wires + 1e-9)
+
+
+def test_a_reference_takes_the_share_of_two_columns() -> None:
+    """Of 40 nJ in array and amplifiers of 5 columns; conversions and logic don't grow."""
+    energy = ReadEnergy(
+        cells=1e-8, wires=2e-9, drivers=3e-9, sense=5e-9, amplifiers=2e-8, dac=1e-6, adc=1e-6, digital=1e-6
+    )
+    assert reference_energy(energy, 5) == near(2 * 8e-9)
+
+
+def test_outputs_share_converters() -> None:
+    assert [COSTS.conversion_time(outputs) for outputs in (3, 4, 9)] == near([3e-8, 4e-8, 4e-8])
+    assert COSTS.t_on == near(12e-6)
+
+
+def test_wrong_costs_are_named() -> None:
+    with pytest.raises(ValueError, match="add = -1"):
+        replace(COSTS, add=-1.0)
+    with pytest.raises(ValueError, match="driver_efficiency = 0"):
+        replace(COSTS, driver_efficiency=0.0)
