@@ -188,8 +188,8 @@ def fit(
     folder = report or out.with_name(f"{out.stem}_report")
     with reporter(quiet) as progress:
         results = fit_data(data, out, folder, progress=progress)
-    files = [out, *(folder / name for name in results["files"])]
-    return Outcome(result=results, files=files, warnings=results["warnings"])
+    files = [out, *(folder / name for name in results.files)]
+    return Outcome(result=results.model_dump(mode="json"), files=files, warnings=results.warnings)
 
 
 @command("hallspice measure default --protocol loops --out data")
@@ -661,7 +661,7 @@ def export(
     results = write_export(
         ExportForm(form), _card_file(card), Dialect(dialect), grains, out, largest_error=largest_error
     )
-    text = f"Wrote {len(results['files']) - 1} files to {out}. Next: read {out / 'README.md'}, or "
+    text = f"Wrote {len(results.files) - 1} files to {out}. Next: read {out / 'README.md'}, or "
     return Outcome.of_folder(results, out, text=f"{text}hallspice verify {out} --out certificate")
 
 
@@ -684,13 +684,13 @@ def verify(
     from hallspice.progress import reporter
 
     if Path(what).is_dir():
-        results, said = verify_export(Path(what), out)
-    else:
-        with reporter(quiet) as progress:
-            results, said = verify_card(
-                _card_file(what), grains, out, largest_error=largest_error, quick=quick, progress=progress
-            )
-    return Outcome.of_folder(results, out, text="\n".join(said), passed=bool(results["passed"]))
+        run, lines = verify_export(Path(what), out)
+        return Outcome.of_folder(run, out, text="\n".join(lines), passed=run.passed)
+    with reporter(quiet) as progress:
+        certified, lines = verify_card(
+            _card_file(what), grains, out, largest_error=largest_error, quick=quick, progress=progress
+        )
+    return Outcome.of_folder(certified, out, text="\n".join(lines), passed=certified.passed)
 
 
 class WriteEngine(StrEnum):

@@ -8,12 +8,20 @@ from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
 
+from hallspice.characterisation.results import DeviceResults
 from hallspice.comparison.results import CompareResults
+from hallspice.fitting.results import FitResults, LevelsResults
+from hallspice.model.results import ExportResults, VerifyExportResults, VerifyResults
 from hallspice.networks.results import InSituResults, TrainResults
 from hallspice.programming.results import WriteResults
 from hallspice.results import Results
 
 MODELS: dict[str, tuple[type[Results], ...]] = {
+    "export": (ExportResults,),
+    "verify": (VerifyResults, VerifyExportResults),
+    "device": (DeviceResults,),
+    "fit": (FitResults,),
+    "levels": (LevelsResults,),
     "compare": (CompareResults,),
     "write": (WriteResults,),
     "train": (TrainResults, InSituResults),

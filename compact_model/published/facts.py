@@ -53,21 +53,6 @@ class FactResult:
     value: str
     number: float | None = None
 
-    def row(self) -> dict[str, str | int | float | None]:
-        """The result as a line of a table."""
-        return {
-            "number": self.fact.number,
-            "paper": self.fact.paper,
-            "quantity": self.fact.quantity,
-            "set": self.switching,
-            "model": self.value,
-            "value": self.number,
-            "tolerance": self.fact.tolerance,
-            "status": self.status.value,
-            "standing": self.fact.standing.value,
-            "note": self.fact.note,
-        }
-
 
 def scoreboard(card: DeviceCard) -> list[FactResult]:
     """All published facts beside what a card gives, under Set A and under Set B where the switching parameters enter.

@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.table import Table as TerminalTable
 
 from compact_model import curves, readout, scaling, stack, synapse
 from compact_model.cards.device import DeviceCard
-from compact_model.published.facts import FactResult, Status
+from compact_model.published.facts import Status
+from hallspice.characterisation.results import DeviceResults, Score
 from hallspice.page import style
 from hallspice.page.page import Answer, Caption, Column, Detail, Page, Section, Table
 from hallspice.page.provenance import origins, origins_table
 from hallspice.progress import Reporter
 
 
-def page_of(
-    card: DeviceCard, results: dict[str, Any], board: Sequence[FactResult], drawn: dict[str, str]
-) -> Page:
+def page_of(card: DeviceCard, found: DeviceResults, drawn: Mapping[str, str]) -> Page:
     """The page of a card beside the published facts."""
-    counts = results["counts"]
+    counts = found.counts
     passed = counts.get(Status.PASS.value, 0)
     others = ", ".join(f"{count} {name}" for name, count in counts.items() if name != Status.PASS.value)
     step = float(np.diff(synapse.paper_levels(card)).min())
     return Page(
         title=f"device {card.name}",
         question="Does the compact model agree with the published device?",
-        subtitle=f"{card.description}. Card {card.name}, hallspice {results['versions']['hallspice']}, "
-        f"{results['created']}.",
+        subtitle=f"{card.description}. Card {card.name}, hallspice {found.versions['hallspice']}, "
+        f"{found.created}.",
         answers=[
             Answer(
                 "facts met",
-                f"{passed} of {len(board)}",
+                f"{passed} of {len(found.scoreboard)}",
                 f"others: {others}" if others else "lines of the scoreboard",
             ),
             Answer("six states", f"{1e3 * _state_error(card):.1f} mΩ", "largest difference from the paper"),
@@ -45,7 +43,7 @@ def page_of(
             ),
             Answer(
                 "read disturb begins",
-                style.engineering(results["disturb_onset_a"], "A"),
+                style.engineering(found.disturb_onset_a, "A"),
                 f"pulses of {style.engineering(card.synapse.t_pulse.value, 's')}",
             ),
             Answer(
@@ -60,7 +58,7 @@ def page_of(
             "'result' follows from the rest. Sets A and B are parameter sets of the switching law: A holds the heating "
             "of a 200 us pulse in its scale, B computes it."
         ],
-        warnings=results["warnings"],
+        warnings=found.warnings,
         sections=[
             Section(
                 "Switching",
@@ -116,7 +114,7 @@ def page_of(
                 figures=[Caption("thickness", "Orange squares: arXiv:2601.16222.", wide=True)],
             ),
             _scaling(card),
-            _scoreboard(board),
+            _scoreboard(found.scoreboard),
             Section(
                 "Where the numbers come from",
                 details=[
@@ -132,21 +130,21 @@ def _state_error(card: DeviceCard) -> float:
     return float(np.abs(synapse.model_levels(card) - synapse.paper_levels(card)).max())
 
 
-def _scoreboard(board: Sequence[FactResult]) -> Section:
+def _scoreboard(board: Sequence[Score]) -> Section:
     names = ("#", "paper", "model quantity", "set", "model", "tolerance", "outcome", "standing", "note")
     rows = [
         [
-            str(result.fact.number),
-            result.fact.paper,
-            result.fact.quantity,
-            result.switching,
-            result.value,
-            result.fact.tolerance,
-            result.status.value,
-            result.fact.standing.value,
-            result.fact.note,
+            str(line.number),
+            line.paper,
+            line.quantity,
+            line.set,
+            line.model,
+            line.tolerance,
+            line.status,
+            line.standing,
+            line.note,
         ]
-        for result in board
+        for line in board
     ]
     return Section("Scoreboard", tables=[Table([Column(name) for name in names], rows)])
 
@@ -191,21 +189,21 @@ def _scaling(card: DeviceCard) -> Section:
     )
 
 
-def say(progress: Reporter, results: dict[str, Any], board: Sequence[FactResult], out: Path) -> None:
+def say(progress: Reporter, found: DeviceResults, out: Path) -> None:
     """Say the scoreboard in the terminal."""
-    table = TerminalTable(title=f"Card {results['card']} beside the published facts", title_justify="left")
+    table = TerminalTable(title=f"Card {found.card} beside the published facts", title_justify="left")
     for name in ("#", "paper", "model", "set", "tolerance", "outcome"):
         table.add_column(name)
-    for result in board:
+    for line in found.scoreboard:
         table.add_row(
-            str(result.fact.number),
-            result.fact.paper,
-            result.value,
-            result.switching,
-            result.fact.tolerance,
-            result.status.value,
+            str(line.number),
+            line.paper,
+            line.model,
+            line.set,
+            line.tolerance,
+            line.status,
         )
     progress.say(table)
-    counts = ", ".join(f"{number} {name}" for name, number in results["counts"].items())
-    progress.say(f"{len(board)} lines: {counts}")
+    counts = ", ".join(f"{number} {name}" for name, number in found.counts.items())
+    progress.say(f"{len(found.scoreboard)} lines: {counts}")
     progress.say(f"Report: {out / 'report.html'}")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,16 +14,25 @@ from compact_model.fit import fitting
 from compact_model.fit.fitting import FitResult
 from compact_model.measured.laboratory import Imperfections, Laboratory, Protocol
 from compact_model.measured.reader import load_data
-from hallspice.files import RESULTS, staged_folder, write_text
+from hallspice import results
+from hallspice.files import staged_folder, write_text
 from hallspice.fitting import figures
 from hallspice.fitting.page import page_of, say, undetermined
+from hallspice.fitting.results import (
+    ComparedForm,
+    FitResults,
+    FittedData,
+    FittedParameter,
+    LeftOut,
+    PredictedFraction,
+)
 from hallspice.page.tables import csv_text
 from hallspice.progress import Reporter
 
 STAGES = 4
 
 
-def fit_data(path: Path, out: Path, report: Path, *, progress: Reporter) -> dict[str, Any]:
+def fit_data(path: Path, out: Path, report: Path, *, progress: Reporter) -> FitResults:
     """Fit a data set, write the card to `out` and the report into the folder `report`.
 
     Returns
@@ -42,19 +48,17 @@ def fit_data(path: Path, out: Path, report: Path, *, progress: Reporter) -> dict
         )
         card = cards.fitted_card(result, datetime.now(UTC).strftime("%Y-%m-%d"))
         drawn = _figures(result)
-        results = _results(result, card, path)
-        (folder / "figures").mkdir()
-        for name, svg in drawn.items():
-            (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
-        (folder / "residuals.csv").write_text(_residuals(result), encoding="utf-8")
-        (folder / "report.html").write_text(page_of(result, card, results, drawn).html(), encoding="utf-8")
-        files = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
-        results["files"] = [*files, RESULTS]
-        (folder / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        found = _results(result, card, path)
+        written = results.write(
+            folder,
+            found,
+            page=page_of(result, card, found, drawn),
+            tables={"residuals.csv": _residuals(result)},
+        )
         write_text(out, cards.card_text(card))
     progress(STAGES + 1, STAGES + 1, "fit: done")
-    say(progress, result, results, out, report)
-    return results
+    say(progress, found, out, report)
+    return written
 
 
 def measure(
@@ -100,7 +104,7 @@ def _figures(result: FitResult) -> dict[str, str]:
 
 def _residuals(result: FitResult) -> str:
     blocks = result.response.blocks
-    rows: list[list[Any]] = []
+    rows: list[list[object]] = []
     for number, place in enumerate(result.response.record_of):
         block = blocks[int(place)]
         value = float(result.response.value[number])
@@ -117,65 +121,24 @@ def _residuals(result: FitResult) -> str:
     return csv_text(["record", "reading", "measured", "fitted", "of_which_artefacts", "used"], rows)
 
 
-def _results(result: FitResult, card: DeviceCard, path: Path) -> dict[str, Any]:
-    return {
-        "data": {
-            "file": path.name,
-            "name": result.data.name,
-            "synthetic": result.data.synthetic,
-            "sha256": result.data.sha256,
-            "devices": len(result.data.devices),
-            "records": len(result.data.records),
-            "readings": int(result.used.sum()),
-        },
-        "card": card.name,
-        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "versions": {"hallspice": version("hallspice")},
-        "fitted": [
-            {
-                "name": one.parameter.name,
-                "unit": one.parameter.unit,
-                "value": one.value,
-                "low": one.interval[0],
-                "high": one.interval[1],
-                "interval": "profile" if one.profiled else "covariance",
-                "devices": dict(one.devices),
-            }
-            for one in result.fitted
-        ],
-        "undetermined": undetermined(result),
-        "correlation": result.correlation.tolist(),
-        "chi2": result.chi2,
-        "degrees_of_freedom": result.dof,
-        "noise": dict(result.noise),
-        "regions": None if result.regions is None else list(result.regions),
-        "comparisons": [
-            {
-                "form": one.name,
-                "parameters": one.parameters,
-                "chi2": one.chi2,
-                "aic": one.aic,
-                "bic": one.bic,
-                "cross_validation_sigmas": one.cross_validation,
-                "largest_residual_ohm": one.largest,
-            }
-            for one in result.comparisons
-        ],
-        "predictions": [
-            {
-                "record": one.record,
-                "form": one.form,
-                "measured": one.measured,
-                "best": one.best,
-                "fraction": list(one.fraction),
-                "window_ohm": list(one.window),
-            }
-            for one in result.predictions
-        ],
-        "excluded": [{"what": one.what, "reason": one.reason} for one in result.excluded],
-        "notes": [*result.notes, *result.data.artefacts],
-        "warnings": _warnings(result),
-    }
+def _results(result: FitResult, card: DeviceCard, path: Path) -> FitResults:
+    return FitResults(
+        versions=results.versions_of(),
+        warnings=_warnings(result),
+        data=FittedData.of(result, path.name),
+        card=card.name,
+        fitted=[FittedParameter.of(one) for one in result.fitted],
+        undetermined=undetermined(result),
+        correlation=result.correlation.tolist(),
+        chi2=result.chi2,
+        degrees_of_freedom=result.dof,
+        noise=dict(result.noise),
+        regions=result.regions,
+        comparisons=[ComparedForm.of(one) for one in result.comparisons],
+        predictions=[PredictedFraction.of(one) for one in result.predictions],
+        excluded=[LeftOut(what=one.what, reason=one.reason) for one in result.excluded],
+        notes=[*result.notes, *result.data.artefacts],
+    )
 
 
 def _warnings(result: FitResult) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,10 +13,11 @@ from compact_model.measured import extraction
 from compact_model.measured.extraction import LevelTable
 from compact_model.measured.reader import load_data
 from hallspice.files import write_text
+from hallspice.fitting.results import LevelsResults
 from hallspice.page.tables import csv_text
 
 
-def describe_levels(source: Path, out: Path, error_rate: float) -> tuple[dict[str, Any], list[str]]:
+def describe_levels(source: Path, out: Path, error_rate: float) -> tuple[LevelsResults, list[str]]:
     """Write lookup table, confusion and a suggested ladder or a card; what was found as data and in sentences.
 
     Parameters
@@ -44,30 +44,30 @@ def describe_levels(source: Path, out: Path, error_rate: float) -> tuple[dict[st
         f"{table.possible(error_rate)} states would fit into this window at the median spread of "
         f"{1e3 * float(np.median(table.sigma)):.3g} mohm",
     ]
-    results = {
-        "states": len(table.mean),
-        "distinguishable_ohm": table.mean[chosen].tolist(),
-        "possible_states": table.possible(error_rate),
-        "error_rate": error_rate,
-    }
+    last = "card.yaml" if data is None else "ladder.csv"
+    found = LevelsResults(
+        files=("levels.csv", "confusion.csv", last),
+        states=len(table.mean),
+        distinguishable_ohm=table.mean[chosen].tolist(),
+        possible_states=table.possible(error_rate),
+        error_rate=error_rate,
+    )
     if data is None:
         card = extraction.state_table_card(table, source.stem)
-        write_text(out / "card.yaml", card_text(card))
-        said.append(
-            f"{out / 'card.yaml'} holds these levels; its write currents are placeholders without physics"
-        )
-        return {**results, "files": ["levels.csv", "confusion.csv", "card.yaml"]}, said
+        write_text(out / last, card_text(card))
+        said.append(f"{out / last} holds these levels; its write currents are placeholders without physics")
+        return found, said
     levels, currents = extraction.suggested_ladder(data.card, table, error_rate)
     text = csv_text(
         ["level_ohm", "i_a"],
         [[float(levels[0]), 0.0], *zip(levels[1:].tolist(), currents.tolist(), strict=True)],
     )
-    write_text(out / "ladder.csv", text)
+    write_text(out / last, text)
     said.append(
-        f"{out / 'ladder.csv'} holds {len(levels)} equally spaced levels and the pulses that reach them by card "
+        f"{out / last} holds {len(levels)} equally spaced levels and the pulses that reach them by card "
         f"{data.card.name}; cells that creep or differ need verification after writing"
     )
-    return {**results, "files": ["levels.csv", "confusion.csv", "ladder.csv"]}, said
+    return found, said
 
 
 def _confusion(table: LevelTable) -> str:

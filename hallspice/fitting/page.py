@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table as TerminalTable
 
 from compact_model.cards.device import DeviceCard
 from compact_model.fit.fitting import FitResult
 from compact_model.fit.intervals import Fitted
+from hallspice.fitting.results import FitResults
 from hallspice.page.page import Answer, Caption, Column, Page, Section, Table
 from hallspice.page.provenance import origins, origins_table
 from hallspice.progress import Reporter
@@ -33,24 +33,22 @@ def _open_window(high: float) -> str:
     return f"{high:.2g}" if high < 2.0 else "more than 2"
 
 
-def page_of(result: FitResult, card: DeviceCard, results: dict[str, Any], drawn: dict[str, str]) -> Page:
+def page_of(result: FitResult, card: DeviceCard, found: FitResults, drawn: Mapping[str, str]) -> Page:
     """The page of a fit."""
-    data = results["data"]
+    data = found.data
     kind = "synthetic data" if result.data.synthetic else "data"
     return Page(
         title=f"fit {result.data.name}",
         question="What do these measurements say about the device, and what not?",
-        subtitle=f"{result.data.description or result.data.name}. {kind} {data['file']}, sha256 {data['sha256'][:12]}, "
-        f"hallspice {results['versions']['hallspice']}, {results['created']}.",
+        subtitle=f"{result.data.description or result.data.name}. {kind} {data.file}, sha256 {data.sha256[:12]}, "
+        f"hallspice {found.versions['hallspice']}, {found.created}.",
         answers=[
             Answer(
                 "parameters determined",
                 str(len(result.fitted)),
                 f"{len(result.open)} of the law stay as they were",
             ),
-            Answer(
-                "readings", str(data["readings"]), f"{data['records']} records, {data['devices']} device(s)"
-            ),
+            Answer("readings", str(data.readings), f"{data.records} records, {data.devices} device(s)"),
             Answer(
                 "χ² per degree",
                 f"{result.chi2 / result.dof:.2f}",
@@ -63,7 +61,7 @@ def page_of(result: FitResult, card: DeviceCard, results: dict[str, Any], drawn:
             "repetitions if the law is right. Values that the data leave open were not fitted: they stay at the card's "
             "value and are marked assumed."
         ],
-        warnings=results["warnings"],
+        warnings=found.warnings,
         sections=list(_sections(result, card, drawn)),
         figures=drawn,
     )
@@ -94,7 +92,19 @@ def _row(one: Fitted) -> list[str]:
     ]
 
 
-def _sections(result: FitResult, card: DeviceCard, drawn: dict[str, str]) -> Iterator[Section]:
+def _sections(result: FitResult, card: DeviceCard, drawn: Collection[str]) -> Iterator[Section]:
+    yield _determined(result)
+    yield _left_open(result, drawn)
+    yield _quality(result, drawn)
+    if result.comparisons:
+        yield _forms(result)
+    if result.artefacts:
+        yield _separated(result)
+    changed = [entry for entry in origins(card) if result.data.name in entry.source]
+    yield Section(f"What is new in card {card.name}", tables=[origins_table(changed)])
+
+
+def _determined(result: FitResult) -> Section:
     heads = ["parameter", "value", "from", "to", "unit", "interval by"]
     tables = [
         Table([Column(h, h in ("value", "from", "to")) for h in heads], [_row(one) for one in result.fitted])
@@ -106,7 +116,7 @@ def _sections(result: FitResult, card: DeviceCard, drawn: dict[str, str]) -> Ite
             f"The devices differ as if each had {count:.0f} independent regions ({low:.0f} .. {high:.0f}); noise is "
             "taken off, and so is what offset, drift and heating of each device take up."
         ]
-    yield Section(
+    return Section(
         "What the data determine",
         text=spread,
         tables=tables,
@@ -117,17 +127,23 @@ def _sections(result: FitResult, card: DeviceCard, drawn: dict[str, str]) -> Ite
             ),
         ],
     )
+
+
+def _left_open(result: FitResult, drawn: Collection[str]) -> Section:
     found = [
         Caption("predictions", "A published fraction left out, and what the other readings allow for it.")
     ]
-    yield Section(
+    return Section(
         "What the data do not determine",
         tables=[Table([Column("statement")], [[text] for text in undetermined(result)])],
         figures=found if "predictions" in drawn else [],
     )
+
+
+def _quality(result: FitResult, drawn: Collection[str]) -> Section:
     pulsed = [block for block in result.response.blocks if not block.single]
     extra = [Caption("shift", "Loop shift against current.")] if "shift" in drawn else []
-    yield Section(
+    return Section(
         "How well the law fits",
         figures=[
             Caption(
@@ -137,76 +153,73 @@ def _sections(result: FitResult, card: DeviceCard, drawn: dict[str, str]) -> Ite
             *extra,
         ],
     )
-    if result.comparisons:
-        names = (
-            "form",
-            "parameters",
-            "χ²",
-            "AIC",
-            "BIC",
-            "left-out readings, root mean square (standard deviations)",
-            "largest residual (mΩ)",
-        )
-        rows = [
-            [
-                one.name,
-                str(one.parameters),
-                f"{one.chi2:.4g}",
-                f"{one.aic:.4g}",
-                f"{one.bic:.4g}",
-                f"{one.cross_validation:.3g}",
-                f"{1e3 * one.largest:.3g}",
-            ]
-            for one in result.comparisons
-        ]
-        yield Section(
-            "Other forms of the law",
-            text=[
-                "The same data by other distributions of thresholds and by the other parameter set. Lower "
-                "information criteria of Akaike (AIC) and Bayes (BIC) are better; differences below about 6 decide "
-                "nothing. The last but one column predicts readings that were left out of the fit."
-            ],
-            tables=[Table([Column(n, n != "form") for n in names], rows)],
-        )
-    if result.artefacts:
-        rows = [
-            [
-                one.record,
-                f"{1e3 * result.noise[one.record]:.3g}",
-                f"{1e3 * one.drift:.2f} ± {1.96e3 * one.drift_error:.2f}",
-                f"{1e3 * one.even:.2f} ± {1.96e3 * one.even_error:.2f}",
-                str(one.steps),
-            ]
-            for one in result.artefacts[:40]
-        ]
-        heads = ["record", "noise (mΩ)", "drift over the record (mΩ)", "even in I, at the top (mΩ)", "steps"]
-        more = len(result.artefacts) - len(rows)
-        yield Section(
-            "What was separated from the Hall resistance",
-            text=[
-                *([f"{more} more records are not shown."] if more > 0 else []),
-                *result.data.artefacts[:10],
-            ],
-            tables=[Table([Column(h, h != "record") for h in heads], rows)],
-        )
-    changed = [entry for entry in origins(card) if result.data.name in entry.source]
-    yield Section(f"What is new in card {card.name}", tables=[origins_table(changed)])
 
 
-def say(progress: Reporter, result: FitResult, results: dict[str, Any], out: Path, report: Path) -> None:
+def _forms(result: FitResult) -> Section:
+    names = (
+        "form",
+        "parameters",
+        "χ²",
+        "AIC",
+        "BIC",
+        "left-out readings, root mean square (standard deviations)",
+        "largest residual (mΩ)",
+    )
+    rows = [
+        [
+            one.name,
+            str(one.parameters),
+            f"{one.chi2:.4g}",
+            f"{one.aic:.4g}",
+            f"{one.bic:.4g}",
+            f"{one.cross_validation:.3g}",
+            f"{1e3 * one.largest:.3g}",
+        ]
+        for one in result.comparisons
+    ]
+    return Section(
+        "Other forms of the law",
+        text=[
+            "The same data by other distributions of thresholds and by the other parameter set. Lower "
+            "information criteria of Akaike (AIC) and Bayes (BIC) are better; differences below about 6 decide "
+            "nothing. The last but one column predicts readings that were left out of the fit."
+        ],
+        tables=[Table([Column(n, n != "form") for n in names], rows)],
+    )
+
+
+def _separated(result: FitResult) -> Section:
+    rows = [
+        [
+            one.record,
+            f"{1e3 * result.noise[one.record]:.3g}",
+            f"{1e3 * one.drift:.2f} ± {1.96e3 * one.drift_error:.2f}",
+            f"{1e3 * one.even:.2f} ± {1.96e3 * one.even_error:.2f}",
+            str(one.steps),
+        ]
+        for one in result.artefacts[:40]
+    ]
+    heads = ["record", "noise (mΩ)", "drift over the record (mΩ)", "even in I, at the top (mΩ)", "steps"]
+    more = len(result.artefacts) - len(rows)
+    return Section(
+        "What was separated from the Hall resistance",
+        text=[
+            *([f"{more} more records are not shown."] if more > 0 else []),
+            *result.data.artefacts[:10],
+        ],
+        tables=[Table([Column(h, h != "record") for h in heads], rows)],
+    )
+
+
+def say(progress: Reporter, found: FitResults, out: Path, report: Path) -> None:
     """Say the fitted parameters in the terminal."""
-    table = TerminalTable(title=f"Fit of {result.data.name}", title_justify="left")
+    table = TerminalTable(title=f"Fit of {found.data.name}", title_justify="left")
     for name in ("parameter", "value", "95 % interval", "unit"):
         table.add_column(name)
-    for one in result.fitted:
-        table.add_row(
-            one.parameter.name,
-            f"{one.value:.5g}",
-            f"{one.interval[0]:.5g} .. {one.interval[1]:.5g}",
-            one.parameter.unit,
-        )
+    for one in found.fitted:
+        table.add_row(one.name, f"{one.value:.5g}", f"{one.low:.5g} .. {one.high:.5g}", one.unit)
     progress.say(table)
-    for text in results["undetermined"]:
+    for text in found.undetermined:
         progress.say(f"Not determined: {text}")
     progress.say(f"Card: {out}")
     progress.say(f"Report: {report / 'report.html'}")

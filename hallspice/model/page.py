@@ -11,12 +11,7 @@ from veriloga.bench import BenchEngine
 from veriloga.verify import Certificate, Check
 
 
-def number_text(value: float) -> float | None:
-    """The number, None where it is not finite (JSON has no such number)."""
-    return value if math.isfinite(value) else None
-
-
-def certificate_html(certificate: Certificate, day: date) -> str:
+def certificate_page(certificate: Certificate, day: date) -> Page:
     """The certificate as a page."""
     model, checks = certificate.model, certificate.checks
     failed = [check for check in checks if not check.passed]
@@ -32,7 +27,7 @@ def certificate_html(certificate: Certificate, day: date) -> str:
         [e.engine.value, e.missing or e.version, "not run" if e.missing else "run"]
         for e in certificate.engines
     ]
-    page = Page(
+    return Page(
         title=f"equivalence of {model.card.name}",
         question="Are the device in Python, in Verilog-A and as a subcircuit the same device?",
         subtitle=f"Card {model.card.name} (content {model.digest}), {model.grains} grains, {day.isoformat()}.",
@@ -78,7 +73,6 @@ def certificate_html(certificate: Certificate, day: date) -> str:
             "difference": figures.difference(certificate.after, BenchEngine.RADAU),
         },
     )
-    return page.html()
 
 
 def _row(c: Check) -> list[str]:
