@@ -11,6 +11,7 @@ from pydantic import JsonValue, TypeAdapter
 from hallspice.characterisation.results import DeviceResults
 from hallspice.comparison.results import CompareResults
 from hallspice.fitting.results import FitResults, LevelsResults
+from hallspice.inference.results import InferenceResults
 from hallspice.model.results import ExportResults, VerifyExportResults, VerifyResults
 from hallspice.networks.results import InSituResults, TrainResults
 from hallspice.programming.results import WriteResults
@@ -24,6 +25,7 @@ MODELS: dict[str, tuple[type[Results], ...]] = {
     "levels": (LevelsResults,),
     "compare": (CompareResults,),
     "write": (WriteResults,),
+    "run": (InferenceResults,),
     "train": (TrainResults, InSituResults),
 }
 """The models of a command: one of them describes its results."""

@@ -182,6 +182,22 @@ def evaluate(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ablation:
+    """Accuracy with one cause at a time."""
+
+    levels: float
+    """Digital, on the device's levels."""
+    converters: float
+    """Ideal arrays with DAC and ADC."""
+    array: float
+    """The solved arrays, trimmed, without converters."""
+    circuit: float
+    """All of it."""
+    untrimmed: float
+    """All of it without the calibration of the columns."""
+
+
 def ablation(
     mapped: MappedNetwork,
     transfers: Sequence[Floats],
@@ -189,27 +205,19 @@ def ablation(
     readout: Readout,
     dataset: Dataset,
     seed: int = 0,
-) -> dict[str, float]:
-    """Accuracy with one cause at a time, to say what the circuit costs and why.
-
-    Returns
-    -------
-    dict
-        ``levels``: digital, on the device's levels; ``converters``: ideal arrays with DAC and ADC; ``array``:
-        the solved arrays, trimmed, without converters; ``circuit``: all of it; ``untrimmed``: all of it
-        without the calibration of the columns.
-    """
+) -> Ablation:
+    """Accuracy with one cause at a time, to say what the circuit costs and why."""
 
     def accuracy(matrices: Sequence[Floats], **changes: bool | None) -> float:
         return evaluate(mapped, matrices, config, replace(readout, **changes), dataset, seed).accuracy  # type: ignore[arg-type]
 
-    return {
-        "levels": mapped.network.accuracy(dataset.test_images, dataset.test_labels),
-        "converters": accuracy(ideal_transfers(mapped, config), trim=False),
-        "array": accuracy(transfers, dac_bits=None, adc_bits=None),
-        "circuit": accuracy(transfers),
-        "untrimmed": accuracy(transfers, trim=False),
-    }
+    return Ablation(
+        levels=mapped.network.accuracy(dataset.test_images, dataset.test_labels),
+        converters=accuracy(ideal_transfers(mapped, config), trim=False),
+        array=accuracy(transfers, dac_bits=None, adc_bits=None),
+        circuit=accuracy(transfers),
+        untrimmed=accuracy(transfers, trim=False),
+    )
 
 
 def tile_maps(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,13 +10,11 @@ from circuits.arrays.crossbar import crossbar
 from circuits.network import Network
 from circuits.read.energy import part_costs
 from circuits.solve.nodal import factor
-from circuits.spice import engine, netlist, ngspice, size
 from compact_model.numeric import Floats
 from hallspice.config.setup import Setup
 from hallspice.networks.kept import readout_of
-from hallspice.progress import Reporter
 from nn_mapping import cost
-from nn_mapping.accuracy import Evaluation, Readout, ablation, evaluate, sample_reads, tile_maps
+from nn_mapping.accuracy import Ablation, Evaluation, Readout, ablation, evaluate, tile_maps
 from nn_mapping.data import Dataset
 from nn_mapping.mapping import MappedNetwork
 from nn_mapping.tiles import SolvedTiles
@@ -52,7 +48,7 @@ class Chip:
         """The test set through the circuit."""
         return evaluate(self.mapped, self.transfers, self.setup.array, self.readout, self.dataset, self.seed)
 
-    def causes(self) -> dict[str, float]:
+    def causes(self) -> Ablation:
         """Accuracy with one cause at a time."""
         return ablation(self.mapped, self.transfers, self.setup.array, self.readout, self.dataset, self.seed)
 
@@ -103,69 +99,3 @@ class Chip:
         solution = factor(network).solve(np.full((1, network.n_inputs), self.setup.v_full))
         drop: Floats = network.probed("channel", solution.node_voltages)[0]
         return drop
-
-    def certificate(self, folder: Path, progress: Reporter) -> dict[str, Any]:
-        """Sampled tiles read again in ngspice; their netlists are written to `folder`."""
-        wanted = self.setup.config.certificate
-        simulator = engine.find_simulator()
-        result: dict[str, Any] = {
-            "simulator": f"ngspice {simulator.version}" if simulator.version else None,
-            "tiles": 0,
-            "max_relative_difference": None,
-            "tolerance": wanted.tolerance,
-            "passed": None,
-            "checked": [],
-        }
-        if wanted.tiles == 0:
-            return result | {"reason": "certificate.tiles is 0"}
-        if simulator.library is None or simulator.problem:
-            reason = (
-                simulator.problem.splitlines()[0] if simulator.problem else "no ngspice library was found"
-            )
-            return result | {"reason": f"{reason}; see `hallspice doctor`"}
-        samples = sample_reads(
-            self.mapped,
-            self.transfers,
-            self.setup.array,
-            self.readout,
-            self.dataset,
-            tiles=wanted.tiles,
-            vectors=wanted.vectors,
-            seed=self.seed,
-        )
-        folder.mkdir()
-        checked: list[dict[str, Any]] = []
-        for number, (place, voltages) in enumerate(samples):
-            tile = self.mapped.tiles[place]
-            progress(number, len(samples), f"checking in ngspice: {tile.name}")
-            network = self.network(place)
-            try:
-                simulated = ngspice.simulate(network, voltages, limit_s=wanted.longest)
-            except size.TooLargeError as error:  # the rest of the run is sound without the check
-                return result | {"reason": " ".join(str(error).splitlines())}
-            solved = factor(network).solve(voltages).outputs
-            largest = float(max(np.abs(simulated).max(), np.abs(solved).max()))
-            # A tile at the edge of the images may see no input at all: nothing differs from nothing.
-            difference = float(np.abs(simulated - solved).max()) / largest if largest > 0.0 else 0.0
-            rows, columns = tile.states.shape
-            name = f"{tile.name}.cir"
-            title = f"hallspice: {self.setup.array.architecture} tile {tile.name}, {rows} x {columns}, one test image"
-            deck = netlist.netlist(network, voltages[0], title, engine.deck_options())
-            (folder / name).write_text(deck, encoding="utf-8")
-            shape = f"{rows} x {columns}"
-            checked.append(
-                {
-                    "name": tile.name,
-                    "shape": shape,
-                    "vectors": len(voltages),
-                    "relative_difference": difference,
-                }
-            )
-        progress(len(samples), len(samples), "checking in ngspice: done")
-        largest = float(max(row["relative_difference"] for row in checked))
-        return result | {
-            "tiles": len(checked),
-            "max_relative_difference": largest,
-            "passed": largest <= wanted.tolerance,
-            "checked": checked,
-        }

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+
+from hallspice.inference.results import Loss
+from nn_mapping.accuracy import Ablation
 
 
-def accuracy_losses(accuracy: Mapping[str, Any]) -> list[dict[str, Any]]:
+def accuracy_losses(
+    float_weights: float, causes: Ablation, programmed: float | None = None
+) -> tuple[Loss, ...]:
     """Accuracy that each cause takes alone, the largest loss first.
 
     Parameters
     ----------
-    accuracy
-        The part ``accuracy`` of a run's results: ``float``, ``levels``, ``circuit``, ``causes``, and ``programmed``
-        where the states were written.
+    float_weights
+        Accuracy of the network of float weights.
+    causes
+        Accuracies on the device's levels with one part of the circuit at a time.
+    programmed
+        Accuracy through the circuit with the states as written, where they were.
 
     Returns
     -------
@@ -23,22 +29,19 @@ def accuracy_losses(accuracy: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     Examples
     --------
-    >>> causes = [{"key": "converters", "accuracy": 0.98}, {"key": "array", "accuracy": 0.93}]
-    >>> losses = accuracy_losses({"float": 0.99, "levels": 0.97, "circuit": 0.92, "causes": causes})
-    >>> [(loss["cause"], round(loss["points"], 3)) for loss in losses]
+    >>> causes = Ablation(levels=0.97, converters=0.98, array=0.93, circuit=0.92, untrimmed=0.5)
+    >>> [(loss.cause, round(loss.points, 3)) for loss in accuracy_losses(0.99, causes)]
     [('wires, drivers and amplifiers', 4.0), ("the device's levels", 2.0), ('DAC and ADC', -1.0)]
     """
-    alone = {row["key"]: row["accuracy"] for row in accuracy["causes"]}
-    levels = accuracy["levels"]
     losses = [
-        ("the device's levels", "float weights", accuracy["float"] - levels),
-        ("DAC and ADC", "ideal levels", levels - alone["converters"]),
-        ("wires, drivers and amplifiers", "ideal levels", levels - alone["array"]),
+        ("the device's levels", "float weights", float_weights - causes.levels),
+        ("DAC and ADC", "ideal levels", causes.levels - causes.converters),
+        ("wires, drivers and amplifiers", "ideal levels", causes.levels - causes.array),
     ]
-    if "programmed" in accuracy:
-        losses.append(("states as written", "exact states", accuracy["circuit"] - accuracy["programmed"]))
-    found = [{"cause": cause, "against": against, "points": 100 * share} for cause, against, share in losses]
-    return sorted(found, key=lambda loss: -loss["points"])
+    if programmed is not None:
+        losses.append(("states as written", "exact states", causes.circuit - programmed))
+    found = [Loss(cause=cause, against=against, points=100 * share) for cause, against, share in losses]
+    return tuple(sorted(found, key=lambda loss: -loss.points))
 
 
 def standard_error(accuracy: float, images: int) -> float:

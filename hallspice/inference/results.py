@@ -1,268 +1,319 @@
-"""What a run found, as plain data."""
+"""What a run found."""
 
 from __future__ import annotations
 
-import dataclasses
-import platform
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from importlib.metadata import version
-from typing import Any
+from typing import Annotated
 
-import numpy as np
+from pydantic import Field
 
-from circuits.solve.transfer import Method
-from compact_model import synapse
-from compact_model.numeric import Floats
-from hallspice.config.setup import Setup
-from hallspice.inference.chip import Chip
-from hallspice.inference.findings import findings, warnings_of
-from hallspice.inference.losses import accuracy_losses
-from hallspice.networks.kept import Networks
-from hallspice.page import style
-from hallspice.page.provenance import origins
-from nn_mapping import cost
-from nn_mapping.accuracy import Evaluation
-from nn_mapping.mapping import MappedNetwork
-from nn_mapping.tiles import SolvedTiles
-
-PAPER_WRITE_ENERGY = 87.5e-6
-"""Energy of the complete synaptic operation, J (arXiv:2601.16222, section 4)."""
+from hallspice.config.schema import Config
+from hallspice.networks.results import History, TrainingRecipe
+from hallspice.page.provenance import Origin
+from hallspice.programming.results import WriteEnergy
+from hallspice.results import Measure, Report, Result
 
 
-CAUSES = {
-    "levels": ("levels", "digital network on the device's levels: what quantised weights alone give"),
-    "converters": ("levels, DAC and ADC", "ideal arrays, inputs and outputs converted"),
-    "array": ("levels and solved array", "wires, drivers, offsets and amplifiers; calibrated; no converters"),
-    "circuit": ("everything", "solved array, calibration, DAC and ADC: the answer"),
-    "untrimmed": ("everything, uncalibrated", "the same without gain and offset of each column"),
-}
-"""Name and meaning of each evaluation that `nn_mapping.accuracy.ablation` makes."""
+class DeviceSummary(Result):
+    """The device card, and the levels that it gives."""
 
-
-def results_of(
-    chip: Chip,
-    networks: Networks,
-    evaluation: Evaluation,
-    causes: Mapping[str, float],
-    certificate: Mapping[str, Any],
-    drop: Floats,
-) -> dict[str, Any]:
-    """The content of ``results.json``."""
-    setup, mapped, solved = chip.setup, chip.mapped, chip.solved
-    images = len(chip.dataset.test_labels)
-    inference = chip.cost(evaluation)
-    written = synapse.level_cost(setup.card)
-    reached = np.searchsorted(setup.levels_ohm, networks.levels.levels_ohm - 1e-9)
-    network_write = cost.write_cost(mapped, written.energy[reached], written.time[reached])
-    accuracy: dict[str, Any] = {
-        "float": networks.float_network.accuracy(chip.dataset.test_images, chip.dataset.test_labels),
-        "levels": causes["levels"],
-        "circuit": evaluation.accuracy,
-        "images": images,
-        "causes": [
-            {"key": key, "name": name, "accuracy": causes[key], "meaning": meaning}
-            for key, (name, meaning) in CAUSES.items()
-        ],
-    }
-    accuracy["losses"] = accuracy_losses(accuracy)
-    energy = {"total": inference.total, **inference.parts}
-    return {
-        "config": setup.config.model_dump(mode="json"),
-        "seed": chip.seed,
-        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "versions": {
-            "hallspice": version("hallspice"),
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("numpy", "scipy", "torch", "PySpice")},
-            "ngspice": certificate["simulator"] or "not found",
-        },
-        "device": {
-            "card": setup.card.name,
-            "description": setup.card.description,
-            "levels_ohm": setup.levels_ohm.tolist(),
-            "levels_normalised": synapse.normalised(setup.levels_ohm).tolist(),
-            "levels_model_ohm": synapse.model_levels(setup.card).tolist(),
-            "levels_paper_ohm": synapse.paper_levels(setup.card).tolist(),
-            "ladder_a": synapse.ladder_currents(setup.card).tolist(),
-            "write_energy_j": synapse.ladder_energy(setup.card),
-            "write_energy_paper_j": PAPER_WRITE_ENERGY,
-            "reset_note": _reset_note(setup),
-        },
-        "array": _array(setup, mapped, solved, chip.nonlinearity()),
-        "solver": {
-            "method": solved.method.value,
-            "reason": solved.reason,
-            "checked_tile": solved.checked or None,
-            "transfer_difference": solved.transfer_difference,
-            "power_difference": solved.power_difference,
-        },
-        "network": {
-            "dataset": setup.config.network.dataset,
-            "layers": list(mapped.network.sizes),
-            "recipe": dataclasses.asdict(networks.recipe),
-            "reused": networks.reused,
-            "weight_levels": networks.levels.weights.tolist(),
-            "training_note": _training_note(networks, images, setup.config.network.circuit_epochs),
-            "history": {
-                "levels": networks.level_network.history,
-                "float": networks.float_network.history,
-            },
-        },
-        "accuracy": accuracy,
-        "energy_per_inference_j": energy,
-        "energy_by_layer_j": list(inference.layers),
-        "energy_notes": [*_energy_notes(setup, inference), *_comparison(setup, inference, mapped)],
-        "digital_energy_j": _digital(setup, mapped).energy,
-        "cell_area_m2": [layer["cells"] for layer in _areas(setup, mapped)],
-        "area_by_layer_m2": list(_areas(setup, mapped)),
-        "area_m2": sum(sum(layer.values()) for layer in _areas(setup, mapped)),
-        "latency_s": inference.latency,
-        "settling_s": chip.settling,
-        "write": {
-            "cells": mapped.cells,
-            "energy_j": network_write.energy,
-            "time_s": network_write.time_serial,
-            "time_tiles_parallel_s": network_write.time_tiles_parallel,
-            "note": _write_note(network_write.time_tiles_parallel),
-        },
-        "certificate": dict(certificate),
-        "findings": findings(accuracy, inference),
-        "warnings": [*setup.warnings, *warnings_of(accuracy, certificate, float(drop.min()) / setup.v_cell)],
-        "provenance": {
-            f"Device card {setup.card.name}": [dataclasses.asdict(one) for one in origins(setup.card)],
-            f"Periphery card {setup.periphery.name}": [
-                dataclasses.asdict(one) for one in origins(setup.periphery)
-            ],
-        },
-        "provenance_note": "Every number of the device and of the periphery, with its source. Assumed numbers are "
-        "plausible and replaceable: write your own card and name it in the configuration. Numbers "
-        "that are 'set' are the configuration's, in the line that is named.",
-    }
-
-
-def _array(
-    setup: Setup, mapped: MappedNetwork, solved: SolvedTiles, nonlinearity: Mapping[str, float]
-) -> dict[str, Any]:
-    layers = []
-    for number, layer in enumerate(mapped.network.layers):
-        places = mapped.layer_tiles(number)
-        cells = sum(mapped.tiles[place].states.size for place in places)
-        outputs, inputs = layer.shape
-        layers.append(
-            {
-                "name": f"layer {number + 1}",
-                "weights": f"{inputs} x {outputs}",
-                "tiles": len(places),
-                "cells": cells,
-            }
-        )
-    weights = sum(layer.weights.size for layer in mapped.network.layers)
-    layers.append({"name": "all", "weights": f"{weights}", "tiles": len(mapped.tiles), "cells": mapped.cells})
-    differential = setup.config.network.weights == "differential"
-    scheme = (
-        "Each weight is the difference of two cells in neighbouring columns."
-        if differential
-        else "Each weight is one cell; two columns of each tile hold the lowest and the highest level, and their mean "
-        "is subtracted before conversion."
-    )
-    return {
-        "architecture": setup.config.array.architecture,
-        "rows": setup.config.array.rows,
-        "columns": setup.config.array.columns,
-        "layers": layers,
-        "note": f"{scheme} Layers are cut into the fewest tiles, shared out evenly; tiles are as large as needed. "
-        + _solver_note(solved),
-        "parameters": {
-            **{name: getattr(setup.array, name) for name in setup.array.__slots__},
-            "v_full": setup.v_full,
-            "t_read": setup.t_read,
-            "dac_bits": setup.config.array.converters.dac_bits,
-            "adc_bits": setup.config.array.converters.adc_bits,
-            "dac_mismatch": setup.config.array.converters.dac_mismatch,
-            "adc_mismatch": setup.config.array.converters.adc_mismatch,
-            **nonlinearity,
-            "calibration": setup.config.array.calibration,
-        },
-    }
-
-
-def _solver_note(solved: SolvedTiles) -> str:
-    if solved.method is Method.NODAL:
-        return f"Every tile is solved in full: {solved.reason}."
-    return (
-        f"Tiles are solved by the transfer tensor: {solved.reason}. On tile {solved.checked}, the full solution (which "
-        f"array.exact gives for all tiles) differs by {solved.transfer_difference:.1e} of the largest output and "
-        f"{solved.power_difference:.1e} of the power."
-    )
-
-
-def _reset_note(setup: Setup) -> str:
-    if setup.card.choices.reset == "field":
-        return "five pulses after a reset by a saturating field, whose energy is not counted."
-    return "the reset pulse comes on top of that and is counted when the network is written."
-
-
-def _training_note(networks: Networks, images: int, circuit_epochs: int) -> str:
-    recipe = networks.recipe
-    reused = (
-        " Both networks were reused from an earlier run with the same settings." if networks.reused else ""
-    )
-    through = f", the one on levels for {circuit_epochs} more through the circuit" if circuit_epochs else ""
-    return (
-        f"Both networks were trained for {recipe.epochs} epochs with the recipe '{recipe.name}' on inputs of "
-        f"{recipe.input_bits} bits{through}. The last epoch counts; nothing was chosen by the "
-        f"{images} test images.{reused}"
-    )
-
-
-def _energy_notes(setup: Setup, inference: cost.InferenceCost) -> list[str]:
-    notes = [
-        "Mean over the test images: power of each element from the solved network times the read time, and the "
-        "converters, amplifier supplies and arithmetic from the periphery card. The parts sum to the total.",
+    card: str
+    description: str
+    levels_ohm: Annotated[
+        tuple[float, ...], Measure("ohm", "Hall resistances of the levels in use, ascending")
     ]
-    if inference.amplifiers:
-        share = 100 * inference.amplifiers / inference.total
-        supplies = style.engineering(inference.amplifiers, "J")
-        notes.append(
-            f"Of 'sense', {supplies} ({share:.3g} % of the total) are the supplies of the cells' amplifiers."
-        )
-    efficiency = setup.periphery.driver.efficiency.value
-    notes.append(
-        f"Row drivers deliver with an efficiency of {efficiency:g} (assumed): "
-        f"a linear driver would take {setup.periphery.driver.v_supply.value / setup.v_row / efficiency:.2g} times the "
-        "row energy from its supply at full input."
-    )
-    return notes
+    levels_normalised: Annotated[tuple[float, ...], Measure("1", "the same, from -1 for the lowest to 1")]
+    levels_model_ohm: Annotated[tuple[float, ...], Measure("ohm", "levels that the model's ladder reaches")]
+    levels_paper_ohm: Annotated[tuple[float, ...], Measure("ohm", "levels as published")]
+    ladder_a: Annotated[tuple[float, ...], Measure("A", "write current of each level above the reset state")]
+    write_energy_j: Annotated[float, Measure("J", "energy of writing all levels once, one after another")]
+    write_energy_paper_j: Annotated[
+        float, Measure("J", "the same as published (arXiv:2601.16222, section 4)")
+    ]
+    reset_note: str
 
 
-def _digital(setup: Setup, mapped: MappedNetwork) -> cost.DigitalCost:
-    digital = setup.periphery.digital
-    return cost.digital_cost(mapped.network, digital.multiply_8bit.value, digital.add_32bit.value)
+class LayerTiles(Result):
+    """Tiles of one layer, or of all."""
+
+    name: str
+    weights: str
+    tiles: Annotated[int, Measure("1", "tiles")]
+    cells: Annotated[int, Measure("1", "cells of all tiles, reference columns and pairs included")]
 
 
-def _areas(setup: Setup, mapped: MappedNetwork) -> tuple[dict[str, float], ...]:
-    converters = setup.config.array.converters
-    return cost.areas(mapped, setup.periphery, converters.dac_bits, converters.adc_bits)
+class ArrayParameters(Result):
+    """The solved circuit of a tile: `circuits.arrays.config.ArrayConfig`, input, read and converters."""
+
+    architecture: str
+    r_row: Annotated[float, Measure("ohm", "row wire, one cell pitch")]
+    r_column: Annotated[float, Measure("ohm", "column wire, one cell pitch")]
+    r_output: Annotated[float, Measure("ohm", "output of a row driver")]
+    r_input: Annotated[float, Measure("ohm", "input of a column's current sense")]
+    r_channel: Annotated[float, Measure("ohm", "channel of a cell, end to end")]
+    r_arm: Annotated[float, Measure("ohm", "each Hall arm")]
+    r_off: Annotated[
+        float, Measure("ohm", "part of R_xy that keeps its sign with channel and arms exchanged")
+    ]
+    gm: Annotated[float, Measure("S", "transconductance of the amplifier on each Hall pair")]
+    cmrr_db: Annotated[float, Measure("dB", "its common-mode rejection")]
+    r_load: Annotated[float, Measure("ohm", "input of a column's voltage sense")]
+    r_switch_on: Annotated[float, Measure("ohm", "closed select switch of a Hall arm")]
+    r_switch_off: Annotated[float, Measure("ohm", "open select switch of a Hall arm")]
+    isolation: str
+    returns: str
+    c_row: Annotated[float, Measure("F", "row wire to ground, one cell pitch")]
+    c_column: Annotated[float, Measure("F", "column wire to ground, one cell pitch")]
+    c_arm: Annotated[float, Measure("F", "each Hall arm to ground")]
+    v_full: Annotated[
+        float, Measure("V", "full input of a row; in A where the architecture's inputs are currents")
+    ]
+    t_read: Annotated[float, Measure("s", "length of a read")]
+    dac_bits: Annotated[int | None, Measure("1", "bits of the inputs' converters; null: ideal")]
+    adc_bits: Annotated[int | None, Measure("1", "bits of the outputs' converters; null: ideal")]
+    dac_mismatch: Annotated[float, Measure("1", "relative deviation of the units of a DAC")]
+    adc_mismatch: Annotated[float, Measure("1", "relative deviation of the units of an ADC")]
+    dac_largest_inl_steps: Annotated[float, Measure("1", "largest integral nonlinearity of all DACs, steps")]
+    dac_largest_dnl_steps: Annotated[
+        float, Measure("1", "largest differential nonlinearity of all DACs, steps")
+    ]
+    adc_largest_inl_steps: Annotated[float, Measure("1", "largest integral nonlinearity of all ADCs, steps")]
+    adc_largest_dnl_steps: Annotated[
+        float, Measure("1", "largest differential nonlinearity of all ADCs, steps")
+    ]
+    calibration: str
 
 
-def _comparison(setup: Setup, inference: cost.InferenceCost, mapped: MappedNetwork) -> list[str]:
-    digital = _digital(setup, mapped)
-    layers = _areas(setup, mapped)
-    parts = {part: 1e6 * sum(layer[part] for layer in layers) for part in layers[0]}
-    around = ", ".join(f"{part} {size:.3g} mm2" for part, size in parts.items() if part != "cells")
-    return [
-        f"For comparison, digital multipliers at 45 nm (8 bit, 32-bit sums; Horowitz, doi:10.1109/ISSCC.2014.6757323) "
-        f"take {style.engineering(digital.energy, 'J')} for the {digital.multiplications} products, without fetching "
-        f"a weight from memory: this array takes {inference.total / digital.energy:.3g} times as much.",
-        f"The cells take {parts['cells']:.4g} mm2 at a pitch of {1e6 * setup.periphery.wire.pitch.value:g} um, with "
-        f"their transconductors below; around them ({around}) it is {sum(parts.values()) - parts['cells']:.3g} mm2. "
-        "Wiring between tiles, control and write drivers are not in it.",
+class ArraySummary(Result):
+    """The tiles that hold the network."""
+
+    architecture: str
+    rows: Annotated[int, Measure("1", "rows of a tile, at most")]
+    columns: Annotated[int, Measure("1", "columns of a tile, at most")]
+    layers: Annotated[tuple[LayerTiles, ...], Field(description="One line per layer, and one for all.")]
+    note: str
+    parameters: ArrayParameters
+
+
+class SolverSummary(Result):
+    """How the tiles were solved."""
+
+    method: str
+    reason: str
+    checked_tile: Annotated[str | None, Field(description="Tile that was also solved in full.")]
+    transfer_difference: Annotated[
+        float, Measure("1", "of its outputs from the full solution, over the largest")
+    ]
+    power_difference: Annotated[float, Measure("1", "of its power from the full solution, relative")]
+
+
+class Histories(Result):
+    """Trainings of the network on the device's levels and of the one of float weights."""
+
+    levels: History
+    float_: History = Field(alias="float")
+
+
+class NetworkSummary(Result):
+    """The network and its training."""
+
+    dataset: str
+    layers: Annotated[tuple[int, ...], Measure("1", "values that enter each layer, and outputs of the last")]
+    recipe: TrainingRecipe
+    reused: bool
+    weight_levels: Annotated[tuple[float, ...], Measure("1", "weights that the device's levels allow")]
+    training_note: str
+    history: Histories
+
+
+class Cause(Result):
+    """The test images with a part of the circuit in it."""
+
+    key: str
+    name: str
+    accuracy: Annotated[float, Measure("1", "share of the test images classified rightly")]
+    meaning: str
+
+
+class Loss(Result):
+    """What a cause takes alone."""
+
+    cause: str
+    against: str
+    points: Annotated[
+        float, Measure("1", "percent of the test images that it takes; negative where it helps")
     ]
 
 
-def _write_note(parallel: float) -> str:
-    return (
-        "Every cell takes the whole ladder up to its level, without verification, select devices or wires. With all "
-        f"tiles at once and one cell after another in each, it takes {style.engineering(parallel, 's')}."
+class Accuracy(Result):
+    """Shares of the test images that are classified rightly."""
+
+    float_: Annotated[float, Measure("1", "accuracy of float weights, computed digitally")] = Field(
+        alias="float"
     )
+    levels: Annotated[float, Measure("1", "accuracy on the device's levels, computed digitally")]
+    circuit: Annotated[float, Measure("1", "accuracy through the circuit")]
+    images: Annotated[int, Measure("1", "test images")]
+    causes: tuple[Cause, ...]
+    losses: Annotated[tuple[Loss, ...], Field(description="The largest loss first.")]
+    programmed: Annotated[float | None, Measure("1", "accuracy through the circuit, states as written")] = (
+        None
+    )
+
+
+class EnergyParts(Result):
+    """Energy by part: of a layer, or of all."""
+
+    cells: Annotated[float, Measure("J", "currents through the cells")]
+    wires: Annotated[float, Measure("J", "currents along row and column wires")]
+    drivers: Annotated[float, Measure("J", "inside the row drivers")]
+    sense: Annotated[
+        float,
+        Measure(
+            "J", "inputs of the column senses, and supplies of the cells' amplifiers where there are any"
+        ),
+    ]
+    dac: Annotated[float, Measure("J", "converters of the inputs, digital to analogue")]
+    adc: Annotated[float, Measure("J", "converters of the outputs, analogue to digital")]
+    digital: Annotated[float, Measure("J", "sums of tiles, gain and offset, comparisons")]
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Energy of each part [J]."""
+        return {name: getattr(self, name) for name in EnergyParts.model_fields}
+
+
+class InferenceEnergy(EnergyParts):
+    """Energy of one inference, mean over the test images."""
+
+    total: Annotated[float, Measure("J", "sum of the parts")]
+
+    @property
+    def largest(self) -> str:
+        """Name of the largest part."""
+        return max(self.parts, key=self.parts.__getitem__)
+
+
+class AreaParts(Result):
+    """Area of a layer by part."""
+
+    cells: Annotated[float, Measure("m2", "cells, with their transconductors below")]
+    drivers: Annotated[float, Measure("m2", "row drivers")]
+    sense: Annotated[float, Measure("m2", "current senses of the columns")]
+    dac: Annotated[float, Measure("m2", "converters of the inputs")]
+    adc: Annotated[float, Measure("m2", "converters of the outputs")]
+    digital: Annotated[float, Measure("m2", "arithmetic")]
+
+    @property
+    def total(self) -> float:
+        """Sum of the parts [m2]."""
+        return float(sum(getattr(self, name) for name in AreaParts.model_fields))
+
+
+class GivenUpCell(Result):
+    """A cell that programming did not bring to its level."""
+
+    tile: str
+    row: Annotated[int, Measure("1", "row in the tile, from 0")]
+    column: Annotated[int, Measure("1", "column in the tile, from 0")]
+    target_ohm: Annotated[float, Measure("ohm", "Hall resistance of its level")]
+    achieved_ohm: Annotated[float, Measure("ohm", "Hall resistance that it has")]
+    reason: str
+
+
+class ProgrammedSummary(Result):
+    """All tiles as simulated programming leaves them."""
+
+    scheme: str
+    order: str
+    algorithm: str
+    cells: Annotated[int, Measure("1", "cells of all tiles")]
+    written: Annotated[int, Measure("1", "cells that have their level, by what the controller read")]
+    pulses: Annotated[int, Measure("1", "write pulses in all")]
+    rms_error_ohm: Annotated[float, Measure("ohm", "root of the mean square of the cells' errors")]
+    largest_error_ohm: Annotated[float, Measure("ohm", "largest error of a cell")]
+    energy_j: WriteEnergy
+    time_s: Annotated[float, Measure("s", "time, one tile after another")]
+    time_tiles_parallel_s: Annotated[float, Measure("s", "time, all tiles at once")]
+    peak_temperature_k: Annotated[float, Measure("K", "largest temperature of a channel")]
+    given_up: Annotated[tuple[GivenUpCell, ...], Field(description="The first thousand of them.")]
+    given_up_count: Annotated[int, Measure("1", "cells given up")]
+
+
+class WriteSummary(Result):
+    """Writing the network once."""
+
+    cells: Annotated[int, Measure("1", "cells written")]
+    energy_j: Annotated[float, Measure("J", "energy in the devices")]
+    time_s: Annotated[float, Measure("s", "time, one cell after another")]
+    time_tiles_parallel_s: Annotated[
+        float, Measure("s", "time, all tiles at once and one cell after another in each")
+    ]
+    note: str
+    programmed: ProgrammedSummary | None = None
+
+
+class CheckedTile(Result):
+    """A tile read again in ngspice."""
+
+    name: str
+    shape: str
+    vectors: Annotated[int, Measure("1", "input vectors, from test images")]
+    relative_difference: Annotated[
+        float, Measure("1", "largest difference from the nodal solver, over the largest output")
+    ]
+
+
+class ReadCertificate(Result):
+    """Sampled tiles read again in ngspice."""
+
+    simulator: Annotated[str | None, Field(description="Name and version; null: not found.")]
+    tiles: Annotated[int, Measure("1", "tiles checked")]
+    max_relative_difference: Annotated[
+        float | None, Measure("1", "largest difference of a tile; null: none was checked")
+    ]
+    tolerance: Annotated[float, Measure("1", "largest difference that passes")]
+    passed: Annotated[bool | None, Field(description="Null: no tile was checked.")]
+    checked: tuple[CheckedTile, ...]
+    reason: Annotated[str | None, Field(description="Why no tile was checked.")] = None
+
+
+class Uncertainty(Result):
+    """The evaluation on cards drawn from the errors of a fitted one."""
+
+    cards: Annotated[int, Measure("1", "cards drawn")]
+    accuracy: Annotated[tuple[float, float], Measure("1", "2.5 and 97.5 % quantile of the accuracy")]
+    energy_j: Annotated[
+        tuple[float, float], Measure("J", "2.5 and 97.5 % quantile of the energy of an inference")
+    ]
+    accuracy_samples: Annotated[tuple[float, ...], Measure("1", "accuracy on each card")]
+    energy_samples_j: Annotated[tuple[float, ...], Measure("J", "energy of an inference on each card")]
+
+
+class InferenceResults(Report):
+    """`hallspice run`."""
+
+    config: Config
+    config_file: Annotated[str | None, Field(description="Its file; absent for a point of a sweep.")] = None
+    seed: Annotated[int, Measure("1", "seed of everything random")]
+    device: DeviceSummary
+    array: ArraySummary
+    solver: SolverSummary
+    network: NetworkSummary
+    accuracy: Accuracy
+    energy_per_inference_j: InferenceEnergy
+    energy_by_layer_j: tuple[EnergyParts, ...]
+    energy_notes: tuple[str, ...]
+    digital_energy_j: Annotated[
+        float, Measure("J", "the same products in 8-bit digital multipliers at 45 nm, without their memory")
+    ]
+    cell_area_m2: Annotated[tuple[float, ...], Measure("m2", "area of the cells, by layer")]
+    area_by_layer_m2: tuple[AreaParts, ...]
+    area_m2: Annotated[float, Measure("m2", "area of all parts")]
+    latency_s: Annotated[float, Measure("s", "time of one inference, layers one after another")]
+    settling_s: Annotated[float, Measure("s", "time that the largest tile takes to settle")]
+    write: WriteSummary
+    certificate: ReadCertificate
+    findings: tuple[str, ...]
+    uncertainty: Uncertainty | None = None
+    provenance: Annotated[dict[str, tuple[Origin, ...]], Field(description="Numbers of each card.")]
+    provenance_note: str

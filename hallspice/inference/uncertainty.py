@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,14 +11,12 @@ from compact_model.cards.device import DeviceCard
 from compact_model.fit.fitted_card import sampled_cards
 from compact_model.numeric import Floats
 from hallspice.config.setup import Setup
-from hallspice.page.style import engineering
+from hallspice.inference.chip import Chip
+from hallspice.inference.results import Uncertainty
 from hallspice.progress import Reporter
 from nn_mapping.levels import LevelSet
 from nn_mapping.mapping import map_network
 from nn_mapping.tiles import solve_network
-
-if TYPE_CHECKING:
-    from hallspice.inference.chip import Chip
 
 
 def check(setup: Setup) -> None:
@@ -54,14 +51,10 @@ def on_drawn_card(setup: Setup, card: DeviceCard) -> Setup:
     return dataclasses.replace(setup, card=card, array=array, levels_ohm=setup.levels_ohm + moved)
 
 
-def propagate(chip: Chip, levels: LevelSet, count: int, workers: int, progress: Reporter) -> dict[str, Any]:
+def propagate(chip: Chip, levels: LevelSet, count: int, workers: int, progress: Reporter) -> Uncertainty:
     """Accuracy and energy on devices drawn from the errors of the fit, written with the nominal currents.
 
     The network, its weights and the read voltage stay; see `on_drawn_card` for what moves.
-
-    Returns
-    -------
-    Samples, and 95 % intervals (quantiles) of accuracy and energy.
     """
     setup = chip.setup
     accuracy, energy = [], []
@@ -84,32 +77,22 @@ def propagate(chip: Chip, levels: LevelSet, count: int, workers: int, progress: 
         accuracy.append(evaluation.accuracy)
         energy.append(sample.cost(evaluation).total)
     progress(count, count, "uncertainty: done")
-    return {
-        "cards": count,
-        "accuracy": interval95(accuracy),
-        "energy_j": interval95(energy),
-        "accuracy_samples": accuracy,
-        "energy_samples_j": energy,
-    }
+    return Uncertainty(
+        cards=count,
+        accuracy=interval95(accuracy),
+        energy_j=interval95(energy),
+        accuracy_samples=tuple(accuracy),
+        energy_samples_j=tuple(energy),
+    )
 
 
-def interval95(samples: list[float]) -> list[float]:
+def interval95(samples: list[float]) -> tuple[float, float]:
     """The 2.5 and the 97.5 % quantile.
 
     Examples
     --------
     >>> interval95([float(k) for k in range(201)])
-    [5.0, 195.0]
+    (5.0, 195.0)
     """
     low, high = np.quantile(samples, [0.025, 0.975])
-    return [float(low), float(high)]
-
-
-def sentence(found: dict[str, Any]) -> str:
-    """The result in words."""
-    low, high = found["accuracy"]
-    cheap, dear = (engineering(value, "J") for value in found["energy_j"])
-    return (
-        f"On {found['cards']} cards drawn from the errors of the fit the accuracy lies between {100 * low:.2f} and "
-        f"{100 * high:.2f} %, the energy of an inference between {cheap} and {dear} (95 % of them)."
-    )
+    return float(low), float(high)

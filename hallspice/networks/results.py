@@ -8,9 +8,10 @@ from typing import Annotated
 from hallspice.config.schema import Config
 from hallspice.results import Measure, Result, Results
 from nn_mapping.recipes import Recipe
+from nn_mapping.trained import TrainedNetwork
 
 
-class UsedRecipe(Result):
+class TrainingRecipe(Result):
     """How a network was trained: the fields of `nn_mapping.recipes.Recipe`."""
 
     name: str
@@ -32,7 +33,7 @@ class UsedRecipe(Result):
     bfloat16: bool
 
     @classmethod
-    def of(cls, recipe: Recipe) -> UsedRecipe:
+    def of(cls, recipe: Recipe) -> TrainingRecipe:
         """The same as a part of results."""
         return cls(**dataclasses.asdict(recipe))
 
@@ -42,7 +43,7 @@ class TrainResults(Results):
 
     config: Config
     seed: Annotated[int, Measure("1", "seed of everything random")]
-    recipe: UsedRecipe
+    recipe: TrainingRecipe
     weight_levels: Annotated[tuple[float, ...], Measure("1", "weights that the device's levels allow")]
     accuracy: Annotated[
         float, Measure("1", "share of the test images classified rightly, computed digitally")
@@ -67,6 +68,21 @@ class InSituResults(Results):
 
     config: Config
     seed: Annotated[int, Measure("1", "seed of everything random")]
-    recipe: UsedRecipe
+    recipe: TrainingRecipe
     images: Annotated[int, Measure("1", "test images")]
     in_situ: tuple[InSituTraining, ...]
+
+
+class History(Result):
+    """A training, epoch by epoch."""
+
+    train_loss: Annotated[tuple[float, ...], Measure("1", "mean cross-entropy of the training images")]
+    train_accuracy: Annotated[
+        tuple[float, ...], Measure("1", "share of the training images classified rightly")
+    ]
+    test_accuracy: Annotated[tuple[float, ...], Measure("1", "share of the test images classified rightly")]
+
+    @classmethod
+    def of(cls, network: TrainedNetwork) -> History:
+        """That of a network."""
+        return cls(**network.history)

@@ -12,7 +12,7 @@ from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
 from hallspice.files import staged_folder
 from hallspice.networks.kept import level_set_of, make_networks, recipe_of
-from hallspice.networks.results import InSituResults, InSituTraining, TrainResults, UsedRecipe
+from hallspice.networks.results import InSituResults, InSituTraining, TrainingRecipe, TrainResults
 from hallspice.page.tables import csv_text
 from hallspice.progress import Reporter
 from nn_mapping.data import Dataset, load_dataset
@@ -40,7 +40,7 @@ def train(
         found = TrainResults(
             config=setup.config,
             seed=setup.config.seed,
-            recipe=UsedRecipe.of(networks.recipe),
+            recipe=TrainingRecipe.of(networks.recipe),
             weight_levels=networks.levels.weights.tolist(),
             accuracy=network.accuracy(dataset.test_images, dataset.test_labels),
             images=len(dataset.test_labels),
@@ -91,7 +91,7 @@ def _train_in_situ(setup: Setup, dataset: Dataset, out: Path, progress: Reporter
         found = InSituResults(
             config=setup.config,
             seed=setup.config.seed,
-            recipe=UsedRecipe.of(recipe),
+            recipe=TrainingRecipe.of(recipe),
             images=len(dataset.test_labels),
             in_situ=tuple(trainings),
         )

@@ -21,7 +21,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unus
 from compact_model.cards.storage import scratch_folder
 from hallspice.config.setup import Setup
 from hallspice.inference.chip import Chip
-from hallspice.inference.run import build, examine, write_plan
+from hallspice.inference.collect import results_of
+from hallspice.inference.examination import build, examine, write_plan
 from hallspice.networks.kept import Networks
 from nn_mapping.data import Dataset, load_dataset
 
@@ -136,28 +137,26 @@ def _built(task: Task) -> tuple[Chip, Networks]:
 def _values(task: Task) -> dict[str, Any]:
     chip, networks = _built(task)
     with scratch_folder() as folder:
-        results, _, _ = examine(
-            chip, networks, write_plan(task.setup), folder / "netlists", _Silent(), workers=1
-        )
-    accuracy, energy = results["accuracy"], results["energy_per_inference_j"]
-    causes = {f"accuracy_{row['key']}": row["accuracy"] for row in accuracy["causes"]}
-    layers = results["array"]["layers"][-1]
-    certificate = results["certificate"]
-    verdict = ("passed" if certificate["passed"] else "failed") if certificate["tiles"] else "not run"
+        found = examine(chip, networks, write_plan(task.setup), folder / "netlists", _Silent(), workers=1)
+    results = results_of(found)
+    accuracy, energy, certificate = results.accuracy, results.energy_per_inference_j, results.certificate
+    causes = {f"accuracy_{cause.key}": cause.accuracy for cause in accuracy.causes}
+    layers = results.array.layers[-1]
+    verdict = ("passed" if certificate.passed else "failed") if certificate.tiles else "not run"
     return {
-        "accuracy": accuracy["circuit"],
-        "energy_j": energy["total"],
-        "latency_s": results["latency_s"],
-        "area_m2": results["area_m2"],
-        "cell_area_m2": sum(results["cell_area_m2"]),
-        "accuracy_float": accuracy["float"],
+        "accuracy": accuracy.circuit,
+        "energy_j": energy.total,
+        "latency_s": results.latency_s,
+        "area_m2": results.area_m2,
+        "cell_area_m2": sum(results.cell_area_m2),
+        "accuracy_float": accuracy.float_,
         **{name: value for name, value in causes.items() if name != "accuracy_circuit"},
-        **{f"energy_{part}_j": value for part, value in energy.items() if part != "total"},
-        "digital_energy_j": results["digital_energy_j"],
-        "write_energy_j": results["write"]["energy_j"],
-        "tiles": layers["tiles"],
-        "cells": layers["cells"],
-        "images": accuracy["images"],
+        **{f"energy_{part}_j": value for part, value in energy.parts.items()},
+        "digital_energy_j": results.digital_energy_j,
+        "write_energy_j": results.write.energy_j,
+        "tiles": layers.tiles,
+        "cells": layers.cells,
+        "images": accuracy.images,
         "certificate": verdict,
-        "certificate_difference": certificate["max_relative_difference"],
+        "certificate_difference": certificate.max_relative_difference,
     }

@@ -32,7 +32,7 @@ from hallspice.config.load import setup_of
 from hallspice.config.schema import Config, Sweep
 from hallspice.config.setup import Setup
 from hallspice.files import staged_folder, write_text
-from hallspice.inference.run import unevaluated, write_plan
+from hallspice.inference.examination import unevaluated, write_plan
 from hallspice.page.provenance import common_origins
 from hallspice.page.style import engineering, percent
 from hallspice.progress import Reporter

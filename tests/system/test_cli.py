@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from circuits.spice.engine import deck_options, find_simulator
 from circuits.spice.ngspice import run_batch
 from hallspice.cli import app
+from hallspice.inference.results import InferenceResults
 from hallspice.page.tables import csv_text
 
 needs_ngspice = pytest.mark.skipif(find_simulator().library is None, reason="missing program: libngspice")
@@ -58,6 +59,19 @@ def test_a_run_ends_with_table_report_and_results(small_run: tuple[Path, Result]
     assert listed == there
     assert results["seed"] == 5
     assert results["versions"]["torch"]
+
+
+def test_results_are_those_that_the_schema_describes(small_run: tuple[Path, Result]) -> None:
+    text = (small_run[0] / "out" / "results.json").read_text()
+    assert InferenceResults.model_validate_json(text).model_dump(mode="json") == json.loads(text)
+    schema = json.loads(hallspice("schema", "results", "run").output)
+    described = schema["properties"]
+    assert set(schema["required"]) <= set(json.loads(text)) <= set(described)
+    latency = described["latency_s"]
+    assert (latency["unit"], latency["description"]) == (
+        "s",
+        "time of one inference, layers one after another",
+    )
 
 
 def test_accuracy_is_that_of_a_network_that_has_learnt(small_run: tuple[Path, Result]) -> None:

@@ -127,11 +127,11 @@ def test_a_trim_repairs_what_wires_do(mapped: MappedNetwork, data: Dataset) -> N
     causes = ablation(
         mapped, [response.transfer for response in solve_tiles(mapped, config)], config, READOUT, data
     )
-    assert list(causes) == ["levels", "converters", "array", "circuit", "untrimmed"]
-    assert causes["levels"] == 1
-    assert causes["array"] >= 0.99
-    assert causes["circuit"] >= 0.9
-    assert causes["untrimmed"] < causes["circuit"] - 0.1
+    assert causes.levels == 1
+    assert causes.converters >= 0.9
+    assert causes.array >= 0.99
+    assert causes.circuit >= 0.9
+    assert causes.untrimmed < causes.circuit - 0.1
 
 
 def test_moments_are_those_of_the_row_voltages(

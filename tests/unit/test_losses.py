@@ -3,24 +3,25 @@
 import pytest
 
 from hallspice.inference.losses import accuracy_losses, standard_error
+from nn_mapping.accuracy import Ablation
 
-CAUSES = [{"key": "converters", "accuracy": 0.90}, {"key": "array", "accuracy": 0.96}]
+CAUSES = Ablation(levels=0.95, converters=0.90, array=0.96, circuit=0.93, untrimmed=0.20)
 
 
 def test_the_largest_loss_is_first_and_gains_are_negative() -> None:
-    losses = accuracy_losses({"float": 0.96, "levels": 0.95, "circuit": 0.93, "causes": CAUSES})
-    assert [loss["cause"] for loss in losses] == [
+    losses = accuracy_losses(0.96, CAUSES)
+    assert [loss.cause for loss in losses] == [
         "DAC and ADC",
         "the device's levels",
         "wires, drivers and amplifiers",
     ]
-    assert [loss["points"] for loss in losses] == pytest.approx([5.0, 1.0, -1.0])
+    assert [loss.points for loss in losses] == pytest.approx([5.0, 1.0, -1.0])
 
 
 def test_written_states_are_compared_with_exact_ones() -> None:
-    accuracy = {"float": 0.96, "levels": 0.95, "circuit": 0.93, "programmed": 0.70, "causes": CAUSES}
-    assert accuracy_losses(accuracy)[0]["cause"] == "states as written"
-    assert accuracy_losses(accuracy)[0]["points"] == pytest.approx(23.0)
+    largest = accuracy_losses(0.96, CAUSES, programmed=0.70)[0]
+    assert (largest.cause, largest.against) == ("states as written", "exact states")
+    assert largest.points == pytest.approx(23.0)
 
 
 def test_standard_error_of_a_count() -> None:

@@ -1,0 +1,87 @@
+"""Sampled tiles read again in ngspice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from circuits.solve.nodal import factor
+from circuits.spice import engine, netlist, ngspice, size
+from compact_model.numeric import Floats
+from hallspice.inference.chip import Chip
+from hallspice.inference.results import CheckedTile, ReadCertificate
+from hallspice.progress import Reporter
+from nn_mapping.accuracy import sample_reads
+
+
+def certificate_of(chip: Chip, folder: Path, progress: Reporter) -> ReadCertificate:
+    """Read sampled tiles again in ngspice; their netlists are written to `folder`."""
+    wanted = chip.setup.config.certificate
+    simulator = engine.find_simulator()
+    name = f"ngspice {simulator.version}" if simulator.version else None
+
+    def not_run(reason: str) -> ReadCertificate:
+        return ReadCertificate(
+            simulator=name,
+            tiles=0,
+            max_relative_difference=None,
+            tolerance=wanted.tolerance,
+            passed=None,
+            checked=(),
+            reason=reason,
+        )
+
+    if wanted.tiles == 0:
+        return not_run("certificate.tiles is 0")
+    if simulator.library is None or simulator.problem:
+        found = simulator.problem.splitlines()[0] if simulator.problem else "no ngspice library was found"
+        return not_run(f"{found}; see `hallspice doctor`")
+    samples = sample_reads(
+        chip.mapped,
+        chip.transfers,
+        chip.setup.array,
+        chip.readout,
+        chip.dataset,
+        tiles=wanted.tiles,
+        vectors=wanted.vectors,
+        seed=chip.seed,
+    )
+    folder.mkdir()
+    checked = []
+    for number, (place, voltages) in enumerate(samples):
+        progress(number, len(samples), f"checking in ngspice: {chip.mapped.tiles[place].name}")
+        try:
+            checked.append(_checked(chip, place, voltages, folder))
+        except size.TooLargeError as error:  # the rest of the run is sound without the check
+            return not_run(" ".join(str(error).splitlines()))
+    progress(len(samples), len(samples), "checking in ngspice: done")
+    largest = max(one.relative_difference for one in checked)
+    return ReadCertificate(
+        simulator=name,
+        tiles=len(checked),
+        max_relative_difference=largest,
+        tolerance=wanted.tolerance,
+        passed=largest <= wanted.tolerance,
+        checked=tuple(checked),
+    )
+
+
+def _checked(chip: Chip, place: int, voltages: Floats, folder: Path) -> CheckedTile:
+    """Read the tile at `place` with `voltages` [V], shape (vectors, rows), in ngspice and in the nodal solver."""
+    tile, network = chip.mapped.tiles[place], chip.network(place)
+    simulated = ngspice.simulate(network, voltages, limit_s=chip.setup.config.certificate.longest)
+    solved = factor(network).solve(voltages).outputs
+    largest = float(max(np.abs(simulated).max(), np.abs(solved).max()))
+    rows, columns = tile.states.shape
+    shape = f"{rows} x {columns}"
+    title = f"hallspice: {chip.setup.array.architecture} tile {tile.name}, {shape}, one test image"
+    deck = netlist.netlist(network, voltages[0], title, engine.deck_options())
+    (folder / f"{tile.name}.cir").write_text(deck, encoding="utf-8")
+    return CheckedTile(
+        name=tile.name,
+        shape=shape,
+        vectors=len(voltages),
+        # A tile at the edge of the images may see no input at all: nothing differs from nothing.
+        relative_difference=float(np.abs(simulated - solved).max()) / largest if largest > 0.0 else 0.0,
+    )

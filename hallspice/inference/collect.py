@@ -1,0 +1,367 @@
+"""The results of an examined network."""
+
+from __future__ import annotations
+
+import platform
+
+import numpy as np
+
+from circuits.solve.transfer import Method
+from circuits.write.write_verify import CellVerdict
+from compact_model import synapse
+from hallspice.config.setup import Setup
+from hallspice.inference import findings
+from hallspice.inference.chip import Chip
+from hallspice.inference.examination import Examination, Programmed
+from hallspice.inference.losses import accuracy_losses
+from hallspice.inference.results import (
+    Accuracy,
+    AreaParts,
+    ArrayParameters,
+    ArraySummary,
+    Cause,
+    DeviceSummary,
+    EnergyParts,
+    GivenUpCell,
+    Histories,
+    InferenceEnergy,
+    InferenceResults,
+    LayerTiles,
+    NetworkSummary,
+    ProgrammedSummary,
+    SolverSummary,
+    WriteSummary,
+)
+from hallspice.networks.kept import Networks
+from hallspice.networks.results import History, TrainingRecipe
+from hallspice.page.provenance import origins
+from hallspice.page.style import engineering
+from hallspice.programming.results import WriteEnergy
+from hallspice.results import versions_of
+from nn_mapping import cost
+from nn_mapping.mapping import MappedNetwork
+from nn_mapping.tiles import SolvedTiles
+
+PAPER_WRITE_ENERGY = 87.5e-6
+"""Energy of the complete synaptic operation, J (arXiv:2601.16222, section 4)."""
+
+MOST_LISTED = 1000
+"""Cells given up that are listed one by one."""
+
+
+def results_of(found: Examination, config_file: str | None = None) -> InferenceResults:
+    """The content of ``results.json``."""
+    chip = found.chip
+    setup, mapped = chip.setup, chip.mapped
+    inference = chip.cost(found.evaluation)
+    accuracy = _accuracy(found)
+    write = _write(found)
+    layers = _areas(setup, mapped)
+    return InferenceResults(
+        config=setup.config,
+        config_file=config_file,
+        seed=chip.seed,
+        versions={
+            **versions_of(),
+            "python": platform.python_version(),
+            **versions_of("numpy", "scipy", "torch", "PySpice"),
+            "ngspice": found.certificate.simulator or "not found",
+        },
+        device=_device(setup),
+        array=_array(chip),
+        solver=SolverSummary(
+            method=chip.solved.method.value,
+            reason=chip.solved.reason,
+            checked_tile=chip.solved.checked or None,
+            transfer_difference=chip.solved.transfer_difference,
+            power_difference=chip.solved.power_difference,
+        ),
+        network=_network(found),
+        accuracy=accuracy,
+        energy_per_inference_j=InferenceEnergy(total=inference.total, **inference.parts),
+        energy_by_layer_j=tuple(EnergyParts(**layer) for layer in inference.layers),
+        energy_notes=(*_energy_notes(setup, inference), *_comparison(setup, inference, mapped, layers)),
+        digital_energy_j=_digital(setup, mapped).energy,
+        cell_area_m2=tuple(layer.cells for layer in layers),
+        area_by_layer_m2=layers,
+        area_m2=sum(layer.total for layer in layers),
+        latency_s=inference.latency,
+        settling_s=chip.settling,
+        write=write,
+        certificate=found.certificate,
+        findings=(
+            *findings.of_accuracy(accuracy, found.causes),
+            findings.of_energy(inference),
+            *(
+                [findings.of_programming(write.programmed, accuracy.circuit, accuracy.programmed)]
+                if write.programmed is not None and accuracy.programmed is not None
+                else []
+            ),
+            *([findings.of_uncertainty(found.uncertainty)] if found.uncertainty else []),
+        ),
+        warnings=(
+            *setup.warnings,
+            *findings.warnings_of(accuracy, found.certificate, float(found.drop.min()) / setup.v_cell),
+        ),
+        uncertainty=found.uncertainty,
+        provenance={
+            f"Device card {setup.card.name}": tuple(origins(setup.card)),
+            f"Periphery card {setup.periphery.name}": tuple(origins(setup.periphery)),
+        },
+        provenance_note="Every number of the device and of the periphery, with its source. Assumed numbers are "
+        "plausible and replaceable: write your own card and name it in the configuration. Numbers "
+        "that are 'set' are the configuration's, in the line that is named.",
+    )
+
+
+def _accuracy(found: Examination) -> Accuracy:
+    dataset, causes = found.chip.dataset, found.causes
+    rows = [
+        Cause(
+            key="levels",
+            name="levels",
+            accuracy=causes.levels,
+            meaning="digital network on the device's levels: what quantised weights alone give",
+        ),
+        Cause(
+            key="converters",
+            name="levels, DAC and ADC",
+            accuracy=causes.converters,
+            meaning="ideal arrays, inputs and outputs converted",
+        ),
+        Cause(
+            key="array",
+            name="levels and solved array",
+            accuracy=causes.array,
+            meaning="wires, drivers, offsets and amplifiers; calibrated; no converters",
+        ),
+        Cause(
+            key="circuit",
+            name="everything",
+            accuracy=causes.circuit,
+            meaning="solved array, calibration, DAC and ADC: the answer",
+        ),
+        Cause(
+            key="untrimmed",
+            name="everything, uncalibrated",
+            accuracy=causes.untrimmed,
+            meaning="the same without gain and offset of each column",
+        ),
+    ]
+    reached = found.programmed.accuracy if found.programmed else None
+    if reached is not None:
+        rows.append(
+            Cause(
+                key="programmed",
+                name="everything, states as written",
+                accuracy=reached,
+                meaning="the circuit with the Hall resistances that programming reached",
+            )
+        )
+    float_weights = found.networks.float_network.accuracy(dataset.test_images, dataset.test_labels)
+    return Accuracy(
+        float_=float_weights,
+        levels=causes.levels,
+        circuit=found.evaluation.accuracy,
+        images=len(dataset.test_labels),
+        causes=tuple(rows),
+        losses=accuracy_losses(float_weights, causes, reached),
+        programmed=reached,
+    )
+
+
+def _device(setup: Setup) -> DeviceSummary:
+    card = setup.card
+    return DeviceSummary(
+        card=card.name,
+        description=card.description,
+        levels_ohm=setup.levels_ohm.tolist(),
+        levels_normalised=synapse.normalised(setup.levels_ohm).tolist(),
+        levels_model_ohm=synapse.model_levels(card).tolist(),
+        levels_paper_ohm=synapse.paper_levels(card).tolist(),
+        ladder_a=synapse.ladder_currents(card).tolist(),
+        write_energy_j=synapse.ladder_energy(card),
+        write_energy_paper_j=PAPER_WRITE_ENERGY,
+        reset_note="five pulses after a reset by a saturating field, whose energy is not counted."
+        if card.choices.reset == "field"
+        else "the reset pulse comes on top of that and is counted when the network is written.",
+    )
+
+
+def _array(chip: Chip) -> ArraySummary:
+    setup, mapped = chip.setup, chip.mapped
+    layers = []
+    for number, layer in enumerate(mapped.network.layers):
+        places = mapped.layer_tiles(number)
+        outputs, inputs = layer.shape
+        layers.append(
+            LayerTiles(
+                name=f"layer {number + 1}",
+                weights=f"{inputs} x {outputs}",
+                tiles=len(places),
+                cells=sum(mapped.tiles[place].states.size for place in places),
+            )
+        )
+    weights = sum(layer.weights.size for layer in mapped.network.layers)
+    layers.append(LayerTiles(name="all", weights=f"{weights}", tiles=len(mapped.tiles), cells=mapped.cells))
+    scheme = (
+        "Each weight is the difference of two cells in neighbouring columns."
+        if setup.config.network.weights == "differential"
+        else "Each weight is one cell; two columns of each tile hold the lowest and the highest level, and their mean "
+        "is subtracted before conversion."
+    )
+    converters = setup.config.array.converters
+    return ArraySummary(
+        architecture=setup.config.array.architecture,
+        rows=setup.config.array.rows,
+        columns=setup.config.array.columns,
+        layers=tuple(layers),
+        note=f"{scheme} Layers are cut into the fewest tiles, shared out evenly; tiles are as large as needed. "
+        + _solver_note(chip.solved),
+        parameters=ArrayParameters(
+            **{name: getattr(setup.array, name) for name in setup.array.__slots__},
+            v_full=setup.v_full,
+            t_read=setup.t_read,
+            dac_bits=converters.dac_bits,
+            adc_bits=converters.adc_bits,
+            dac_mismatch=converters.dac_mismatch,
+            adc_mismatch=converters.adc_mismatch,
+            **chip.nonlinearity(),
+            calibration=setup.config.array.calibration,
+        ),
+    )
+
+
+def _solver_note(solved: SolvedTiles) -> str:
+    if solved.method is Method.NODAL:
+        return f"Every tile is solved in full: {solved.reason}."
+    return (
+        f"Tiles are solved by the transfer tensor: {solved.reason}. On tile {solved.checked}, the full solution (which "
+        f"array.exact gives for all tiles) differs by {solved.transfer_difference:.1e} of the largest output and "
+        f"{solved.power_difference:.1e} of the power."
+    )
+
+
+def _network(found: Examination) -> NetworkSummary:
+    networks, chosen = found.networks, found.chip.setup.config.network
+    return NetworkSummary(
+        dataset=chosen.dataset,
+        layers=found.chip.mapped.network.sizes,
+        recipe=TrainingRecipe.of(networks.recipe),
+        reused=networks.reused,
+        weight_levels=networks.levels.weights.tolist(),
+        training_note=_training_note(networks, len(found.chip.dataset.test_labels), chosen.circuit_epochs),
+        history=Histories(
+            levels=History.of(networks.level_network), float_=History.of(networks.float_network)
+        ),
+    )
+
+
+def _training_note(networks: Networks, images: int, circuit_epochs: int) -> str:
+    recipe = networks.recipe
+    reused = (
+        " Both networks were reused from an earlier run with the same settings." if networks.reused else ""
+    )
+    through = f", the one on levels for {circuit_epochs} more through the circuit" if circuit_epochs else ""
+    return (
+        f"Both networks were trained for {recipe.epochs} epochs with the recipe '{recipe.name}' on inputs of "
+        f"{recipe.input_bits} bits{through}. The last epoch counts; nothing was chosen by the "
+        f"{images} test images.{reused}"
+    )
+
+
+def _write(found: Examination) -> WriteSummary:
+    setup, mapped = found.chip.setup, found.chip.mapped
+    device = synapse.level_cost(setup.card)
+    reached = np.searchsorted(setup.levels_ohm, found.networks.levels.levels_ohm - 1e-9)
+    network = cost.write_cost(mapped, device.energy[reached], device.time[reached])
+    return WriteSummary(
+        cells=mapped.cells,
+        energy_j=network.energy,
+        time_s=network.time_serial,
+        time_tiles_parallel_s=network.time_tiles_parallel,
+        note="Every cell takes the whole ladder up to its level, without verification, select devices or wires. With "
+        "all tiles at once and one cell after another in each, it takes "
+        f"{engineering(network.time_tiles_parallel, 's')}.",
+        programmed=_programmed(found.programmed) if found.programmed else None,
+    )
+
+
+def _programmed(found: Programmed) -> ProgrammedSummary:
+    network = found.network
+    given_up = [
+        GivenUpCell(
+            tile=tile.name,
+            row=row,
+            column=column,
+            target_ohm=float(outcome.target[row, column]),
+            achieved_ohm=float(outcome.achieved[row, column]),
+            reason=CellVerdict(outcome.verdict[row, column]).text,
+        )
+        for tile, outcome in zip(network.mapped.tiles, network.outcomes, strict=True)
+        for row, column in np.argwhere(~outcome.written).tolist()
+    ]
+    error = np.concatenate([outcome.error.ravel() for outcome in network.outcomes])
+    return ProgrammedSummary(
+        scheme=found.plan.config.scheme,
+        order=found.plan.config.order,
+        algorithm=found.plan.recipe.algorithm,
+        cells=network.cells,
+        written=network.written,
+        pulses=network.pulses,
+        rms_error_ohm=float(np.sqrt(np.mean(error**2))),
+        largest_error_ohm=float(np.abs(error).max()),
+        energy_j=WriteEnergy(total=network.total_energy, **network.energy),
+        time_s=network.time,
+        time_tiles_parallel_s=network.time_parallel,
+        peak_temperature_k=network.peak_temperature,
+        given_up=tuple(given_up[:MOST_LISTED]),
+        given_up_count=len(given_up),
+    )
+
+
+def _energy_notes(setup: Setup, inference: cost.InferenceCost) -> list[str]:
+    notes = [
+        "Mean over the test images: power of each element from the solved network times the read time, and the "
+        "converters, amplifier supplies and arithmetic from the periphery card. The parts sum to the total.",
+    ]
+    if inference.amplifiers:
+        share = 100 * inference.amplifiers / inference.total
+        supplies = engineering(inference.amplifiers, "J")
+        notes.append(
+            f"Of 'sense', {supplies} ({share:.3g} % of the total) are the supplies of the cells' amplifiers."
+        )
+    efficiency = setup.periphery.driver.efficiency.value
+    notes.append(
+        f"Row drivers deliver with an efficiency of {efficiency:g} (assumed): "
+        f"a linear driver would take {setup.periphery.driver.v_supply.value / setup.v_row / efficiency:.2g} times the "
+        "row energy from its supply at full input."
+    )
+    return notes
+
+
+def _comparison(
+    setup: Setup, inference: cost.InferenceCost, mapped: MappedNetwork, layers: tuple[AreaParts, ...]
+) -> list[str]:
+    digital = _digital(setup, mapped)
+    parts = {name: 1e6 * sum(getattr(layer, name) for layer in layers) for name in AreaParts.model_fields}
+    around = ", ".join(f"{part} {size:.3g} mm2" for part, size in parts.items() if part != "cells")
+    return [
+        f"For comparison, digital multipliers at 45 nm (8 bit, 32-bit sums; Horowitz, doi:10.1109/ISSCC.2014.6757323) "
+        f"take {engineering(digital.energy, 'J')} for the {digital.multiplications} products, without fetching "
+        f"a weight from memory: this array takes {inference.total / digital.energy:.3g} times as much.",
+        f"The cells take {parts['cells']:.4g} mm2 at a pitch of {1e6 * setup.periphery.wire.pitch.value:g} um, with "
+        f"their transconductors below; around them ({around}) it is {sum(parts.values()) - parts['cells']:.3g} mm2. "
+        "Wiring between tiles, control and write drivers are not in it.",
+    ]
+
+
+def _digital(setup: Setup, mapped: MappedNetwork) -> cost.DigitalCost:
+    digital = setup.periphery.digital
+    return cost.digital_cost(mapped.network, digital.multiply_8bit.value, digital.add_32bit.value)
+
+
+def _areas(setup: Setup, mapped: MappedNetwork) -> tuple[AreaParts, ...]:
+    converters = setup.config.array.converters
+    layers = cost.areas(mapped, setup.periphery, converters.dac_bits, converters.adc_bits)
+    return tuple(AreaParts(**layer) for layer in layers)
