@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import pickle
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -21,8 +20,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name everyone uses)
 from torch import Tensor
 
-from compact_model.cards.storage import whole_file
 from nn_mapping.adam import Adam
+from nn_mapping.checkpoint import Checkpoint
 from nn_mapping.quantiser import Quantiser
 from nn_mapping.recipes import GOOD, Recipe
 from nn_mapping.trainable import Parameters, shapes
@@ -41,7 +40,6 @@ log = logging.getLogger(__name__)
 _STEPS_TO_LIVE = 200
 _TEST_BATCH = 500
 _START_IMAGES = 2000
-_CHECKPOINT_FORMAT = 2
 
 
 class DeadNetworkError(RuntimeError):
@@ -176,7 +174,14 @@ def _train(
     kept = (
         None
         if checkpoint is None
-        else _Checkpoint(checkpoint, parameters, optimiser, generator, recipe, seed)
+        else Checkpoint(
+            path=checkpoint,
+            parameters=parameters,
+            optimiser=optimiser,
+            generator=generator,
+            recipe=recipe,
+            seed=seed,
+        )
     )
     if kept is not None:
         history = kept.restore() or history
@@ -234,66 +239,6 @@ def _train(
             "torch": torch.__version__,
         },
     )
-
-
-class _Checkpoint:
-    """The whole state of a training in a file of tensors and plain numbers."""
-
-    def __init__(
-        self,
-        path: Path,
-        parameters: Parameters,
-        optimiser: Adam,
-        generator: torch.Generator,
-        recipe: Recipe,
-        seed: int,
-    ) -> None:
-        self.path, self.parameters, self.optimiser, self.generator = path, parameters, optimiser, generator
-        self.identity = {
-            "format": _CHECKPOINT_FORMAT,
-            "recipe": asdict(recipe),
-            "seed": seed,
-            "shapes": [tuple(weight.shape) for weight in parameters.weights],
-            "levels": None if parameters.quantiser is None else parameters.quantiser.exact.tolist(),
-        }
-
-    def restore(self) -> dict[str, list[float]] | None:
-        """Take over what the file holds, when it is of this training, and return its history."""
-        if not self.path.exists():
-            return None
-        try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
-            raise ValueError(f"{self.path}: not a checkpoint of this program: {error}") from error
-        if state.get("identity") != self.identity:
-            log.warning("%s belongs to another training and is not used", self.path)
-            return None
-        with torch.no_grad():
-            for mine, kept in zip(self._tensors(), state["tensors"], strict=True):
-                mine.copy_(kept)
-            self.parameters.quantise()
-        self.generator.set_state(state["generator"])
-        history: dict[str, list[float]] = state["history"]
-        return history
-
-    def save(self, history: dict[str, list[float]]) -> None:
-        """Replace the file at once."""
-        state = {
-            "identity": self.identity,
-            "tensors": self._tensors(),
-            "generator": self.generator.get_state(),
-            "history": history,
-        }
-        with whole_file(self.path) as partial, partial.open("wb") as file:
-            torch.save(state, file)
-
-    def _tensors(self) -> list[Tensor]:
-        parameters = self.parameters
-        return [parameters.trained, *parameters.mean, *parameters.variance, *self.optimiser.state]
-
-    def remove(self) -> None:
-        """Delete the file of a training that is done."""
-        self.path.unlink(missing_ok=True)
 
 
 def _batches(count: int, batch: int) -> list[tuple[int, int]]:

@@ -1,3 +1,6 @@
+import pickle
+import resource
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -201,9 +204,54 @@ def test_a_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
         progress=lambda done, *_: calls.append(done),
     )
     assert calls == [1, 2, 3]
-    kept.write_bytes(b"no checkpoint")
-    with pytest.raises(ValueError, match="not a checkpoint"):
-        train(stripes(), (36, 4), LEVELS, SHORT, seed=6, checkpoint=kept)
+
+
+@pytest.mark.parametrize("content", ["empty", "bytes", "truncated", "pickle", "numbers"])
+def test_a_damaged_checkpoint_is_set_aside(
+    content: str, trained: TrainedNetwork, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = tmp_path / "checkpoint"
+
+    def stop(*_: object) -> None:
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train(stripes(), (36, 12, 4), LEVELS, SHORT, seed=5, progress=stop, checkpoint=kept)
+    damaged = {
+        "empty": b"",
+        "bytes": b"no checkpoint",
+        "truncated": kept.read_bytes()[:-2000],
+        "pickle": pickle.dumps({"identity": object}),
+    }
+    if content == "numbers":
+        torch.save([1, 2, 3], kept)
+    else:
+        kept.write_bytes(damaged[content])
+    before = kept.read_bytes()
+    network = train(stripes(), (36, 12, 4), LEVELS, SHORT, seed=5, checkpoint=kept)
+    assert "checkpoint.damaged, and the training begins anew" in caplog.text
+    assert (tmp_path / "checkpoint.damaged").read_bytes() == before
+    assert network.history == trained.history
+
+
+def test_a_checkpoint_that_can_not_be_written_loses_no_training(
+    trained: TrainedNetwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    network = train(stripes(), (36, 12, 4), LEVELS, SHORT, seed=5, checkpoint=Path("/dev/full/checkpoint"))
+    assert caplog.text.count("can't be resumed if it is stopped") == 1
+    assert network.history == trained.history
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60, hard))  # like a disk that is full after 60 bytes
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            network = train(
+                stripes(), (36, 12, 4), LEVELS, SHORT, seed=5, checkpoint=Path(folder) / "checkpoint"
+            )
+            assert list(Path(folder).iterdir()) == []
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caplog.text.count("can't be resumed if it is stopped") == 2
+    assert network.history == trained.history
 
 
 def test_a_convolution_is_the_same_in_torch_and_in_patches(tmp_path: Path) -> None:
