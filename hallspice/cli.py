@@ -11,7 +11,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from hallspice.array.read_engine import ReadEngine
 from hallspice.commands import MEANING, Commands, ExitCode, Outcome, TerminatedError, command_of
+from veriloga.dialects import ArrayDialect, DeviceForm, Dialect, ExportForm
 
 app = typer.Typer(
     name="hallspice",
@@ -454,22 +456,6 @@ def cache(
     return Outcome(result=results, text=text)
 
 
-class DeviceForm(StrEnum):
-    """Form of the device in a netlist; the same names as in `hallspice.device_netlist`."""
-
-    FROZEN = "frozen"
-    SUBCKT = "subckt"
-    OSDI = "osdi"
-
-
-class ArrayDialect(StrEnum):
-    """Language of a netlist; the same names as in `hallspice.device_netlist`."""
-
-    NGSPICE = "ngspice"
-    XYCE = "xyce"
-    SPECTRE = "spectre"
-
-
 class Operation(StrEnum):
     """What a netlist does."""
 
@@ -511,15 +497,12 @@ def netlist(
                 "--operation write needs --device subckt or osdi, and is written for ngspice only"
             )
         from hallspice.programming import pulse_netlist as writes
-        from veriloga.dialects import DeviceForm as ExportForm
 
-        files = writes.write_ladder_netlist(config, out, ExportForm(device), seed=seed)
+        files = writes.write_ladder_netlist(config, out, device, seed=seed)
     elif device is not None:
         from hallspice.array import device_netlist
-        from veriloga import dialects
 
-        form, language = dialects.DeviceForm(device), dialects.ArrayDialect(dialect)
-        files = device_netlist.write_device_netlist(config, out, form, language, seed=seed)
+        files = device_netlist.write_device_netlist(config, out, device, dialect, seed=seed)
     elif dialect is not ArrayDialect.NGSPICE:
         raise ValueError(f"--dialect {dialect.value} needs --device: plain cells are written for ngspice")
     else:
@@ -535,14 +518,6 @@ def netlist(
     )
 
 
-class Engine(StrEnum):
-    """Who solves the network; the same names as in `hallspice.array.read`, which is slow to import."""
-
-    NODAL = "nodal"
-    TRANSFER = "transfer"
-    NGSPICE = "ngspice"
-
-
 @command("hallspice read array.yaml --states states.csv --inputs inputs.csv --out outputs.csv")
 def read(
     config: ConfigFile,
@@ -553,7 +528,7 @@ def read(
         Path, typer.Option(help="CSV of inputs in V or A, one line per vector.", show_default=False)
     ],
     out: Annotated[Path, typer.Option(help="CSV to write: outputs of the columns.", show_default=False)],
-    engine: Annotated[Engine, typer.Option(help="Solver.")] = Engine.NODAL,
+    engine: Annotated[ReadEngine, typer.Option(help="Solver.")] = ReadEngine.NODAL,
     full: Annotated[
         bool,
         typer.Option("--full", help="Also write all node voltages and branch currents (nodal, ngspice)."),
@@ -578,7 +553,7 @@ def read(
             states,
             inputs,
             out,
-            engine=read.Engine(engine.value),
+            engine=engine,
             full=full,
             seed=seed,
             longest=limit,
@@ -617,23 +592,6 @@ def compare(config: ConfigFile, out: ResultFolder, quiet: Quiet = False, seed: S
     return Outcome.of_folder(results, out, passed=results.passed)
 
 
-class ExportForm(StrEnum):
-    """What is exported; the same names as in `veriloga.package`, which is slow to import."""
-
-    VERILOGA = "veriloga"
-    SPICE = "spice"
-    SPECTRE = "spectre"
-
-
-class SpiceDialect(StrEnum):
-    """Whose subcircuit language; the same names as in `veriloga.subcircuit`."""
-
-    NGSPICE = "ngspice"
-    XYCE = "xyce"
-    LTSPICE = "ltspice"
-    HSPICE = "hspice"
-
-
 Grains = Annotated[int | None, typer.Option(help="Number of grains K; the card's by default (32).")]
 LargestError = Annotated[
     float, typer.Option(help="Largest difference from the card's closed law that is accepted.", min=0.0)
@@ -650,17 +608,14 @@ def export(
     card: Annotated[
         str, typer.Option(help="Device card: a file, or 'default' for the shipped one.")
     ] = "default",
-    dialect: Annotated[SpiceDialect, typer.Option(help="Language of `spice`.")] = SpiceDialect.NGSPICE,
+    dialect: Annotated[Dialect, typer.Option(help="Language of `spice`.")] = Dialect.NGSPICE,
     grains: Grains = None,
     largest_error: LargestError = 0.01,
 ) -> Outcome:
     """Write the device for your own simulator: models, symbols, test benches, expected results, README."""
     from hallspice.model.export import export as write_export
-    from veriloga.dialects import Dialect, ExportForm
 
-    results = write_export(
-        ExportForm(form), _card_file(card), Dialect(dialect), grains, out, largest_error=largest_error
-    )
+    results = write_export(form, _card_file(card), dialect, grains, out, largest_error=largest_error)
     text = f"Wrote {len(results.files) - 1} files to {out}. Next: read {out / 'README.md'}, or "
     return Outcome.of_folder(results, out, text=f"{text}hallspice verify {out} --out certificate")
 

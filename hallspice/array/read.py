@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import reduce
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from compact_model.cards.csv_table import read_matrix
 from compact_model.cards.document import DocumentError, Mistake, read_document
 from compact_model.cards.quantity import Quantity
 from compact_model.numeric import Floats
+from hallspice.array.read_engine import ReadEngine
 from hallspice.config.load import setup_of
 from hallspice.config.setup import Setup
 from hallspice.files import write_text
@@ -39,16 +39,6 @@ FIRST_ORDER = 5e-6
 
 CHECKED_CELLS = 100_000
 """Cells, in all time slots together, up to which a first-order read is compared with the full solution."""
-
-
-class Engine(StrEnum):
-    """Who solves the network."""
-
-    NODAL = "nodal"
-    """Every tile in full."""
-    TRANSFER = "transfer"
-    """As `hallspice run` does: first order in the Hall resistance, or a solver for regular resistive grids."""
-    NGSPICE = "ngspice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +71,7 @@ def read_array(
     inputs: Path,
     out: Path,
     *,
-    engine: Engine,
+    engine: ReadEngine,
     full: bool,
     seed: int | None = None,
     longest: float | None = None,
@@ -113,14 +103,14 @@ def read_array(
     """
     document = read_document(config)
     setup = setup_of(document, config.parent, seed, network=False, full_input=False)
-    if full and engine is Engine.TRANSFER:
+    if full and engine is ReadEngine.TRANSFER:
         raise ValueError(
             "--full needs the engine nodal or ngspice: transfer computes no voltages and currents of the array"
         )
-    if longest is not None and engine is not Engine.NGSPICE:
+    if longest is not None and engine is not ReadEngine.NGSPICE:
         raise ValueError(f"--longest is for the engine ngspice, but the engine is {engine}; leave it out")
     hall = setup.array.architecture.hall
-    if hall and setup.config.array.exact and engine is Engine.TRANSFER:
+    if hall and setup.config.array.exact and engine is ReadEngine.TRANSFER:
         what = "true asks for the full solution, but --engine transfer is of first order; take --engine nodal"
         raise DocumentError([document.mistake(("array", "exact"), what)])
     tables = [out.with_name(f"{out.stem}-{what}.csv") for what in ("nodes", "branches")] if full else []
@@ -141,7 +131,7 @@ def read_array(
     difference: Difference | None = None
     texts: list[str] = []
     how = engine.value
-    if engine is Engine.TRANSFER:
+    if engine is ReadEngine.TRANSFER:
         found = transfers(matrix, array, mismatch)
         how = f"{found.method} ({found.reason})"
         outputs = vectors @ found.matrices[0].T
@@ -150,7 +140,7 @@ def read_array(
             warnings += _too_coarse(difference)
         elif found.method is Method.TENSOR:
             how += f", not compared with the full solution: more than {CHECKED_CELLS} cells in all time slots"
-    elif engine is Engine.NGSPICE:
+    elif engine is ReadEngine.NGSPICE:
         how = f"ngspice {find_simulator().version}"
         limit_s = LONGEST if longest is None else longest
         if full:
