@@ -13,7 +13,7 @@ from hallspice.comparison.results import CompareResults
 from hallspice.fitting.results import FitResults, LevelsResults
 from hallspice.inference.results import InferenceResults
 from hallspice.model.results import ExportResults, VerifyExportResults, VerifyResults
-from hallspice.networks.results import InSituResults, TrainResults
+from hallspice.networks.results import EvaluateResults, InSituResults, TrainResults
 from hallspice.programming.results import WriteResults
 from hallspice.results import Results
 
@@ -26,6 +26,7 @@ MODELS: dict[str, tuple[type[Results], ...]] = {
     "compare": (CompareResults,),
     "write": (WriteResults,),
     "run": (InferenceResults,),
+    "evaluate": (EvaluateResults,),
     "train": (TrainResults, InSituResults),
 }
 """The models of a command: one of them describes its results."""

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from rich.table import Table as TerminalTable
 
 from compact_model.constants import REFERENCE_TEMPERATURE
 from compact_model.retention import retained_levels
+from hallspice import results
 from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
-from hallspice.files import RESULTS, staged_folder
+from hallspice.files import staged_folder
 from hallspice.networks import figures
 from hallspice.networks.kept import level_set_of, make_networks, on_tiles, readout_of
-from hallspice.networks.page import HEADS, TOGETHER, Row, page_of, row_cells
+from hallspice.networks.page import page_of, say
+from hallspice.networks.results import TOGETHER, EffectByLayer, EffectOnChips, EvaluateResults
 from hallspice.page.tables import csv_text
 from hallspice.progress import Reporter
-from nn_mapping.chips import ChipOptions, Variation, monte_carlo
-from nn_mapping.data import class_names, load_dataset
+from nn_mapping.chips import ChipOptions, Chips, Variation, monte_carlo
+from nn_mapping.data import Dataset, class_names, load_dataset
+from nn_mapping.mapping import MappedNetwork
 from nn_mapping.trained import load_network
 
 MEANING = {
@@ -39,6 +40,45 @@ MEANING = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Effect:
+    """One thing that the configuration lets vary, and its size in words."""
+
+    name: str
+    size: str
+    variation: Variation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bench:
+    """A network on tiles, of which chips are drawn."""
+
+    setup: Setup
+    mapped: MappedNetwork
+    dataset: Dataset
+    progress: Reporter
+
+    def chips(self, name: str, effects: Sequence[_Effect], only: int | None = None) -> Chips:
+        """Chips with all of the `effects` at once, in the layer `only` or in all; one as meant where there are none."""
+        chosen = self.setup.config.variation
+        options = ChipOptions(
+            recalibrate=bool(effects) and chosen.recalibrate == "outputs",
+            tcr=self.setup.card.transport.tcr_material.value,
+        )
+        return monte_carlo(
+            self.mapped,
+            self.setup.array,
+            readout_of(self.setup),
+            self.dataset,
+            _together([effect.variation for effect in effects]),
+            options,
+            chips=chosen.chips if effects else 1,
+            seed=self.setup.config.seed,
+            only=only,
+            progress=lambda done, total, message: self.progress(done, total, f"{name}: {message}"),
+        )
+
+
 def evaluate(
     config: Path,
     out: Path,
@@ -47,128 +87,92 @@ def evaluate(
     seed: int | None,
     data_dir: Path | None,
     progress: Reporter,
-) -> dict[str, Any]:
-    """Draw chips with each effect of the section ``variation`` alone and with all of them, and write the table.
-
-    Returns
-    -------
-    The content of ``results.json``.
-    """
+) -> EvaluateResults:
+    """Draw chips with each effect of the section ``variation`` alone and with all of them, and write the table."""
     setup = load_setup(config, seed)
     dataset = load_dataset(setup.config.network.dataset, data_dir)
-    chosen = setup.config.variation
     effects = _effects(setup)
-    options = ChipOptions(
-        recalibrate=chosen.recalibrate == "outputs", tcr=setup.card.transport.tcr_material.value
-    )
     with staged_folder(out) as folder:
         if network_file is None:
             network = make_networks(setup, dataset, progress, with_float=False).level_network
         else:
             network = load_network(network_file)
         mapped = on_tiles(setup, network, level_set_of(setup))
-
-        def row(
-            name: str,
-            size: str,
-            values: dict[str, Any],
-            how: ChipOptions,
-            chips: int,
-            only: int | None = None,
-        ) -> Row:
-            found = monte_carlo(
-                mapped,
-                setup.array,
-                readout_of(setup),
-                dataset,
-                Variation(**values),
-                how,
-                chips=chips,
-                seed=setup.config.seed,
-                only=only,
-                progress=lambda done, total, message: progress(done, total, f"{name}: {message}"),
-            )
-            return Row(name=name, size=size, chips=found)
-
-        rows = [row("as meant", "", {}, replace(options, recalibrate=False), 1)]
-        causes = [(effect.name, effect.size, effect.values) for effect in effects]
-        if len(effects) > 1:
-            everything = {key: value for effect in effects for key, value in effect.values.items()}
-            causes.append((TOGETHER, "", everything))
-        rows += [row(*cause, options, chosen.chips) for cause in causes]
-        by_layer = [
-            [row(*cause, options, chosen.chips, only=layer) for layer in range(len(network.layers))]
-            for cause in causes
-            if chosen.by_layer
+        bench = _Bench(setup=setup, mapped=mapped, dataset=dataset, progress=progress)
+        found = _results(bench, effects)
+        lines = [
+            [row.effect, row.size, number, accuracy]
+            for row in found.rows
+            for number, accuracy in enumerate(row.accuracies, start=1)
         ]
-        results: dict[str, Any] = {
-            "config": setup.config.model_dump(mode="json"),
-            "seed": setup.config.seed,
-            "digital": network.accuracy(dataset.test_images, dataset.test_labels),
-            "images": len(dataset.test_labels),
-            "interval": "Wilson, 95 %, of the mean accuracy over the test images",
-            "rows": [
-                {
-                    "effect": one.name,
-                    "size": one.size,
-                    "accuracies": list(one.chips.accuracies),
-                    "mean": one.chips.mean,
-                    "deviation": one.chips.deviation,
-                    "interval": list(one.chips.interval),
-                }
-                for one in rows
-            ],
-            "points_lost_by_layer": [
-                {
-                    "effect": layers[0].name,
-                    "size": layers[0].size,
-                    "layers": [100 * (rows[0].chips.mean - one.chips.mean) for one in layers],
-                    "all": 100 * (rows[0].chips.mean - rows[number].chips.mean),
-                }
-                for number, layers in enumerate(by_layer, start=1)
-            ],
-            "confusion": {one.name: one.chips.confusion.tolist() for one in (rows[0], rows[-1])},
-        }
-        cells = [row_cells(one) for one in rows]
-        (folder / "chips.csv").write_text(
-            csv_text(
-                ["effect", "size", "chip", "accuracy"],
-                [
-                    [one.name, one.size, number, accuracy]
-                    for one in rows
-                    for number, accuracy in enumerate(one.chips.accuracies, start=1)
-                ],
-            ),
-            encoding="utf-8",
+        written = results.write(
+            folder,
+            found,
+            page=page_of(found, _figures(found, class_names(dataset.name))),
+            tables={"chips.csv": csv_text(["effect", "size", "chip", "accuracy"], lines)},
         )
-        names = class_names(setup.config.network.dataset)
-        drawn = {
-            "chips": figures.chips(results["rows"]),
-            "confusion_meant": figures.confusion(rows[0].chips.confusion, names),
+    say(progress, found, out)
+    return written
+
+
+def _results(bench: _Bench, effects: Sequence[_Effect]) -> EvaluateResults:
+    config, network, dataset = bench.setup.config, bench.mapped.network, bench.dataset
+    causes = [(effect.name, effect.size, [effect]) for effect in effects]
+    if len(effects) > 1:
+        causes.append((TOGETHER, "", list(effects)))
+    meant = bench.chips("as meant", [])
+    drawn = [bench.chips(name, members) for name, _, members in causes]
+    by_layer = [
+        [bench.chips(name, members, only=layer) for layer in range(len(network.layers))]
+        for name, _, members in causes
+        if config.variation.by_layer
+    ]
+    rows = [EffectOnChips.of("as meant", "", meant)]
+    rows += [
+        EffectOnChips.of(name, size, chips) for (name, size, _), chips in zip(causes, drawn, strict=True)
+    ]
+    last = drawn[-1] if drawn else meant
+    return EvaluateResults(
+        config=config,
+        seed=config.seed,
+        digital=network.accuracy(dataset.test_images, dataset.test_labels),
+        images=len(dataset.test_labels),
+        interval="Wilson, 95 %, of the mean accuracy over the test images",
+        rows=tuple(rows),
+        points_lost_by_layer=tuple(
+            EffectByLayer(
+                effect=row.effect,
+                size=row.size,
+                layers=tuple(100 * (meant.mean - chips.mean) for chips in layers),
+                all=100 * (meant.mean - row.mean),
+            )
+            for row, layers in zip(rows[1:], by_layer, strict=False)
+        ),
+        confusion={
+            rows[0].effect: meant.confusion.tolist(),
+            rows[-1].effect: last.confusion.tolist(),
+        },
+    )
+
+
+def _figures(found: EvaluateResults, classes: Sequence[str]) -> dict[str, str]:
+    first, *others = (np.array(matrix) for matrix in found.confusion.values())
+    drawn = {"chips": figures.chips(found.rows), "confusion_meant": figures.confusion(first, classes)}
+    for matrix in others:
+        drawn["confusion_last"] = figures.confusion(matrix, classes)
+    return drawn
+
+
+def _together(variations: Sequence[Variation]) -> Variation:
+    """What each of them changes, at once."""
+    return Variation(
+        **{
+            field.name: getattr(one, field.name)
+            for one in variations
+            for field in fields(Variation)
+            if getattr(one, field.name) != field.default
         }
-        if len(rows) > 1:
-            drawn["confusion_last"] = figures.confusion(rows[-1].chips.confusion, names)
-        (folder / "figures").mkdir()
-        for name, svg in drawn.items():
-            (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
-        (folder / "report.html").write_text(page_of(results, cells, drawn), encoding="utf-8")
-        results["files"] = ["chips.csv", *(f"figures/{name}.svg" for name in drawn), "report.html", RESULTS]
-        (folder / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    table = TerminalTable(title="Accuracy through the circuit", title_justify="left")
-    for head in HEADS:
-        table.add_column(head)
-    for line in cells:
-        table.add_row(*line)
-    progress.say(table)
-    progress.say(f"Report: {out / 'report.html'}")
-    return results
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Effect:
-    name: str
-    size: str
-    values: dict[str, Any]
+    )
 
 
 def _effects(setup: Setup) -> list[_Effect]:
@@ -177,21 +181,28 @@ def _effects(setup: Setup) -> list[_Effect]:
     shares = {name: getattr(chosen, name) for name in MEANING if hasattr(chosen, name)}
     shares["mismatch"] = cell.mismatch
     found = [
-        _Effect(name=MEANING[name], size=f"{100 * shares[name]:g} %", values={name: shares[name]})
+        _Effect(
+            name=MEANING[name], size=f"{100 * shares[name]:g} %", variation=Variation(**{name: shares[name]})
+        )
         for name in MEANING
         if shares.get(name)
     ]
 
-    def add(name: str, size: str, value: Any) -> None:
-        found.append(_Effect(name=MEANING[name], size=size, values={name: value}))
+    def add(field: str, size: str, variation: Variation) -> None:
+        found.append(_Effect(name=MEANING[field], size=size, variation=variation))
 
     if cell.r_off_spread:
-        add("r_off_spread", f"{cell.r_off_spread:g} ohm", cell.r_off_spread)
+        add("r_off_spread", f"{cell.r_off_spread:g} ohm", Variation(r_off_spread=cell.r_off_spread))
     if chosen.temperature != REFERENCE_TEMPERATURE:
-        add("warming", f"{chosen.temperature:g} K", chosen.temperature - REFERENCE_TEMPERATURE)
+        add(
+            "warming",
+            f"{chosen.temperature:g} K",
+            Variation(warming=chosen.temperature - REFERENCE_TEMPERATURE),
+        )
     if chosen.t_retention:
         after = retained_levels(setup.card, setup.levels_ohm, chosen.t_retention, chosen.temperature)
         kept = level_set_of(setup).levels_ohm  # binary weights use two of the levels
         size = f"{chosen.t_retention:.3g} s at {chosen.temperature:g} K"
-        add("levels_after", size, tuple(np.interp(kept, setup.levels_ohm, after).tolist()))
+        decayed = tuple(np.interp(kept, setup.levels_ohm, after).tolist())
+        add("levels_after", size, Variation(levels_after=decayed))
     return found

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 from matplotlib.ticker import MaxNLocator
 
+from hallspice.networks.results import EffectOnChips
 from hallspice.page.style import BLUE, DARK, GREEN, LIGHT, ORANGE, PURPLE, single, styled, svg
 
 
@@ -30,27 +30,21 @@ def training_curve(curves: Mapping[str, Sequence[float]]) -> str:
 
 
 @styled
-def chips(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Accuracy of every chip, and the mean with its 95 % interval, for each effect; in percent.
-
-    Parameters
-    ----------
-    rows
-        Each with ``effect``, ``size``, ``accuracies``, ``mean`` and ``interval`` (shares).
-    """
+def chips(rows: Sequence[EffectOnChips]) -> str:
+    """Accuracy of every chip, and the mean with its 95 % interval, for each effect; in percent."""
     figure, axes = single(7.0, 0.5 * len(rows) + 1.1)
     places = np.arange(len(rows))[::-1]
     for row, place in zip(rows, places, strict=True):
-        each = 100 * np.array(row["accuracies"])
+        each = 100 * np.array(row.accuracies)
         axes.plot(each, np.full(each.size, place + 0.18), ".", color=BLUE, markersize=5)
-        low, high = row["interval"]
+        low, high = row.interval
         axes.plot([100 * low, 100 * high], [place, place], "-|", color=ORANGE, markersize=9)
-        axes.plot([100 * row["mean"]], [place], "o", color=ORANGE, markersize=5)
+        axes.plot([100 * row.mean], [place], "o", color=ORANGE, markersize=5)
     axes.plot([], [], ".", color=BLUE, label="chips")
     axes.plot([], [], "-o", color=ORANGE, markersize=5, label="mean and its interval")
     axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=9)
     axes.set_ylim(-0.6, len(rows) - 0.3)
-    axes.set_yticks(places, [f"{row['effect']} {row['size']}".strip() for row in rows])
+    axes.set_yticks(places, [f"{row.effect} {row.size}".strip() for row in rows])
     axes.set_xlabel("test accuracy (%)")
     return svg(figure)
 

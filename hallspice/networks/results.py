@@ -7,8 +7,12 @@ from typing import Annotated
 
 from hallspice.config.schema import Config
 from hallspice.results import Measure, Result, Results
+from nn_mapping.chips import Chips
 from nn_mapping.recipes import Recipe
 from nn_mapping.trained import TrainedNetwork
+
+TOGETHER = "all together"
+"""The effect that is all effects at once."""
 
 
 class TrainingRecipe(Result):
@@ -86,3 +90,55 @@ class History(Result):
     def of(cls, network: TrainedNetwork) -> History:
         """That of a network."""
         return cls(**network.history)
+
+
+class EffectOnChips(Result):
+    """Chips that differ by one effect, or by all."""
+
+    effect: str
+    size: str
+    accuracies: Annotated[
+        tuple[float, ...], Measure("1", "share of the test images classified rightly, by chip")
+    ]
+    mean: Annotated[float, Measure("1", "mean of the chips")]
+    deviation: Annotated[float, Measure("1", "standard deviation from chip to chip; 0 for a single chip")]
+    interval: Annotated[
+        tuple[float, float], Measure("1", "95 % interval of the mean for so many test images")
+    ]
+
+    @classmethod
+    def of(cls, effect: str, size: str, chips: Chips) -> EffectOnChips:
+        """Of the chips of an effect."""
+        return cls(
+            effect=effect,
+            size=size,
+            accuracies=chips.accuracies,
+            mean=chips.mean,
+            deviation=chips.deviation,
+            interval=chips.interval,
+        )
+
+
+class EffectByLayer(Result):
+    """What an effect costs where it acts in one layer alone."""
+
+    effect: str
+    size: str
+    layers: Annotated[tuple[float, ...], Measure("1", "percent of the test images lost, by layer")]
+    all: Annotated[float, Measure("1", "percent of the test images lost with the effect in all layers")]
+
+
+class EvaluateResults(Results):
+    """`hallspice evaluate`."""
+
+    config: Config
+    seed: Annotated[int, Measure("1", "seed of everything random")]
+    digital: Annotated[float, Measure("1", "accuracy on the device's levels, computed digitally")]
+    images: Annotated[int, Measure("1", "test images")]
+    interval: str
+    rows: tuple[EffectOnChips, ...]
+    points_lost_by_layer: tuple[EffectByLayer, ...]
+    confusion: Annotated[
+        dict[str, tuple[tuple[int, ...], ...]],
+        Measure("1", "test images of all chips by class (down) and prediction (across), for an effect"),
+    ]

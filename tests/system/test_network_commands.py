@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hallspice.cli import app
+from hallspice.networks.results import EvaluateResults, InSituResults, TrainResults
 
 CONFIG = """
 seed: 3
@@ -34,6 +35,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("HALLSPICE_CACHE", str(folder / "cache"))
         result = hallspice("train", folder / "small.yaml", "--out", folder / "network", "--quiet")
     assert result.exit_code == 0, result.output
+    text = (folder / "network" / "results.json").read_text()
+    assert TrainResults.model_validate_json(text).model_dump(mode="json") == json.loads(text)
     return folder
 
 
@@ -43,7 +46,9 @@ def test_a_network_on_chips(trained: Path) -> None:
         "evaluate", trained / "small.yaml", "--network", network, "--out", trained / "chips", "--quiet"
     )
     assert result.exit_code == 0, result.output
-    found = json.loads((trained / "chips" / "results.json").read_text())
+    text = (trained / "chips" / "results.json").read_text()
+    found = json.loads(text)
+    assert EvaluateResults.model_validate_json(text).model_dump(mode="json") == found
     rows = {row["effect"]: row for row in found["rows"]}
     assert list(rows) == [
         "as meant",
@@ -102,7 +107,9 @@ def test_training_in_situ(tmp_path: Path) -> None:
     )
     result = hallspice("train", config, "--out", tmp_path / "out", "--quiet")
     assert result.exit_code == 0, result.output
-    found = json.loads((tmp_path / "out" / "results.json").read_text())
+    text = (tmp_path / "out" / "results.json").read_text()
+    found = json.loads(text)
+    assert InSituResults.model_validate_json(text).model_dump(mode="json") == found
     assert [row["update"] for row in found["in_situ"]] == ["ideal", "identical"]
     assert found["in_situ"][1]["energy_j"] > 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == set(found["files"])
