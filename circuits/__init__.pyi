@@ -8,6 +8,7 @@ from .network import Network as Network
 from .network import NetworkBuilder as NetworkBuilder
 from .periphery import PeripheryCard as PeripheryCard
 from .periphery import load_periphery as load_periphery
+from .read.energy import part_costs as part_costs
 from .read.noise import output_noise as output_noise
 from .read.settling import settling_estimate as settling_estimate
 from .solve.nodal import factor as factor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class InferenceCost:
     """Energy and latency of one inference, averaged over the images of the evaluation."""
 
-    by_layer: tuple[ReadEnergy, ...]
+    layers: tuple[ReadEnergy, ...]
     """Energy of each layer."""
     work: tuple[Work, ...]
     """What each layer asks of the periphery; additions are those of partial sums, and comparisons (ReLU, maximum)."""
@@ -39,34 +39,7 @@ class InferenceCost:
     @property
     def energy(self) -> ReadEnergy:
         """Energy by part, over all layers."""
-        return ReadEnergy.sum(self.by_layer)
-
-    @property
-    def total(self) -> float:
-        """Energy of one inference [J]: the sum of the parts."""
-        return self.energy.total
-
-    @property
-    def amplifiers(self) -> float:
-        """Energy from the supplies of the transconductors [J]."""
-        return self.energy.amplifiers
-
-    @property
-    def parts(self) -> dict[str, float]:
-        """Energy over all layers [J], under the names of reports."""
-        return reported(self.energy)
-
-    @property
-    def layers(self) -> tuple[dict[str, float], ...]:
-        """Energy of each layer [J], under the names of reports."""
-        return tuple(reported(layer) for layer in self.by_layer)
-
-
-def reported(energy: ReadEnergy) -> dict[str, float]:
-    """Parts under the names of reports, where ``sense`` holds the supplies of the amplifiers, too [J]."""
-    parts = asdict(energy)
-    parts["sense"] += parts.pop("amplifiers")
-    return parts
+        return ReadEnergy.sum(self.layers)
 
 
 def inference_cost(
@@ -109,7 +82,7 @@ def inference_cost(
         works.append(work)
         energies.append(read_energy(costs, power, work))
         latency += reads * (costs.t_on + costs.conversion_time(max(outputs)))
-    return InferenceCost(by_layer=tuple(energies), work=tuple(works), latency=latency)
+    return InferenceCost(layers=tuple(energies), work=tuple(works), latency=latency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

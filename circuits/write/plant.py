@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from circuits.write.circuit import PARTS
+from circuits.write.faults import Faults
 from circuits.write.scheme import Order
 from circuits.write.solver import WriteSolver
 from compact_model.hallbar import HallBar
@@ -49,88 +50,25 @@ class Plant(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Faults:
-    """What is wrong with an array; empty arrays and zeros: nothing.
-
-    Attributes
-    ----------
-    stuck
-        (rows, columns) fraction at which a cell is stuck, NaN for a sound one; None: all are sound.
-    open_rows, open_columns, short_rows, short_columns
-        Lines that are interrupted at the driver, or shorted to ground behind it.
-    threshold
-        (rows, columns) factor on the current that a cell needs; None: all 1.
-    cycle
-        Standard deviation of that factor from pulse to pulse.
-    """
-
-    stuck: Floats | None = None
-    open_rows: tuple[int, ...] = ()
-    open_columns: tuple[int, ...] = ()
-    short_rows: tuple[int, ...] = ()
-    short_columns: tuple[int, ...] = ()
-    threshold: Floats | None = None
-    cycle: float = 0.0
-
-    def dead(self, shape: tuple[int, int]) -> Mask:
-        """Cells on a line that does not work, (rows, columns)."""
-        result = np.zeros(shape, dtype=bool)
-        result[[*self.open_rows, *self.short_rows]] = True
-        result[:, [*self.open_columns, *self.short_columns]] = True
-        return result
-
-    @property
-    def lines(self) -> bool:
-        """Some line is broken."""
-        return bool(self.open_rows or self.open_columns or self.short_rows or self.short_columns)
-
-
 @dataclass(kw_only=True)
-class ModelPlant:
-    """States of an array's cells, moved by `HallBar`.
-
-    Channel resistance does not depend on the state, so the currents of every pulse come from one linear network;
-    states then move exactly.
+class DrivenPlant:
+    """What plants have in common: drivers, from wanted currents to voltages within the compliance.
 
     Attributes
     ----------
     solver
-        Currents of the array.
-    device
-        The cell.
-    t_pulse
-        Length of a write pulse [s].
+        Linear currents of the array: what the controller knows of the wires.
     compensated
         Drivers know the wires: a wanted current is reached exactly, up to the compliance.
-    faults, generator
-        What is wrong; randomness of cycle-to-cycle noise.
-    s
-        State, (cells, K), cells row by row.
     """
 
     solver: WriteSolver
-    device: HallBar
-    t_pulse: float
     compensated: bool = True
-    faults: Faults = field(default_factory=Faults)
-    generator: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
-    s: Floats = field(init=False)
-
-    def __post_init__(self) -> None:
-        if self.faults.lines and not self.solver.config.isolated:
-            raise ValueError("broken lines are followed only where every cell has a switch of its own")
-        self.saturate()
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.solver.shape
-
-    def saturate(self) -> None:
-        """Bring all cells to s = 0 with a field."""
-        rows, columns = self.shape
-        self.s = np.zeros((rows * columns, len(self.device.bank.theta)))
 
     def volts(self, current: Floats, written: Mask) -> Floats:
         """Driver voltages that give the written cells a current [V]; the compliance is not looked at."""
@@ -144,12 +82,52 @@ class ModelPlant:
             volts[row] = self.solver.row_volts(row, current[row], written[row])
         return volts
 
+    def within_compliance(self, volts: Floats, written: Mask) -> tuple[Floats, Mask]:
+        """What the drivers apply to the written cells [V], 0 elsewhere, and where they ran into their limit."""
+        limit = self.solver.config.v_compliance
+        limited = written & (np.abs(volts) > limit * (1 + 1e-12))
+        return np.where(written, np.clip(volts, -limit, limit), 0.0), limited
+
+
+@dataclass(kw_only=True)
+class ModelPlant(DrivenPlant):
+    """States of an array's cells, moved by `HallBar`.
+
+    Channel resistance does not depend on the state, so the currents of every pulse come from one linear network;
+    states then move exactly.
+
+    Attributes
+    ----------
+    device
+        The cell.
+    t_pulse
+        Length of a write pulse [s].
+    faults, generator
+        What is wrong; randomness of cycle-to-cycle noise.
+    s
+        State, (cells, K), cells row by row.
+    """
+
+    device: HallBar
+    t_pulse: float
+    faults: Faults = field(default_factory=Faults)
+    generator: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    s: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.faults.lines and not self.solver.config.isolated:
+            raise ValueError("broken lines are followed only where every cell has a switch of its own")
+        self.saturate()
+
+    def saturate(self) -> None:
+        """Bring all cells to s = 0 with a field."""
+        rows, columns = self.shape
+        self.s = np.zeros((rows * columns, len(self.device.bank.theta)))
+
     def pulse(self, volts: Floats, written: Mask) -> Pulsed:
         """Write pulses into the written cells, one after another (or row after row)."""
         config, shape = self.solver.config, self.shape
-        limit = config.v_compliance
-        limited = written & (np.abs(volts) > limit * (1 + 1e-12))
-        applied = np.where(written, np.clip(volts, -limit, limit), 0.0)
+        applied, limited = self.within_compliance(volts, written)
         energy = {part: np.zeros(shape[0]) for part in PARTS}
         if not config.isolated:
             return self._shared_pulses(applied, written, limited)

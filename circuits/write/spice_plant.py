@@ -13,10 +13,9 @@ from circuits.spice import engine, ngspice
 from circuits.spice.devices import Devices
 from circuits.write.circuit import PARTS, lines, write_network
 from circuits.write.deck import Timing, node_names, write_deck
-from circuits.write.plant import Pulsed
+from circuits.write.plant import DrivenPlant, Pulsed
 from circuits.write.scheme import BiasScheme, Order
 from circuits.write.select_mosfet import SelectMosfet
-from circuits.write.solver import WriteSolver
 from compact_model.numeric import Floats, Mask
 
 
@@ -34,13 +33,11 @@ class Phase:
 
 
 @dataclass(kw_only=True)
-class SpicePlant:
+class SpicePlant(DrivenPlant):
     """Same as `circuits.write_plant.ModelPlant`, with ngspice moving the states.
 
     Attributes
     ----------
-    solver
-        Linear currents: the controller's knowledge of the wires, nothing else.
     weight, r_reset, delta_r
         Grain weights (K,); Hall resistance of s = 0 and window [Ohm]: what a state means before the first read.
     timing, devices
@@ -49,15 +46,12 @@ class SpicePlant:
         Compiled module; None with a subcircuit.
     i_read
         Channel current of a verify read [A].
-    compensated
-        Drivers know the wires.
     select
         Transistor in place of the ideal select switch; the controller goes on knowing only the switch.
     keep
         Called with the number and the text of every deck.
     """
 
-    solver: WriteSolver
     weight: Floats
     r_reset: float
     delta_r: float
@@ -65,7 +59,6 @@ class SpicePlant:
     devices: Devices
     module: Path | None
     i_read: float = 1e-3
-    compensated: bool = True
     select: SelectMosfet | None = None
     keep: Callable[[int, str], None] | None = None
     s: Floats = field(init=False)
@@ -80,34 +73,16 @@ class SpicePlant:
             raise ValueError(f"a select transistor in {self.solver.config.scheme}, allowed: one_transistor")
         self.saturate()
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
-        return self.solver.shape
-
     def saturate(self) -> None:
         """Bring all cells to s = 0 with a field."""
         rows, columns = self.shape
         self.s = np.zeros((rows * columns, len(self.weight)))
         self._seen = np.full(self.shape, self.r_reset)
 
-    def volts(self, current: Floats, written: Mask) -> Floats:
-        """Driver voltages that give the written cells a current [V]."""
-        if not self.compensated:
-            return current * self.solver.config.nominal_resistance(self.shape[1])
-        if self.solver.config.order is Order.CELL:
-            return current / self.solver.conductance
-        volts = np.zeros(self.shape)
-        for row in np.flatnonzero(written.any(axis=1)).tolist():
-            volts[row] = self.solver.row_volts(row, current[row], written[row])
-        return volts
-
     def pulse(self, volts: Floats, written: Mask) -> Pulsed:
         """Write pulses, one transient each."""
         config = self.solver.config
-        limit = config.v_compliance
-        limited = written & (np.abs(volts) > limit * (1 + 1e-12))
-        applied = np.where(written, np.clip(volts, -limit, limit), 0.0)
+        applied, limited = self.within_compliance(volts, written)
         read = self.volts(np.where(written, self.i_read, 0.0), written)
         energy = {part: np.zeros(self.shape[0]) for part in PARTS}
         current = np.zeros(self.shape)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from circuits.write.plant import ModelPlant
+from circuits.network import Role
+from circuits.read.energy import PartCosts, Work, read_energy
+from circuits.write.faults import FaultRates
+from circuits.write.plant import ModelPlant, Plant
 from circuits.write.scheme import WriteConfig
+from circuits.write.solver import WriteSolver
 from circuits.write.write_verify import (
     Curve,
     PulseLadder,
@@ -19,9 +24,44 @@ from compact_model.hallbar import HallBar
 from compact_model.numeric import Floats
 
 
+def verify_energy(config: WriteConfig, columns: int, i_read: float, costs: PartCosts) -> float:
+    """Energy of one verify read [J]: what the write driver delivers, and one conversion.
+
+    Parameters
+    ----------
+    config, columns
+        How the array is written; its width.
+    i_read
+        Current through the cell [A].
+    costs
+        Of the parts around the array; ``t_on`` is the length of the read. What a driver draws beyond what it delivers
+        is not counted in writing.
+    """
+    cell = i_read**2 * config.r_channel
+    power = {Role.CELL: cell, Role.DRIVER: i_read**2 * config.nominal_resistance(columns) - cell}
+    work = Work(reads=1, amplifiers=0, dacs=0, adcs=1, additions=0)
+    return read_energy(replace(costs, driver_efficiency=1.0), power, work).total
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """Everything about programming, as numbers in SI units."""
+    """Everything about programming, as numbers in SI units.
+
+    Attributes
+    ----------
+    config, recipe
+        Circuit and drivers; how a cell gets to its level.
+    curve, ladder
+        What the controller knows about the device.
+    device
+        The cell.
+    t_pulse, i_read
+        Length of a write pulse [s], current of a verify read [A].
+    compensated
+        Drivers know the wires.
+    fault_rates
+        What may be wrong with an array.
+    """
 
     config: WriteConfig
     recipe: WriteRecipe
@@ -30,10 +70,24 @@ class Writing:
     device: HallBar
     t_pulse: float
     i_read: float
+    compensated: bool
+    fault_rates: FaultRates
 
-    def outcome(self, target: Floats, plant: ModelPlant, seed: int) -> WriteOutcome:
-        """Program one array in the compact model."""
-        generator = np.random.default_rng([seed, 1])
-        return program(
-            plant, target, self.recipe, self.curve, self.ladder, self.config.v_compliance, generator
+    def plant(self, solver: WriteSolver, generator: np.random.Generator) -> ModelPlant:
+        """An array in the compact model, with faults that the generator draws."""
+        return ModelPlant(
+            solver=solver,
+            device=self.device,
+            t_pulse=self.t_pulse,
+            compensated=self.compensated,
+            faults=self.fault_rates.drawn(solver.shape, generator),
+            generator=generator,
         )
+
+    def outcome(
+        self, target: Floats, plant: Plant, seed: int, observe: Callable[[int, Floats], None] | None = None
+    ) -> WriteOutcome:
+        """Program one array; `target` (rows, columns) [Ohm], the others as for `program`."""
+        generator = np.random.default_rng([seed, 1])
+        limit = self.config.v_compliance
+        return program(plant, target, self.recipe, self.curve, self.ladder, limit, generator, observe)

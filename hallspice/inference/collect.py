@@ -78,8 +78,10 @@ def results_of(found: Examination, config_file: str | None = None) -> InferenceR
         ),
         network=_network(found),
         accuracy=accuracy,
-        energy_per_inference_j=InferenceEnergy(total=inference.total, **inference.parts),
-        energy_by_layer_j=tuple(EnergyParts(**layer) for layer in inference.layers),
+        energy_per_inference_j=InferenceEnergy(
+            total=inference.energy.total, **EnergyParts.of(inference.energy).parts
+        ),
+        energy_by_layer_j=tuple(EnergyParts.of(layer) for layer in inference.layers),
         energy_notes=(*_energy_notes(setup, inference), *_comparison(setup, inference, mapped, layers)),
         digital_energy_j=_digital(setup, mapped).energy,
         cell_area_m2=tuple(layer.cells for layer in layers),
@@ -325,9 +327,10 @@ def _energy_notes(setup: Setup, inference: cost.InferenceCost) -> list[str]:
         "Mean over the test images: power of each element from the solved network times the read time, and the "
         "converters, amplifier supplies and arithmetic from the periphery card. The parts sum to the total.",
     ]
-    if inference.amplifiers:
-        share = 100 * inference.amplifiers / inference.total
-        supplies = engineering(inference.amplifiers, "J")
+    amplifiers, total = inference.energy.amplifiers, inference.energy.total
+    if amplifiers:
+        share = 100 * amplifiers / total
+        supplies = engineering(amplifiers, "J")
         notes.append(
             f"Of 'sense', {supplies} ({share:.3g} % of the total) are the supplies of the cells' amplifiers."
         )
@@ -349,7 +352,7 @@ def _comparison(
     return [
         f"For comparison, digital multipliers at 45 nm (8 bit, 32-bit sums; Horowitz, doi:10.1109/ISSCC.2014.6757323) "
         f"take {engineering(digital.energy, 'J')} for the {digital.multiplications} products, without fetching "
-        f"a weight from memory: this array takes {inference.total / digital.energy:.3g} times as much.",
+        f"a weight from memory: this array takes {inference.energy.total / digital.energy:.3g} times as much.",
         f"The cells take {parts['cells']:.4g} mm2 at a pitch of {1e6 * setup.periphery.wire.pitch.value:g} um, with "
         f"their transconductors below; around them ({around}) it is {sum(parts.values()) - parts['cells']:.3g} mm2. "
         "Wiring between tiles, control and write drivers are not in it.",

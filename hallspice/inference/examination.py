@@ -16,12 +16,12 @@ from hallspice.inference.certificate import certificate_of
 from hallspice.inference.chip import Chip
 from hallspice.inference.results import ReadCertificate, Uncertainty
 from hallspice.networks.kept import Networks, make_networks, on_tiles
-from hallspice.programming.plan import programmed_network, writing
+from hallspice.programming.plan import writing
 from hallspice.progress import Reporter
 from nn_mapping.accuracy import Ablation, Evaluation
 from nn_mapping.data import Dataset
 from nn_mapping.mapping import MappedNetwork
-from nn_mapping.programmed import ProgrammedNetwork
+from nn_mapping.programmed import ProgrammedNetwork, programmed_network
 from nn_mapping.tiles import SolvedTiles, solve_network
 
 EVALUATED = (Architecture.ACTIVE_PARALLEL, Architecture.ACTIVE_SERIES, Architecture.RESISTIVE)
@@ -100,7 +100,7 @@ def examine(
 
 def _programmed(chip: Chip, plan: Writing, progress: Reporter, workers: int) -> Programmed:
     """Write every tile, and evaluate what was reached."""
-    written = programmed_network(chip.mapped, chip.setup, plan, progress)
+    written = programmed_network(chip.mapped, plan, chip.seed, progress)
     solved = _solved(written.mapped, chip.setup, workers, _named(progress, "solving written tiles"))
     reached = dataclasses.replace(chip, mapped=written.mapped, solved=solved).evaluation()
     return Programmed(network=written, plan=plan, accuracy=reached.accuracy)

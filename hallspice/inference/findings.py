@@ -42,17 +42,17 @@ def of_accuracy(accuracy: Accuracy, causes: Ablation) -> list[str]:
 
 def of_energy(inference: InferenceCost) -> str:
     """What the energy of an inference says."""
-    parts, total = inference.parts, inference.total
-    cells = parts["cells"] + inference.amplifiers
+    energy = inference.energy
+    cells, total = energy.cells + energy.amplifiers, energy.total
     shares = (
-        f": {100 * parts['cells'] / total:.1f} % in their channels and {100 * inference.amplifiers / total:.1f} % in "
-        "their amplifiers"
-        if inference.amplifiers
+        f": {100 * energy.cells / total:.1f} % in their channels and {100 * energy.amplifiers / total:.1f} % in their "
+        "amplifiers"
+        if energy.amplifiers
         else ""
     )
     return (
         f"{100 * cells / total:.1f} % of the energy of an inference is spent in the array's cells{shares}. Converters "
-        f"and arithmetic together take {100 * (parts['dac'] + parts['adc'] + parts['digital']) / total:.2g} %."
+        f"and arithmetic together take {100 * (energy.dac + energy.adc + energy.digital) / total:.2g} %."
     )
 
 

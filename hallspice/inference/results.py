@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from circuits.read.energy import ReadEnergy
 from hallspice.config.schema import Config
 from hallspice.networks.results import History, TrainingRecipe
 from hallspice.page.provenance import Origin
@@ -175,6 +176,19 @@ class EnergyParts(Result):
     dac: Annotated[float, Measure("J", "converters of the inputs, digital to analogue")]
     adc: Annotated[float, Measure("J", "converters of the outputs, analogue to digital")]
     digital: Annotated[float, Measure("J", "sums of tiles, gain and offset, comparisons")]
+
+    @classmethod
+    def of(cls, energy: ReadEnergy) -> EnergyParts:
+        """The same as a part of results, where supplies of amplifiers are counted as `sense`."""
+        return EnergyParts(
+            cells=energy.cells,
+            wires=energy.wires,
+            drivers=energy.drivers,
+            sense=energy.sense + energy.amplifiers,
+            dac=energy.dac,
+            adc=energy.adc,
+            digital=energy.digital,
+        )
 
     @property
     def parts(self) -> dict[str, float]:

@@ -75,7 +75,7 @@ def propagate(chip: Chip, levels: LevelSet, count: int, workers: int, progress: 
         )
         evaluation = sample.evaluation()
         accuracy.append(evaluation.accuracy)
-        energy.append(sample.cost(evaluation).total)
+        energy.append(sample.cost(evaluation).energy.total)
     progress(count, count, "uncertainty: done")
     return Uncertainty(
         cards=count,

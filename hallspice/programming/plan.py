@@ -1,32 +1,17 @@
-"""How a configuration's array is written: drivers, recipe, faults, and the states that result."""
+"""How a configuration's array is written: drivers, recipe, faults."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
-
-import numpy as np
-
+from circuits.read.energy import part_costs
 from circuits.read.noise import hall_read_noise
-from circuits.write.circuit import PARTS
-from circuits.write.plant import Faults, ModelPlant
+from circuits.write.faults import FaultRates
 from circuits.write.scheme import BiasScheme, Order, WriteConfig, schemes
-from circuits.write.solver import WriteSolver
-from circuits.write.write_verify import (
-    VERIFY,
-    Algorithm,
-    PulseLadder,
-    Step,
-    WriteRecipe,
-    pulse_curve,
-)
-from circuits.write.writing import Writing
-from compact_model import synapse, thermal
+from circuits.write.write_verify import Algorithm, PulseLadder, Step, WriteRecipe, pulse_curve
+from circuits.write.writing import Writing, verify_energy
+from compact_model import synapse
 from compact_model.cards.device import Reset
 from compact_model.hallbar import HallBar
 from hallspice.config.setup import Setup
-from nn_mapping.mapping import MappedNetwork
-from nn_mapping.programmed import ProgrammedNetwork
 
 
 def writing(setup: Setup, device: HallBar) -> Writing:
@@ -63,7 +48,8 @@ def writing(setup: Setup, device: HallBar) -> Writing:
         setup.card.thermal.ambient.value,
         t_verify,
     )
-    resistance = config.nominal_resistance(setup.config.array.columns)
+    converters = setup.config.array.converters
+    costs = part_costs(setup.periphery, converters.dac_bits, converters.adc_bits, t_verify)
     recipe = WriteRecipe(
         algorithm=Algorithm(write.algorithm),
         step_law=Step(write.step_law),
@@ -75,8 +61,7 @@ def writing(setup: Setup, device: HallBar) -> Writing:
         max_pulses=write.max_pulses,
         retries=write.retries,
         read_noise=noise / i_read,
-        read_energy=i_read**2 * resistance * t_verify
-        + setup.periphery.adc.conversion_energy(setup.config.array.converters.adc_bits),
+        read_energy=verify_energy(config, setup.config.array.columns, i_read, costs),
         read_time=t_verify,
     )
     t_pulse = setup.card.synapse.t_pulse.value
@@ -88,65 +73,14 @@ def writing(setup: Setup, device: HallBar) -> Writing:
         device=device,
         t_pulse=t_pulse,
         i_read=i_read,
-    )
-
-
-def drawn_faults(setup: Setup, shape: tuple[int, int], generator: np.random.Generator) -> Faults:
-    """Faults of one array; the lines that the configuration names, as far as it has them."""
-    wanted = setup.config.write.faults
-    rows, columns = shape
-    stuck = np.where(generator.random(shape) < wanted.stuck, generator.random(shape), np.nan)
-    spread = 1.0 + wanted.device_spread * generator.standard_normal(shape)
-    return Faults(
-        stuck=stuck if wanted.stuck > 0 else None,
-        open_rows=tuple(row for row in wanted.open_rows if row < rows),
-        open_columns=tuple(column for column in wanted.open_columns if column < columns),
-        short_rows=tuple(row for row in wanted.short_rows if row < rows),
-        short_columns=tuple(column for column in wanted.short_columns if column < columns),
-        threshold=np.maximum(spread, 0.05) if wanted.device_spread > 0 else None,
-        cycle=wanted.cycle_noise,
-    )
-
-
-def programmed_network(
-    mapped: MappedNetwork, setup: Setup, writing: Writing, progress: Callable[[int, int, str], None]
-) -> ProgrammedNetwork:
-    """Write every tile of a network; tiles of one size share their circuit.
-
-    The Hall resistances that are reached become states; for `resistive` arrays by the same line between conductance
-    and Hall resistance that the levels follow.
-    """
-    levels = mapped.level_set.levels_ohm
-    solvers: dict[tuple[int, int], WriteSolver] = {}
-    tiles, outcomes = [], []
-    for number, tile in enumerate(mapped.tiles):
-        progress(number, len(mapped.tiles), f"writing: {tile.name}")
-        rows, columns = tile.states.shape
-        if (rows, columns) not in solvers:
-            solvers[rows, columns] = WriteSolver(rows, columns, writing.config)
-        generator = np.random.default_rng([setup.config.seed, number, 2])
-        plant = ModelPlant(
-            solver=solvers[rows, columns],
-            device=writing.device,
-            t_pulse=writing.t_pulse,
-            compensated=setup.config.write.compensated,
-            faults=drawn_faults(setup, (rows, columns), generator),
-            generator=generator,
-        )
-        outcome = writing.outcome(levels[tile.level_index], plant, setup.config.seed + number)
-        outcomes.append(outcome)
-        states = outcome.achieved
-        if not setup.array.architecture.hall:
-            slope = np.polyfit(levels, 1 / mapped.state_ohm, 1)
-            states = 1 / np.maximum(np.polyval(slope, outcome.achieved), 1e-15)
-        tiles.append(dataclasses.replace(tile, states=states))
-    progress(len(mapped.tiles), len(mapped.tiles), "writing: done")
-    largest = max(float(outcome.largest_current.max()) for outcome in outcomes)
-    return ProgrammedNetwork(
-        mapped=dataclasses.replace(mapped, tiles=tuple(tiles)),
-        outcomes=tuple(outcomes),
-        energy={part: sum(outcome.energy[part] for outcome in outcomes) for part in (*PARTS, VERIFY)},
-        time=sum(outcome.time for outcome in outcomes),
-        time_parallel=max(outcome.time for outcome in outcomes),
-        peak_temperature=float(thermal.pulse_temperature(setup.card, largest, writing.t_pulse)),
+        compensated=write.compensated,
+        fault_rates=FaultRates(
+            stuck=write.faults.stuck,
+            device_spread=write.faults.device_spread,
+            cycle=write.faults.cycle_noise,
+            open_rows=tuple(write.faults.open_rows),
+            open_columns=tuple(write.faults.open_columns),
+            short_rows=tuple(write.faults.short_rows),
+            short_columns=tuple(write.faults.short_columns),
+        ),
     )

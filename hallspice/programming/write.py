@@ -12,12 +12,12 @@ from circuits.spice import engine
 from circuits.spice.devices import Devices
 from circuits.write.deck import Timing
 from circuits.write.disturb import Disturb, disturb, worst_pattern
-from circuits.write.plant import ModelPlant, Plant
+from circuits.write.plant import Plant
 from circuits.write.scheme import BiasScheme, Order, schemes
 from circuits.write.select_mosfet import SelectMosfet, load_select_mosfet
 from circuits.write.solver import WriteSolver
 from circuits.write.spice_plant import SpicePlant
-from circuits.write.write_verify import WriteOutcome, program
+from circuits.write.write_verify import WriteOutcome
 from circuits.write.writing import Writing
 from compact_model import synapse
 from compact_model.cards.csv_table import read_matrix
@@ -32,7 +32,7 @@ from hallspice.files import staged_folder
 from hallspice.page.tables import csv_text
 from hallspice.programming import figures
 from hallspice.programming.page import page_of, say
-from hallspice.programming.plan import drawn_faults, writing
+from hallspice.programming.plan import writing
 from hallspice.programming.pulse_netlist import ladder_deck
 from hallspice.programming.results import (
     STUDIED,
@@ -103,26 +103,14 @@ def write_array(
                     f"write.select = {setup.config.write.select!r}: transistors are solved in ngspice only; "
                     "allowed here: 'switch', or --engine ngspice"
                 )
-            generator = np.random.default_rng([setup.config.seed, 2])
-            plant = ModelPlant(
-                solver=solver,
-                device=device,
-                t_pulse=plan.t_pulse,
-                compensated=setup.config.write.compensated,
-                faults=drawn_faults(setup, target.shape, generator),
-                generator=generator,
-            )
+            plant = plan.plant(solver, np.random.default_rng([setup.config.seed, 2]))
             deck = ladder_deck(setup, plan, solver, plan.ladder.currents[:1])
             (folder / "netlists" / "first_pulse.cir").write_text(deck, encoding="utf-8")
         count = plan.recipe.max_pulses
-        outcome = program(
-            plant,
+        outcome = plan.outcome(
             target,
-            plan.recipe,
-            plan.curve,
-            plan.ladder,
-            plan.config.v_compliance,
-            np.random.default_rng([setup.config.seed, 1]),
+            plant,
+            setup.config.seed,
             lambda done, _: progress(min(done, count), count, "writing: rounds of pulses"),
         )
         progress(count, count, "writing: done")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from compact_model.hallbar import hall_bar
 from hallspice.config.load import load_setup
-from hallspice.programming.plan import programmed_network, writing
+from hallspice.programming.plan import writing
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.mapping import MappedNetwork, map_network
-from nn_mapping.programmed import ProgrammedNetwork
+from nn_mapping.programmed import ProgrammedNetwork, programmed_network
 from nn_mapping.trained import Layer, TrainedNetwork
 
 SEED = 11
@@ -32,7 +33,7 @@ def written(folder: Path, text: str) -> ProgrammedNetwork:
     path.write_text(f"seed: {SEED}\n{text}")
     setup = load_setup(path)
     plan = writing(setup, hall_bar(setup.card))
-    return programmed_network(mapped_twice(), setup, plan, lambda *_: None)
+    return programmed_network(mapped_twice(), plan, SEED, lambda *_: None)
 
 
 def test_stuck_cells_are_drawn_for_each_tile(tmp_path: Path) -> None:
@@ -54,3 +55,15 @@ def test_reads_of_each_tile_have_noise_of_their_own(tmp_path: Path) -> None:
     assert (quiet.outcomes[0].pulses == quiet.outcomes[1].pulses).all()
     noisy = written(tmp_path, "write: {tolerance: 8 mohm, t_verify: 1 us}\n")
     assert (noisy.outcomes[0].pulses != noisy.outcomes[1].pulses).any()
+
+
+def test_sums_and_the_hottest_pulse_of_all_tiles(tmp_path: Path) -> None:
+    found = written(tmp_path, "write: {algorithm: reset_ladder}\n")
+    # every cell of 0.52 ohm takes the first three currents of the ladder, 200 us each, one after the other
+    first = found.outcomes[0]
+    assert found.time == pytest.approx(2 * first.time)
+    assert found.time_parallel == pytest.approx(first.time)
+    assert found.total_energy == pytest.approx(2 * first.total_energy, rel=1e-9)
+    largest = max(outcome.largest_current.max() for outcome in found.outcomes)
+    # 560 K/W and 240 K/W, settled within 200 us
+    assert found.peak_temperature == pytest.approx(300 + 800 * largest**2 * 500, rel=1e-9)

@@ -16,6 +16,38 @@ from hallspice.programming.plan import writing
 near = partial(pytest.approx, rel=1e-6, abs=0.0)  # the default tolerance of 1e-12 is more than these numbers
 
 
+def test_a_verify_read_takes_the_driver_s_power_and_one_conversion(tmp_path: Path) -> None:
+    """1 mA through cell, select switch, driver and return (571 ohm) for 100 us, and 0.42 pJ."""
+    found = plan(tmp_path, "array: {architecture: resistive}")
+    assert found.recipe.read_energy == near(1e-6 * (500 + 20 + 50 + 1) * 100e-6 + 0.42e-12, rel=1e-9)
+    serial = plan(
+        tmp_path, "array: {architecture: active_series, rows: 3, columns: 2}\nwrite: {t_verify: 50 us}"
+    )
+    # the other cell of the row is bypassed: 500 ohm beside 20 ohm
+    ohm = 500 + 50 + 1 + 500 * 20 / 520
+    assert serial.recipe.read_energy == near(1e-6 * ohm * 50e-6 + 0.42e-12, rel=1e-9)
+    assert (serial.recipe.read_time, serial.i_read) == (50e-6, 1e-3)
+
+
+def test_drivers_and_faults_are_what_the_configuration_says(tmp_path: Path) -> None:
+    lines = "open_rows: [1, 9], open_columns: [2], short_rows: [0], short_columns: [3, 5]"
+    found = plan(
+        tmp_path,
+        f"write: {{compensated: false, faults: {{stuck: 0.25, device_spread: 0.1, cycle_noise: 0.02, {lines}}}}}",
+    )
+    assert not found.compensated
+    drawn = found.fault_rates.drawn((5, 4), np.random.default_rng(3))
+    random = np.random.default_rng(3)
+    stuck, held, factor = random.random((5, 4)) < 0.25, random.random((5, 4)), random.standard_normal((5, 4))
+    assert drawn.stuck is not None
+    np.testing.assert_array_equal(drawn.stuck[stuck], held[stuck])
+    assert np.isnan(drawn.stuck[~stuck]).all()
+    np.testing.assert_allclose(drawn.threshold, 1 + 0.1 * factor)
+    # lines beyond this array are of no concern to it
+    assert (drawn.open_rows, drawn.open_columns) == ((1,), (2,))
+    assert (drawn.short_rows, drawn.short_columns, drawn.cycle) == ((0,), (3,), 0.02)
+
+
 def plan(folder: Path, text: str) -> Writing:
     path = folder / "write.yaml"
     path.write_text(text)

@@ -10,7 +10,8 @@ import pytest
 from circuits.arrays.architecture import Architecture
 from circuits.write.circuit import PARTS
 from circuits.write.disturb import disturb, moved, worst_pattern
-from circuits.write.plant import Faults, ModelPlant, Pulsed
+from circuits.write.faults import Faults
+from circuits.write.plant import ModelPlant, Pulsed
 from circuits.write.scheme import BiasScheme, Order, WriteConfig
 from circuits.write.solver import WriteSolver
 from circuits.write.write_verify import (
