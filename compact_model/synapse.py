@@ -101,20 +101,6 @@ def normalised(resistance: Floats) -> Floats:
     return result
 
 
-def pair_levels(resistance: Floats) -> Floats:
-    """Distinct differences that two cells can hold, ascending [ohm]; 23 for the published levels.
-
-    Examples
-    --------
-    >>> len(pair_levels(np.array([0.33, 0.46, 0.49, 0.52, 0.54, 0.57])))
-    23
-    """
-    differences = (resistance[:, None] - resistance[None, :]).ravel()
-    ordered = np.sort(differences)
-    distinct: Floats = ordered[np.concatenate([[True], np.diff(ordered) > 1e-9])]
-    return distinct
-
-
 def pulse_energy(card: DeviceCard, current: FloatsLike, t_pulse: FloatsLike | None = None) -> Floats:
     """Energy that a flat pulse dissipates in the channel [J]: I^2 R t_p, or its integral when R follows T."""
     length = card.synapse.t_pulse.value if t_pulse is None else t_pulse

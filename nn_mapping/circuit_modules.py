@@ -52,7 +52,10 @@ class CircuitLinear(nn.Module):
         index = nearest_level(values / scale, level_set.weights)
         ones = np.ones(len(values), dtype=np.float32)
         alone = Layer(
-            weights=level_set.weights.astype(np.float32)[index], gain=ones, offset=0 * ones, level_index=index
+            weights=level_set.weights.astype(np.float32)[index],
+            gain=ones,
+            offset=0 * ones,
+            weight_index=index,
         )
         network = TrainedNetwork(layers=(alone,), levels=level_set.weights)
         self.mapped = map_network(network, level_set, *tile, state_ohm)

@@ -50,7 +50,7 @@ def quantised(network: TrainedNetwork, levels: Floats) -> TrainedNetwork:
             replace(
                 layer,
                 weights=levels.astype(np.float32)[index],
-                level_index=index,
+                weight_index=index,
                 gain=(layer.gain * scale).astype(np.float32),
             )
         )

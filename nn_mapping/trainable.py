@@ -266,7 +266,7 @@ class Parameters:
                     weights=weights,
                     gain=gain.cpu().numpy(),
                     offset=offset.cpu().numpy(),
-                    level_index=index,
+                    weight_index=index,
                     window=self.windows[number],
                 )
             )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Floats32 = NDArray[np.float32]
 
 _FORMAT = 1
+_INDEX = "level_index"  # name of `Layer.weight_index` in files
 _LARGEST = 4_000_000_000  # bytes of all arrays of a file
 _CHUNK = 2000  # images at once: patches of a convolution take memory
 
@@ -120,8 +121,8 @@ class Layer:
     """Shape (out,)."""
     offset: Floats32
     """Shape (out,)."""
-    level_index: NDArray[np.uint8] | None = None
-    """Level of each weight, shape (out, in); None for free weights."""
+    weight_index: NDArray[np.uint8] | None = None
+    """Position of each weight among the network's levels, shape (out, in); None for free weights."""
     window: Window | None = None
     """How a convolution reads its input; None for a fully connected layer."""
 
@@ -191,10 +192,11 @@ class TrainedNetwork:
         """Write an ``.npz`` file (arrays and JSON text, no pickle); an existing file is replaced at once."""
         arrays: dict[str, NDArray[Any]] = {}
         for number, layer in enumerate(self.layers):
-            for name in ("weights", "gain", "offset", "level_index"):
-                value = getattr(layer, name)
-                if value is not None and not (name == "weights" and layer.level_index is not None):
-                    arrays[f"{number}.{name}"] = value
+            if layer.weight_index is None:
+                arrays[f"{number}.weights"] = layer.weights
+            else:
+                arrays[f"{number}.{_INDEX}"] = layer.weight_index
+            arrays |= {f"{number}.gain": layer.gain, f"{number}.offset": layer.offset}
         if self.levels is not None:
             arrays["levels"] = self.levels
         header = {
@@ -228,7 +230,7 @@ def load_network(path: Path) -> TrainedNetwork:
             layers = []
             windows = header.get("windows", [None] * header["layers"])
             for number in range(header["layers"]):
-                index = file[f"{number}.level_index"] if levels is not None else None
+                index = file[f"{number}.{_INDEX}"] if levels is not None else None
                 weights = (
                     levels.astype(np.float32)[index] if levels is not None else file[f"{number}.weights"]
                 )
@@ -237,7 +239,7 @@ def load_network(path: Path) -> TrainedNetwork:
                         weights=weights,
                         gain=file[f"{number}.gain"],
                         offset=file[f"{number}.offset"],
-                        level_index=index,
+                        weight_index=index,
                         window=None if windows[number] is None else Window(**windows[number]),
                     )
                 )

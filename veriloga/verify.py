@@ -54,7 +54,7 @@ Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class EngineCheck:
     """One comparison of one engine with the reference."""
 
     name: str
@@ -87,7 +87,7 @@ class Certificate:
 
     model: CellModel
     engines: tuple[Found, ...]
-    checks: tuple[Check, ...]
+    checks: tuple[EngineCheck, ...]
     traces: dict[str, tuple[Floats, Floats]]  # fraction over time of the train, by engine
     after: dict[str, Floats]  # fraction after each pulse of the train, by engine
 
@@ -210,7 +210,7 @@ def certify(
             ("pulse lengths", benches.width_bench(model), LOOSE, None),
         ]
     settings.append(("no current for 1 s", drift_bench(), LOOSE, None))
-    checks: list[Check] = []
+    checks: list[EngineCheck] = []
     traces: dict[str, tuple[Floats, Floats]] = {}
     after: dict[str, Floats] = {}
     references: dict[str, BenchSolution] = {}
@@ -276,10 +276,10 @@ def _compared(
     found: BenchSolution,
     reference: BenchSolution,
     tolerance: float,
-) -> Check:
+) -> EngineCheck:
     spent = reference.energy > 0.0
     energy = found.energy[spent] / reference.energy[spent] - 1.0
-    return Check(
+    return EngineCheck(
         name=name,
         engine=engine.value,
         setting=setting,
@@ -360,7 +360,7 @@ def static_netlist() -> str:
     )
 
 
-def _static(model: CellModel, engine: BenchEngine, folder: Path) -> Iterator[Check]:
+def _static(model: CellModel, engine: BenchEngine, folder: Path) -> Iterator[EngineCheck]:
     if engine is BenchEngine.VACASK:
         netlist = folder / "static.sim"
         netlist.write_text(static_netlist(), encoding="utf-8")
@@ -371,8 +371,8 @@ def _static(model: CellModel, engine: BenchEngine, folder: Path) -> Iterator[Che
         run_ngspice(deck)
     resistance = model.device.r_reset + model.device.law.delta_r * _S0
 
-    def check(name: str, difference: float, tolerance: float, quantity: str) -> Check:
-        return Check(
+    def check(name: str, difference: float, tolerance: float, quantity: str) -> EngineCheck:
+        return EngineCheck(
             name=name,
             engine=engine.value,
             setting="s0 = 0.68, reltol 1e-06",

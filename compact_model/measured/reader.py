@@ -22,9 +22,9 @@ from compact_model.measured.tables import (
     MEASURED,
     UNITS,
     DataFile,
+    DataTable,
     MeasurementError,
     RecordKind,
-    Table,
     WrongUnitError,
     read_table,
     unit_factor,
@@ -95,7 +95,7 @@ def _usable(records: Sequence[Record], card: DeviceCard) -> tuple[list[Record], 
     return kept, [Exclusion(record.name, str(error)) for record, error in failures]
 
 
-def _records(rows: CsvTable, table: Table, card: DeviceCard, name: str) -> tuple[list[Record], list[str]]:
+def _records(rows: CsvTable, table: DataTable, card: DeviceCard, name: str) -> tuple[list[Record], list[str]]:
     header = rows.header
     columns: dict[str, Floats] = {}
     labels: dict[str, list[str]] = {}
@@ -160,7 +160,7 @@ def _pieces(chosen: Any, split: Floats | None) -> Iterator[Any]:
 
 
 def _record(
-    columns: dict[str, Floats], table: Table, card: DeviceCard, name: str, device: str, t_oxide: float
+    columns: dict[str, Floats], table: DataTable, card: DeviceCard, name: str, device: str, t_oxide: float
 ) -> tuple[Record, list[str]]:
     count = len(next(iter(columns.values())))
     value, said = _measured(columns, table, name)
@@ -197,7 +197,7 @@ def _record(
     )
 
 
-def _measured(columns: dict[str, Floats], table: Table, name: str) -> tuple[Floats, list[str]]:
+def _measured(columns: dict[str, Floats], table: DataTable, name: str) -> tuple[Floats, list[str]]:
     """What was measured in SI, and what was separated from it."""
     if "voltage_plus" in columns:
         plus, minus, read = columns["voltage_plus"], columns["voltage_minus"], columns["i_read"]

@@ -101,7 +101,7 @@ class ColumnName(_Model):
     unit: str = "1"
 
 
-class Table(_Model):
+class DataTable(_Model):
     """One file: what it holds, which column is what, and what is the same for all of it."""
 
     file: str
@@ -123,7 +123,7 @@ class Table(_Model):
     sheet: str | None = Field(default=None, description="sheet of an Excel file; default: the first")
 
     @model_validator(mode="after")
-    def _known(self) -> Table:
+    def _known(self) -> DataTable:
         names = [*self.columns, *self.constants]
         for name in names:
             if name not in UNITS:
@@ -161,7 +161,7 @@ class DataFile(_Model):
     description: str = ""
     synthetic: bool = False
     card: str = SHIPPED
-    data: list[Table] = Field(min_length=1)
+    data: list[DataTable] = Field(min_length=1)
     fit: FitChoices = FitChoices()
 
 

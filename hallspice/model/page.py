@@ -8,7 +8,7 @@ from datetime import date
 from hallspice.model import figures
 from hallspice.page.page import Answer, Caption, Column, Page, Section, Table
 from veriloga.bench import BenchEngine
-from veriloga.verify import Certificate, Check
+from veriloga.verify import Certificate, EngineCheck
 
 
 def certificate_page(certificate: Certificate, day: date) -> Page:
@@ -75,7 +75,7 @@ def certificate_page(certificate: Certificate, day: date) -> Page:
     )
 
 
-def _row(c: Check) -> list[str]:
+def _row(c: EngineCheck) -> list[str]:
     numbers = (f"{value:.1e}" if math.isfinite(value) else "-" for value in (c.hall_voltage, c.energy))
     verdict = "pass" if c.passed else "FAIL"
     return [

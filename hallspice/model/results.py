@@ -10,7 +10,7 @@ from pydantic import Field
 
 from hallspice.results import Measure, Result, Results
 from veriloga.package import BenchResult
-from veriloga.verify import Certificate, Check
+from veriloga.verify import Certificate, EngineCheck
 
 _GRAINS = Measure("1", "grains K of the model")
 _ERROR = Measure("1", "largest difference of the switched fraction from the card's closed law")
@@ -89,7 +89,7 @@ class CheckResult(Result):
     passed: bool
 
     @classmethod
-    def of(cls, check: Check) -> CheckResult:
+    def of(cls, check: EngineCheck) -> CheckResult:
         """The same as a part of results."""
         return cls(
             name=check.name,

@@ -18,7 +18,7 @@ _NAME = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class KeptNetwork:
     """A kept network, or the state of a training that was interrupted."""
 
     path: Path
@@ -29,14 +29,14 @@ class Entry:
     """Time since it was written [s]."""
 
 
-def entries(folder: Path) -> list[Entry]:
+def entries(folder: Path) -> list[KeptNetwork]:
     """Networks and interrupted trainings in a cache folder, the newest first; other files there are passed over."""
     found = []
     for path in (*folder.glob("*.npz"), *folder.glob("*.checkpoint")):
         if _NAME.fullmatch(path.stem) and path.is_file():
             about = path.stat()
             age = max(0.0, time.time() - about.st_mtime)
-            found.append(Entry(path=path, what=_what(path), size=about.st_size, age=age))
+            found.append(KeptNetwork(path=path, what=_what(path), size=about.st_size, age=age))
     return sorted(found, key=lambda entry: entry.age)
 
 
@@ -61,8 +61,8 @@ def contents() -> tuple[dict[str, Any], str]:
 
 def clear(older_than: float) -> tuple[dict[str, Any], str]:
     """Remove the networks that are at least `older_than` [s] old, except what a process is training just now."""
-    removed: list[Entry] = []
-    in_use: list[Entry] = []
+    removed: list[KeptNetwork] = []
+    in_use: list[KeptNetwork] = []
     for entry in entries(cache_folder()):
         if entry.age < older_than:
             continue

@@ -25,7 +25,7 @@ def random_network(layer_sizes: list[int], levels: LevelSet, random: np.random.G
                 weights=levels.weights.astype(np.float32)[index],
                 gain=random.uniform(-1, 1, outputs).astype(np.float32),
                 offset=random.uniform(-1, 1, outputs).astype(np.float32),
-                level_index=index,
+                weight_index=index,
             )
         )
     return TrainedNetwork(layers=tuple(layers), levels=levels.weights)

@@ -73,7 +73,7 @@ def mapped_network(scheme: str = "reference") -> MappedNetwork:
                 weights=weights,
                 gain=gain,
                 offset=random.normal(0, 0.5, outputs).astype(np.float32),
-                level_index=index,
+                weight_index=index,
             )
         )
     network = TrainedNetwork(layers=tuple(layers), levels=levels.weights)

@@ -60,7 +60,7 @@ def network(scheme: str) -> TrainedNetwork:
                 weights=levels.astype(np.float32)[index],
                 gain=np.ones(outputs, dtype=np.float32),
                 offset=np.zeros(outputs, dtype=np.float32),
-                level_index=index,
+                weight_index=index,
             )
         )
     return TrainedNetwork(layers=tuple(layers), levels=levels)
@@ -98,7 +98,7 @@ def test_weights_get_the_gradient_of_the_whole_layer() -> None:
     mapped = map_network(whole, level_set("differential", PAPER_LEVELS_OHM), 8, 8)
     product = circuit_products(mapped, config, Readout(v_full=0.5, dac_bits=None, adc_bits=None))[0]
     inputs = torch.from_numpy(np.random.default_rng(3).uniform(0, 1, (5, 20)))
-    weights = torch.from_numpy(mapped.level_set.weights[whole.layers[0].level_index]).requires_grad_()
+    weights = torch.from_numpy(mapped.level_set.weights[whole.layers[0].weight_index]).requires_grad_()
     with torch.no_grad():
         product(inputs, weights)  # the trim of this state is a constant from here on
     product.steps = 1

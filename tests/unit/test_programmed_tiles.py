@@ -24,7 +24,7 @@ def mapped_twice() -> MappedNetwork:
     index = np.full((5, 6), 3, dtype=np.uint8)  # 0.52 Ohm
     weights = levels.weights.astype(np.float32)[index]
     one, none = np.ones(5, np.float32), np.zeros(5, np.float32)
-    layer = Layer(weights=weights, gain=one, offset=none, level_index=index)
+    layer = Layer(weights=weights, gain=one, offset=none, weight_index=index)
     return map_network(TrainedNetwork(layers=(layer,), levels=levels.weights), levels, 3, 7)
 
 

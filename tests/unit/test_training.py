@@ -49,8 +49,8 @@ def test_it_learns_on_device_levels(trained: TrainedNetwork) -> None:
     data = stripes()
     assert trained.accuracy(data.test_images, data.test_labels) > 0.95  # bright quarters are hard to miss
     for layer in trained.layers:
-        assert layer.level_index is not None
-        np.testing.assert_array_equal(layer.weights, LEVELS.astype(np.float32)[layer.level_index])
+        assert layer.weight_index is not None
+        np.testing.assert_array_equal(layer.weights, LEVELS.astype(np.float32)[layer.weight_index])
 
 
 def test_the_folded_network_is_the_trained_one(trained: TrainedNetwork) -> None:
@@ -96,7 +96,7 @@ def test_save_and_load(trained: TrainedNetwork, tmp_path: Path) -> None:
 def test_free_weights_and_the_paper_recipe(tmp_path: Path) -> None:
     free = train(stripes(), (36, 12, 4), None, SHORT)
     assert free.levels is None
-    assert free.layers[0].level_index is None
+    assert free.layers[0].weight_index is None
     free.save(tmp_path / "free.npz")
     np.testing.assert_array_equal(
         load_network(tmp_path / "free.npz").layers[1].weights, free.layers[1].weights
