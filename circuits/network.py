@@ -177,6 +177,22 @@ class Network:
             raise ValueError(f"inputs[{row}, {column}] = {value}, allowed: any finite number")
         return batch
 
+    def source_values(self, inputs: Floats) -> Floats:
+        """Values of the sources, 0 for the other branches.
+
+        Parameters
+        ----------
+        inputs
+            (batch, inputs), in the unit of the sources.
+
+        Returns
+        -------
+        (batch, branches) [V] or [A].
+        """
+        values = np.zeros((len(inputs), len(self.kind)))
+        np.add.at(values.T, self.drive_source, self.drive_coefficient[:, None] * inputs.T[self.drive_input])
+        return values
+
     def read_out(self, node_voltages: Floats) -> Floats:
         """Outputs at given node voltages.
 

@@ -496,17 +496,17 @@ def netlist(
             raise ValueError(
                 "--operation write needs --device subckt or osdi, and is written for ngspice only"
             )
-        from hallspice.programming import pulse_netlist as writes
+        from hallspice.programming.pulse_netlist import write_ladder_netlist
 
-        files = writes.write_ladder_netlist(config, out, device, seed=seed)
+        files = write_ladder_netlist(config, out, device, seed=seed)
     elif device is not None:
-        from hallspice.array import device_netlist
+        from hallspice.array.read_netlist import write_device_netlist
 
-        files = device_netlist.write_device_netlist(config, out, device, dialect, seed=seed)
+        files = write_device_netlist(config, out, device, dialect, seed=seed)
     elif dialect is not ArrayDialect.NGSPICE:
         raise ValueError(f"--dialect {dialect.value} needs --device: plain cells are written for ngspice")
     else:
-        from hallspice.array.plain_netlist import write_netlist
+        from hallspice.array.read_netlist import write_netlist
 
         write_netlist(config, out, seed=seed)
         files = [out]

@@ -1,4 +1,4 @@
-"""Languages that the device is written in, and its forms there."""
+"""Languages that the device and its arrays are written in, and the forms of the device there."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ class Dialect(StrEnum):
     XYCE = "xyce"
     LTSPICE = "ltspice"
     HSPICE = "hspice"
+
+
+class ArrayDialect(StrEnum):
+    """Language of an array's netlist."""
+
+    NGSPICE = "ngspice"
+    XYCE = "xyce"
+    SPECTRE = "spectre"
 
 
 class ExportForm(StrEnum):
@@ -30,9 +38,16 @@ class DeviceForm(StrEnum):
     OSDI = "osdi"
 
 
-class ArrayDialect(StrEnum):
-    """Language of an array's netlist."""
+ARRAY_FORMS = {
+    ArrayDialect.NGSPICE: (DeviceForm.FROZEN, DeviceForm.SUBCKT, DeviceForm.OSDI),
+    ArrayDialect.XYCE: (DeviceForm.FROZEN, DeviceForm.SUBCKT),
+    ArrayDialect.SPECTRE: (DeviceForm.OSDI,),
+}
+"""Forms of the device in each language of an array."""
 
-    NGSPICE = "ngspice"
-    XYCE = "xyce"
-    SPECTRE = "spectre"
+
+def caveat(language: Dialect | ArrayDialect) -> str:
+    """What a file says where it was not run in its simulator; empty for the one where it was."""
+    if language == Dialect.NGSPICE:
+        return ""
+    return f"Written for {language.value} from its documentation; not run in it."

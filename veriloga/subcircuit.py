@@ -12,7 +12,7 @@ import numpy as np
 
 from compact_model import spread
 from compact_model.constants import REFERENCE_TEMPERATURE
-from veriloga.dialects import Dialect
+from veriloga.dialects import Dialect, caveat
 from veriloga.model import (
     MODULE,
     RESISTANCE_FLOOR,
@@ -48,25 +48,24 @@ class _Words:
     current: str
     body: tuple[str, str]  # around a behavioural expression
     normal: str  # a draw with mean 1; sigma
-    run: bool  # it is run in this project's tests
 
 
 _WORDS = {
     Dialect.NGSPICE: _Words(
         "{", "}", "({c} ? {a} : {b})", "temper", "params: ", "B{n} {p} V = ", "B{n} {p} I = ", ("", ""),
-        "agauss(1, {three}, 3)", True,
+        "agauss(1, {three}, 3)",
     ),
     Dialect.XYCE: _Words(
         "{", "}", "IF({c}, {a}, {b})", "TEMP", "PARAMS: ", "B{n} {p} V=", "B{n} {p} I=", ("{", "}"),
-        "AGAUSS(1, {three}, 3)", False,
+        "AGAUSS(1, {three}, 3)",
     ),
     Dialect.LTSPICE: _Words(
         "{", "}", "if({c}, {a}, {b})", "temp", "params: ", "B{n} {p} V=", "B{n} {p} I=", ("", ""),
-        "1+gauss({one})", False,
+        "1+gauss({one})",
     ),
     Dialect.HSPICE: _Words(
         "'", "'", "(({c}) ? ({a}) : ({b}))", "temper", "", "E{n} {p} VOL=", "G{n} {p} CUR=", ("'", "'"),
-        "agauss(1, {three}, 3)", False,
+        "agauss(1, {three}, 3)",
     ),
 }  # fmt: skip
 
@@ -86,8 +85,7 @@ def frozen_subcircuit_text(model: CellModel, dialect: Dialect, day: date) -> str
 
 
 def _text(model: CellModel, dialect: Dialect, day: date, name: str, title: str, body: Iterator[str]) -> str:
-    words = _WORDS[dialect]
-    note = [] if words.run else ["", f"Written for {dialect.value} from its documentation; not run in it."]
+    note = ["", caveat(dialect)] if caveat(dialect) else []
     lines = [
         f"* {line}".rstrip()
         for line in header(model, day, f"{title} a field-free spin-orbit-torque Hall bar")
@@ -296,7 +294,7 @@ def corner_library(model: CellModel, dialect: Dialect, day: date, *, compiled: b
         "*",
         f"* Critical current between devices: sigma = {sigma:.4g} (relative), from the number of independent regions.",
         f"* Corners lie {_SIGMAS:g} sigma away; section mc draws every instance anew.",
-        f"* Dialect: {dialect.value}." + ("" if w.run else " Not run in it."),
+        f"* Dialect: {dialect.value}." + (" Not run in it." if caveat(dialect) else ""),
     ]
     draw = w.normal.format(three=f"{3 * sigma:.6g}", one=f"{sigma:.6g}")
     for section, scale in (

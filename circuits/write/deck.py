@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
 from circuits.network import GROUND, BranchKind, Network, Role
 from circuits.spice.devices import Devices
-from compact_model.numeric import Floats
+from circuits.spice.netlist import ONE_THREAD, blocks, saving
+from circuits.spice.words import Words
+from compact_model.numeric import Floats, Mask
+from veriloga.dialects import DeviceForm, Dialect
+from veriloga.model import MODULE, CellModel
+from veriloga.subcircuit import subcircuit_text
 
-_CELSIUS = 273.15
-_RELTOL = 1e-4  # states after pulses are then right to some 1e-4 of the window, at half the time of 1e-5
+_RELTOL = "0.0001"  # states after pulses are then right to some 1e-4 of the window, at half the time of 1e-5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,12 @@ class Timing:
         return [(start + time, value) for time, value in points]
 
 
+def switching_devices(model: CellModel, form: DeviceForm, ambient: float, day: date) -> Devices:
+    """Devices of a write deck at an ambient temperature [K]: the compiled module, or a subcircuit in the deck."""
+    text = "" if form is DeviceForm.OSDI else subcircuit_text(model, Dialect.NGSPICE, day)
+    return Devices(form=form, text=text, card=f"{MODULE}_cell", ambient=ambient)
+
+
 def write_deck(
     network: Network,
     states: Floats,
@@ -68,7 +79,6 @@ def write_deck(
     title: str,
     options: Sequence[str] = (),
     switches: Sequence[str] = (),
-    preamble: Sequence[str] = (),
     printed: str = "",
 ) -> str:
     """A transient of one or more write pulses.
@@ -76,7 +86,7 @@ def write_deck(
     Parameters
     ----------
     network
-        Of `circuits.write_network.write_network`; its channels are replaced by devices.
+        Of `circuits.write.circuit.write_network`; devices take the place of its `Role.CELL` branches.
     states
         State of each cell at the start, (cells, K).
     pulses, reads
@@ -88,33 +98,28 @@ def write_deck(
     title, options
         First line; words for the ``.options`` line.
     switches
-        Lines in place of the select resistors; none: those of the network, which stay as they are.
-    preamble
-        Lines before the circuit, e.g. those that load a compiled module in ``ngspice -b``.
+        Lines in place of the `Role.SWITCH` branches; none: those of the network, which stay as they are.
     printed
-        Vector that ``ngspice -b`` prints; none for decks that are run through the library.
+        Vector that ``ngspice -b`` prints, which then loads a compiled module itself; none for decks that are run
+        through the library.
     """
-    probe = network.probes["channel"]
-    columns = probe.plus.shape[1]
-    names = (*network.node_names, "0")
-    ends = [
-        (names[a], names[b])
-        for a, b in zip(probe.plus.ravel().tolist(), probe.minus.ravel().tolist(), strict=True)
-    ]
+    replaced = network.of_role(Role.CELL)
+    if switches:
+        replaced |= network.of_role(Role.SWITCH)
     lines = [
-        "* " + " ".join(title.split()),
-        "* Written by hallspice. This file is yours: no licence is claimed on it.",
-        "* Units: ohm, volt, ampere, second. Node 0 is ground.",
-        *preamble,
+        *devices.words.header(title, "Units: ohm, volt, ampere, second. Node 0 is ground."),
+        *(devices.load(ONE_THREAD) if printed else ()),
         "",
-        *_elements(network, pulses, reads, timing, skip_select=bool(switches)),
+        *_elements(network, _waveforms(network, pulses, reads, timing), devices.words, replaced),
         *switches,
         "",
-        *devices.lines(states, ends, columns),
+        "* cells: state of each grain at the start",
+        *_devices(network, states, devices),
+        *devices.definition(),
         "",
         f".tran {timing.t_pulse / 20:.15g} {timing.length * len(pulses):.15g} 0 {timing.t_pulse / 20:.15g}",
-        f".options temp={devices.ambient - _CELSIUS:.15g} reltol={_RELTOL:g} {' '.join(options)}".rstrip(),
-        *(f".save {' '.join(saved[k : k + 16])}" for k in range(0, len(saved), 16)),
+        devices.options(_RELTOL, *options),
+        *saving(saved, per_line=16),
         *([f".print tran {printed}"] if printed else []),
         ".end",
         "",
@@ -122,36 +127,24 @@ def write_deck(
     return "\n".join(lines)
 
 
-def _elements(
-    network: Network, pulses: Floats, reads: Floats, timing: Timing, *, skip_select: bool
-) -> Iterator[str]:
-    names = (*network.node_names, "0")
-    drive = {
-        source: (number, factor)
-        for source, number, factor in zip(
-            network.drive_source.tolist(),
-            network.drive_input.tolist(),
-            network.drive_coefficient.tolist(),
-            strict=True,
-        )
-    }
-    block_of = network.block_of.tolist()
-    left_out = network.of_role(Role.CELL)
-    if skip_select:
-        left_out |= network.of_role(Role.SWITCH)
-    shown = -1
-    for k, name in enumerate(network.branch_names):
-        if left_out[k]:
-            continue
-        if block_of[k] != shown:
-            shown = block_of[k]
-            yield f"* {network.branch_blocks[shown].title}"
-        plus, minus = names[network.plus[k]], names[network.minus[k]]
-        if network.kind[k] == BranchKind.VOLTAGE:
-            number, factor = drive[k]
-            yield f"{name} {plus} {minus} {_waveform(factor * pulses[:, number], factor * reads[:, number], timing)}"
-        else:
-            yield f"{name} {plus} {minus} {network.value[k]:.15g}"
+def _elements(network: Network, sources: dict[int, str], words: Words, left_out: Mask) -> Iterator[str]:
+    for title, lines in blocks(network, sources, words, left_out=left_out):
+        yield from (f"{words.remark} {title}", *lines)
+
+
+def _devices(network: Network, states: Floats, devices: Devices) -> Iterator[str]:
+    """A device per cell, in place of its channel."""
+    nodes = node_names(network)
+    places = np.ndindex(network.probes["channel"].plus.shape)
+    for (row, column), plus, minus, state in zip(places, nodes["ip"], nodes["in"], states, strict=True):
+        yield devices.switching((row, column), (plus, minus), state)
+
+
+def _waveforms(network: Network, pulses: Floats, reads: Floats, timing: Timing) -> dict[int, str]:
+    """Right-hand side of each source, by its number among the branches."""
+    written, read = network.source_values(pulses), network.source_values(reads)
+    driven = np.flatnonzero(network.kind == BranchKind.VOLTAGE).tolist()
+    return {k: _waveform(written[:, k], read[:, k], timing) for k in driven}
 
 
 def _waveform(pulses: Floats, reads: Floats, timing: Timing) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -110,8 +111,8 @@ class SpicePlant(DrivenPlant):
         columns = self.shape[1]
         nodes = node_names(network)
         place = [(cell // columns, cell % columns) for cell in range(cells)]
-        inner = [self.devices.state_vector(*at, k) for at in place for k in range(1, grains + 1)]
-        arms = [f"{side}{row}_{column}" for side in ("hp", "hn") for row, column in place]
+        inner = [self.devices.state_vector(at, k) for at in place for k in range(1, grains + 1)]
+        arms = chain(*zip(*(self.devices.arms(at) for at in place), strict=True))
         sources = np.flatnonzero(network.kind == BranchKind.VOLTAGE).tolist()
         currents = [f"{network.branch_names[k].lower()}#branch" for k in sources]
         fed = [network.node_names[network.plus[k]] for k in sources]
@@ -153,13 +154,8 @@ class SpicePlant(DrivenPlant):
         moved = np.array([found[name][-1] for name in inner]).reshape(self.s.shape)
         across = np.stack([found[a] - found[b] for a, b in zip(nodes["ip"], nodes["in"], strict=True)])
         before = np.stack([found[a] - found[b] for a, b in zip(nodes["line"], nodes["ip"], strict=True)])
-        hall = np.stack(
-            [
-                found[f"hp{r}_{c}"] - found[f"hn{r}_{c}"]
-                for r in range(self.shape[0])
-                for c in range(self.shape[1])
-            ]
-        )
+        pairs = (self.devices.arms((row, column)) for row, column in np.ndindex(self.shape))
+        hall = np.stack([found[plus] - found[minus] for plus, minus in pairs])
         through = across / config.r_channel
         writing = np.zeros(len(time))  # weight of each time point in integrals over the pulses
         for number in range(count):

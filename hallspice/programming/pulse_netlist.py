@@ -9,22 +9,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from circuits.spice.devices import MODULE, Devices
+from circuits.spice.devices import Devices
 from circuits.write.circuit import write_network
-from circuits.write.deck import Timing, write_deck
+from circuits.write.deck import Timing, switching_devices, write_deck
 from circuits.write.scheme import Order
 from circuits.write.solver import WriteSolver
 from circuits.write.writing import Writing
 from compact_model.numeric import Floats
+from hallspice.array.read_netlist import write_model
 from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
 from hallspice.files import write_text
 from hallspice.programming.plan import writing
-from veriloga.dialects import DeviceForm, Dialect
+from veriloga.dialects import DeviceForm
 from veriloga.model import CellModel, cell_model
-from veriloga.programs import compiled
-from veriloga.subcircuit import subcircuit_text
-from veriloga.verilog_a import verilog_a_text
 
 
 def write_ladder_netlist(config: Path, out: Path, form: DeviceForm, *, seed: int | None = None) -> list[Path]:
@@ -43,13 +41,10 @@ def write_ladder_netlist(config: Path, out: Path, form: DeviceForm, *, seed: int
     model = cell_model(setup.card)
     plan = writing(setup, model.device)
     solver = WriteSolver(setup.config.array.rows, setup.config.array.columns, plan.config)
-    module = form is DeviceForm.OSDI
-    text = ladder_deck(setup, plan, solver, plan.ladder.currents, model, module=module)
+    text = ladder_deck(setup, plan, solver, plan.ladder.currents, model, form)
     files = [out]
-    if module:
-        source = out.parent / f"{MODULE}.va"
-        write_text(source, verilog_a_text(model, datetime.now(UTC).date()))
-        files += [source, compiled(source, source.with_suffix(".osdi"))]
+    if form is DeviceForm.OSDI:
+        files += write_model(model, Devices(form=form), out.parent, datetime.now(UTC).date())
     write_text(out, text)
     return files
 
@@ -60,23 +55,20 @@ def ladder_deck(
     solver: WriteSolver,
     currents: Floats,
     model: CellModel | None = None,
-    *,
-    module: bool = False,
+    form: DeviceForm = DeviceForm.SUBCKT,
 ) -> str:
     """A deck of pulses into cell (0, 0), one per current [A], that ``ngspice -b`` runs.
 
-    Without `module` the device is a subcircuit, which ngspice of any version runs; with it the compiled module,
-    whose file lies in the folder that ngspice is started from.
+    A subcircuit runs in ngspice of any version; the file of the compiled module lies in the folder that ngspice is
+    started from.
     """
     cell = cell_model(setup.card) if model is None else model
     selected = np.zeros(solver.shape, dtype=bool)
     selected[0, 0] = True
     inputs = np.stack(list(_inputs(plan, solver, selected[0], currents)))
-    text = "" if module else subcircuit_text(cell, Dialect.NGSPICE, datetime.now(UTC).date())
-    devices = Devices(subcircuit=text, ambient=setup.card.thermal.ambient.value)
+    devices = switching_devices(cell, form, setup.card.thermal.ambient.value, datetime.now(UTC).date())
     states = np.zeros((selected.size, len(cell.device.bank.theta)))
-    watched = "@n0_0[mz]" if module else "v(x0_0.f)"  # m_z = 1 - 2 s of the module, s of the subcircuit
-    preamble = (".control", f"pre_osdi {MODULE}.osdi", "set num_threads=1", ".endc") if module else ()
+    watched = devices.fraction_vector((0, 0))
     rows, columns = solver.shape
     return write_deck(
         write_network(selected, plan.config),
@@ -87,7 +79,6 @@ def ladder_deck(
         devices,
         saved=[watched],
         printed=watched,
-        preamble=preamble,
         title=f"{len(currents)} pulse(s) into cell (0, 0) of a {rows} x {columns} array, device {setup.card.name}",
     )
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from circuits.spice import engine
-from circuits.spice.devices import Devices
-from circuits.write.deck import Timing
+from circuits.write.deck import Timing, switching_devices
 from circuits.write.disturb import Disturb, disturb, worst_pattern
 from circuits.write.plant import Plant
 from circuits.write.scheme import BiasScheme, Order, schemes
@@ -43,10 +42,9 @@ from hallspice.programming.results import (
     results_of,
 )
 from hallspice.progress import Reporter
-from veriloga.dialects import Dialect
+from veriloga.dialects import DeviceForm
 from veriloga.model import cell_model
 from veriloga.programs import COMPILER, compiled, find_program
-from veriloga.subcircuit import subcircuit_text
 from veriloga.verilog_a import verilog_a_text
 
 LARGEST_IN_NGSPICE = 1024
@@ -145,16 +143,14 @@ def _spice_plant(
         )
     simulator = engine.find_simulator()
     today = datetime.now(UTC).date()
-    model, module, text = cell_model(setup.card), None, ""
+    model, module, form = cell_model(setup.card), None, DeviceForm.SUBCKT
     if simulator.osdi and find_program(COMPILER) is not None:
         source = scratch / "sot_hallbar.va"
         source.write_text(verilog_a_text(model, today), encoding="utf-8")
-        module = compiled(source, source.with_suffix(".osdi"))
+        module, form = compiled(source, source.with_suffix(".osdi")), DeviceForm.OSDI
         (folder / source.name).write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
-    else:
-        if cells > DRAFT_CELLS:
-            model = cell_model(setup.card, DRAFT_GRAINS, largest_error=0.1)
-        text = subcircuit_text(model, Dialect.NGSPICE, today)
+    elif cells > DRAFT_CELLS:
+        model = cell_model(setup.card, DRAFT_GRAINS, largest_error=0.1)
 
     def keep(number: int, deck: str) -> None:
         if number <= KEPT_DECKS:
@@ -167,7 +163,7 @@ def _spice_plant(
         r_reset=device.r_reset,
         delta_r=device.law.delta_r,
         timing=Timing(t_pulse=plan.t_pulse, t_read=setup.periphery.read.t_read.value),
-        devices=Devices(subcircuit=text, ambient=setup.card.thermal.ambient.value),
+        devices=switching_devices(model, form, setup.card.thermal.ambient.value, today),
         module=module,
         i_read=plan.i_read,
         compensated=setup.config.write.compensated,

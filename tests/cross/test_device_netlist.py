@@ -15,8 +15,7 @@ from circuits.solve.nodal import factor
 from circuits.spice import ngspice
 from circuits.spice.engine import SpiceError
 from compact_model import port
-from hallspice.array.device_netlist import write_device_netlist
-from hallspice.array.plain_netlist import drawn_states
+from hallspice.array.read_netlist import drawn_states, write_device_netlist
 from hallspice.config.load import load_setup
 from veriloga.dialects import ArrayDialect, DeviceForm
 from veriloga.programs import COMPILER, NGSPICE, find_program

@@ -11,8 +11,7 @@ import pytest
 
 from circuits.arrays.architecture import Architecture
 from circuits.spice import engine
-from circuits.spice.devices import Devices
-from circuits.write.deck import Timing
+from circuits.write.deck import Timing, switching_devices
 from circuits.write.plant import ModelPlant
 from circuits.write.scheme import BiasScheme, Order, WriteConfig
 from circuits.write.select_mosfet import load_select_mosfet
@@ -21,10 +20,9 @@ from circuits.write.spice_plant import SpicePlant
 from circuits.write.write_verify import PulseLadder, Step, WriteRecipe, program, pulse_curve
 from compact_model import synapse
 from compact_model.cards.device import load_card
-from veriloga.dialects import Dialect
+from veriloga.dialects import DeviceForm
 from veriloga.model import CellModel, cell_model
 from veriloga.programs import COMPILER, compiled, find_program
-from veriloga.subcircuit import subcircuit_text
 from veriloga.verilog_a import verilog_a_text
 
 pytestmark = [
@@ -48,14 +46,14 @@ class Engine:
 
     def spice(self, solver: WriteSolver) -> SpicePlant:
         device = self.model.device
-        text = "" if self.module else subcircuit_text(self.model, Dialect.NGSPICE, DAY)
+        form = DeviceForm.OSDI if self.module else DeviceForm.SUBCKT
         return SpicePlant(
             solver=solver,
             weight=device.bank.weight,
             r_reset=device.r_reset,
             delta_r=device.law.delta_r,
             timing=Timing(t_pulse=T_PULSE, t_read=10e-6),
-            devices=Devices(subcircuit=text),
+            devices=switching_devices(self.model, form, 300.0, DAY),
             module=self.module,
         )
 

@@ -1,6 +1,8 @@
 """Parts are found by their role: a network whose blocks have other names is the same network."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,3 +72,15 @@ def test_power_of_switches_is_not_that_of_cells() -> None:
     assert power[Role.CELL][0] == pytest.approx(3 * 500 * 1e-6, rel=1e-5)
     # the middles of the channels lie at 1.25, 0.75, 0.25 V: two open switches of 1e10 ohm each to the row at rest
     assert power[Role.SWITCH][0] == pytest.approx(2 * (1.25**2 + 0.75**2 + 0.25**2) / 1e10, rel=1e-3)
+
+
+def test_no_source_looks_at_the_name_of_a_block() -> None:
+    """Names are for people and simulators; `prefix` is read where they are made."""
+    root = Path(__file__).parents[2]
+    named = re.compile(
+        r"(?<!sys)\.prefix\b|branch_names.*(startswith|removeprefix|\[0\] ==)|name\.startswith\(\"[A-Z]"
+    )
+    sources = [
+        p for package in ("circuits", "nn_mapping", "hallspice") for p in (root / package).rglob("*.py")
+    ]
+    assert [path.name for path in sources if named.search(path.read_text())] == ["network.py"]
