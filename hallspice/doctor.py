@@ -10,9 +10,10 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
     from rich.console import Console
 
     from circuits.spice.engine import Simulator
@@ -117,9 +118,9 @@ def capabilities(findings: Sequence[Finding]) -> list[Capability]:
     ]
 
 
-def results(findings: Sequence[Finding]) -> dict[str, Any]:
+def results(findings: Sequence[Finding]) -> dict[str, JsonValue]:
     """What is found and what can be run, as plain data."""
-    tasks = [
+    tasks: list[JsonValue] = [
         {"task": one.task, "possible": one.possible, "advice": one.advice} for one in capabilities(findings)
     ]
     return {"findings": [dataclasses.asdict(finding) for finding in findings], "tasks": tasks}

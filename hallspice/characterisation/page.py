@@ -20,38 +20,12 @@ from hallspice.progress import Reporter
 
 def page_of(card: DeviceCard, found: DeviceResults, drawn: Mapping[str, str]) -> Page:
     """The page of a card beside the published facts."""
-    counts = found.counts
-    passed = counts.get(Status.PASS.value, 0)
-    others = ", ".join(f"{count} {name}" for name, count in counts.items() if name != Status.PASS.value)
-    step = float(np.diff(synapse.paper_levels(card)).min())
     return Page(
         title=f"device {card.name}",
         question="Does the compact model agree with the published device?",
         subtitle=f"{card.description}. Card {card.name}, hallspice {found.versions['hallspice']}, "
         f"{found.created}.",
-        answers=[
-            Answer(
-                "facts met",
-                f"{passed} of {len(found.scoreboard)}",
-                f"others: {others}" if others else "lines of the scoreboard",
-            ),
-            Answer("six states", f"{1e3 * _state_error(card):.1f} mΩ", "largest difference from the paper"),
-            Answer(
-                "all levels written",
-                style.engineering(synapse.ladder_energy(card), "J"),
-                "the paper states 87.5 µJ",
-            ),
-            Answer(
-                "read disturb begins",
-                style.engineering(found.disturb_onset_a, "A"),
-                f"pulses of {style.engineering(card.synapse.t_pulse.value, 's')}",
-            ),
-            Answer(
-                "smallest step at 1 mA",
-                style.engineering(1e-3 * step, "V"),
-                f"six sigma up to {style.engineering(float(readout.step_bandwidth(card, 1e-3, step)), 'Hz')}",
-            ),
-        ],
+        answers=_answers(card, found),
         sentences=[
             "Each line of the scoreboard is one statement of the paper, the model's number for it, and what agreement "
             "is worth: 'input' was put in, 'fit constraint' was fitted, 'chosen' rests on assumed anchors or rules, "
@@ -60,59 +34,7 @@ def page_of(card: DeviceCard, found: DeviceResults, drawn: Mapping[str, str]) ->
         ],
         warnings=found.warnings,
         sections=[
-            Section(
-                "Switching",
-                figures=[
-                    Caption(
-                        "loops",
-                        "Hall resistance against pulse current under applied fields; closed second cycles.",
-                        wide=True,
-                    ),
-                    Caption(
-                        "fraction",
-                        "Fraction switched by one write pulse without field, from the reset state.",
-                    ),
-                    Caption("pulse_width", "Density that switches half. Grey: outside of what data support."),
-                    Caption(
-                        "heat",
-                        "Channel temperature through a write pulse and after it, by the thermal network.",
-                    ),
-                ],
-            ),
-            Section(
-                "Synapse",
-                figures=[
-                    Caption("levels", "Levels after the reset and each pulse of the ladder."),
-                    Caption("ladder", "Ladder up and down, twice: exact memory closes, the rate law creeps."),
-                    Caption(
-                        "creep",
-                        f"Equal pulses of {1e3 * curves.sweep_current(card):.4g} mA: only the logarithm of n counts.",
-                    ),
-                    Caption(
-                        "spread",
-                        "Spread of the fraction at 2.41e11 A/m2, by the number of independent regions.",
-                    ),
-                ],
-            ),
-            Section(
-                "Polarity test",
-                text=["Loops without field after each preparation, in the published order."],
-                figures=[
-                    Caption(
-                        "protocol",
-                        "Magnetisation against pulse current; the colour is the sense of the loop.",
-                        wide=True,
-                    )
-                ],
-            ),
-            Section(
-                "Thickness",
-                text=[
-                    "Measured are 0, 0.5 and 0.7 nm (and signs elsewhere); the rest is interpolated between assumed "
-                    "anchors that a CSV of your own can replace."
-                ],
-                figures=[Caption("thickness", "Orange squares: arXiv:2601.16222.", wide=True)],
-            ),
+            *_behaviour(card),
             _scaling(card),
             _scoreboard(found.scoreboard),
             Section(
@@ -124,6 +46,95 @@ def page_of(card: DeviceCard, found: DeviceResults, drawn: Mapping[str, str]) ->
         ],
         figures=drawn,
     )
+
+
+def _answers(card: DeviceCard, found: DeviceResults) -> list[Answer]:
+    counts = found.counts
+    passed = counts.get(Status.PASS.value, 0)
+    others = ", ".join(f"{count} {name}" for name, count in counts.items() if name != Status.PASS.value)
+    step = float(np.diff(synapse.paper_levels(card)).min())
+    return [
+        Answer(
+            "facts met",
+            f"{passed} of {len(found.scoreboard)}",
+            f"others: {others}" if others else "lines of the scoreboard",
+        ),
+        Answer("six states", f"{1e3 * _state_error(card):.1f} mΩ", "largest difference from the paper"),
+        Answer(
+            "all levels written",
+            style.engineering(synapse.ladder_energy(card), "J"),
+            "the paper states 87.5 µJ",
+        ),
+        Answer(
+            "read disturb begins",
+            style.engineering(found.disturb_onset_a, "A"),
+            f"pulses of {style.engineering(card.synapse.t_pulse.value, 's')}",
+        ),
+        Answer(
+            "smallest step at 1 mA",
+            style.engineering(1e-3 * step, "V"),
+            f"six sigma up to {style.engineering(float(readout.step_bandwidth(card, 1e-3, step)), 'Hz')}",
+        ),
+    ]
+
+
+def _behaviour(card: DeviceCard) -> list[Section]:
+    """What the device does, by figures."""
+    return [
+        Section(
+            "Switching",
+            figures=[
+                Caption(
+                    "loops",
+                    "Hall resistance against pulse current under applied fields; closed second cycles.",
+                    wide=True,
+                ),
+                Caption(
+                    "fraction",
+                    "Fraction switched by one write pulse without field, from the reset state.",
+                ),
+                Caption("pulse_width", "Density that switches half. Grey: outside of what data support."),
+                Caption(
+                    "heat",
+                    "Channel temperature through a write pulse and after it, by the thermal network.",
+                ),
+            ],
+        ),
+        Section(
+            "Synapse",
+            figures=[
+                Caption("levels", "Levels after the reset and each pulse of the ladder."),
+                Caption("ladder", "Ladder up and down, twice: exact memory closes, the rate law creeps."),
+                Caption(
+                    "creep",
+                    f"Equal pulses of {1e3 * curves.sweep_current(card):.4g} mA: only the logarithm of n counts.",
+                ),
+                Caption(
+                    "spread",
+                    "Spread of the fraction at 2.41e11 A/m2, by the number of independent regions.",
+                ),
+            ],
+        ),
+        Section(
+            "Polarity test",
+            text=["Loops without field after each preparation, in the published order."],
+            figures=[
+                Caption(
+                    "protocol",
+                    "Magnetisation against pulse current; the colour is the sense of the loop.",
+                    wide=True,
+                )
+            ],
+        ),
+        Section(
+            "Thickness",
+            text=[
+                "Measured are 0, 0.5 and 0.7 nm (and signs elsewhere); the rest is interpolated between assumed "
+                "anchors that a CSV of your own can replace."
+            ],
+            figures=[Caption("thickness", "Orange squares: arXiv:2601.16222.", wide=True)],
+        ),
+    ]
 
 
 def _state_error(card: DeviceCard) -> float:

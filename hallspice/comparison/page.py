@@ -21,119 +21,150 @@ from hallspice.results import measure_of
 def page_of(setup: Setup, found: CompareResults, drawn: Mapping[str, str]) -> Page:
     """The page of a comparison."""
     rows = found.architectures
-    working = [row.architecture for row in rows if row.verdict in (Word.WORKS, Word.NEEDS_CALIBRATION)]
-    dead = [row for row in rows if row.verdict is Word.DEAD]
-    limited = [row for row in rows if row.limited_by_supply]
-    crossed = {architecture.value for architecture in Architecture if architecture.crossed}
-    hall = [row for row in rows if row.architecture in working and row.architecture not in crossed]
-    asked = len(Architecture) - len(crossed)  # of Hall cells
-    best = min(hall, key=lambda row: row.error_calibrated) if hall else None
-    sparing = min(hall, key=lambda row: row.energy_j) if hall else None
     array = setup.config.array
-    answers = [
-        Answer(
-            "Hall arrays that work", f"{len(hall)} of {asked}", ", ".join(row.architecture for row in hall)
-        )
-    ]
-    if best and sparing:
+    return Page(
+        title=f"architectures, {array.rows} x {array.columns}",
+        question="Which array of Hall bars computes, and what does a read cost?",
+        subtitle=f"Device {setup.card.name}, read of {engineering(setup.t_read, 's')}, seed {setup.config.seed}, "
+        f"hallspice {found.versions['hallspice']}, {found.created}.",
+        answers=_answers(rows),
+        sentences=[
+            "Errors are relative to the compute signal: the ideal output with the mean weight taken out. Hall "
+            "resistances are all positive with a large mean, so relative to the raw output an array that knows nothing "
+            f"but the mean would look good. Above {USELESS:g} an array is useless.",
+        ],
+        warnings=_warnings(found),
+        sections=[
+            _side_by_side(rows),
+            _read_times(setup, found.sizes),
+            _settling(rows),
+            _calibration(rows),
+            _input_encodings(setup, found.encodings),
+            _assumed(setup),
+        ],
+        figures=drawn,
+    )
+
+
+def _answers(rows: Sequence[ArchitectureResult]) -> list[Answer]:
+    crossed = {architecture.value for architecture in Architecture if architecture.crossed}
+    working = (Word.WORKS, Word.NEEDS_CALIBRATION)
+    hall = [row for row in rows if row.verdict in working and row.architecture not in crossed]
+    asked = len(Architecture) - len(crossed)  # of Hall cells
+    names = ", ".join(row.architecture for row in hall)
+    answers = [Answer("Hall arrays that work", f"{len(hall)} of {asked}", names)]
+    if hall:
+        best = min(hall, key=lambda row: row.error_calibrated)
+        sparing = min(hall, key=lambda row: row.energy_j)
         answers += [
             Answer("smallest error", f"{best.error_calibrated:.2g}", f"{best.architecture}, calibrated"),
             Answer("lowest energy of a read", engineering(sparing.energy_j, "J"), sparing.architecture),
         ]
-    warnings = [f"{row.architecture} computes nothing: {row.reason}." for row in dead]
+    return answers
+
+
+def _warnings(found: CompareResults) -> list[str]:
+    rows = found.architectures
+    warnings = [
+        f"{row.architecture} computes nothing: {row.reason}." for row in rows if row.verdict is Word.DEAD
+    ]
     warnings += found.warnings
-    if limited:
+    if limited := [row for row in rows if row.limited_by_supply]:
         volts = ", ".join(f"{row.architecture} {row.v_row_v:.3g} V" for row in limited)
         currents = sorted({engineering(row.input_full, row.input_unit) for row in limited})
         warnings.append(
             f"A full input would need more than the supply ({volts}); inputs of these are limited to "
             f"{' and '.join(currents)}. Their errors don't depend on it, their signal to noise does."
         )
-    return Page(
-        title=f"architectures, {array.rows} x {array.columns}",
-        question="Which array of Hall bars computes, and what does a read cost?",
-        subtitle=f"Device {setup.card.name}, read of {engineering(setup.t_read, 's')}, seed {setup.config.seed}, "
-        f"hallspice {found.versions['hallspice']}, {found.created}.",
-        answers=answers,
-        sentences=[
-            "Errors are relative to the compute signal: the ideal output with the mean weight taken out. Hall "
-            "resistances are all positive with a large mean, so relative to the raw output an array that knows nothing "
-            f"but the mean would look good. Above {USELESS:g} an array is useless.",
+    return warnings
+
+
+def _side_by_side(rows: Sequence[ArchitectureResult]) -> Section:
+    return Section(
+        "Side by side",
+        tables=[_errors_table(rows), _cost_table(rows)],
+        figures=[
+            Caption(
+                "comparison",
+                "Error raw (open) and calibrated (filled), signal to noise, and energy of a read.",
+                wide=True,
+            )
         ],
-        warnings=warnings,
-        sections=[
-            Section(
-                "Side by side",
-                tables=[_errors_table(rows), _cost_table(rows)],
-                figures=[
-                    Caption(
-                        "comparison",
-                        "Error raw (open) and calibrated (filled), signal to noise, and energy of a read.",
-                        wide=True,
-                    )
-                ],
-                details=[Detail("What the columns mean", table=_MEANINGS)],
-            ),
-            Section(
-                "Size and read time",
-                text=[
-                    f"Length of a read that makes signal over noise {CLEAR:g} (white noise, one draw, inputs as the "
-                    "supply allows; of each row where rows take turns), and the largest of these arrays for which "
-                    f"{engineering(setup.t_read, 's')} will do."
-                ],
-                tables=[_sizes_table(found.sizes)],
-            ),
-            Section(
-                "Settling",
-                text=[
-                    "Elmore's estimate to a thousandth, with the capacitances of wires and arms, beside a transient in "
-                    "ngspice; and the energy that the sources deliver in a read of full inputs and its settling, as "
-                    "power of the nodal solution times the time and as integral in ngspice (whose inputs rise within a "
-                    "thousandth of its transient). First draw; one row where rows take turns. A transient that would "
-                    f"take ngspice more than {engineering(LIMIT, 's')} is not run."
-                ],
-                tables=[_transient_table(rows)],
-            ),
-            Section(
-                "Calibration or reference",
-                text=[
-                    "Gain and offset of all columns are fitted to reads of known inputs, once. This many reads of the "
-                    f"whole array keep the error that their noise adds to every later read below {ADDED:g} of the "
-                    "compute signal.",
-                    "A reference in the array (two more columns at the lowest and the highest level, whose mean is "
-                    "subtracted before the conversion) needs none of these reads, but adds the energy of its cells and "
-                    "amplifiers to every read, as much as two columns take on average.",
-                ],
-                tables=[_calibration_table(rows)],
-            ),
-            Section(
-                "Input encodings",
-                text=[
-                    f"One product of {array.architecture} with inputs of {array.converters.dac_bits} bits: as an "
-                    "amplitude; as a number of full pulses, over which the columns integrate; or bit by bit, with a "
-                    "conversion, shift and addition each. All give the same product. Noise is relative to one read "
-                    "of amplitude, each slot as long as a read."
-                ],
-                tables=[_encoding_table(found.encodings)],
-            ),
-            Section(
-                "What is assumed",
-                text=[
-                    "Weights are uniform between the lowest and the highest level, inputs between zero and full. "
-                    "Every draw has the same weights and inputs in every architecture; draw k has the seed "
-                    f"[{setup.config.seed}, k].",
-                    "A column whose voltage is read has one amplifier of the periphery card, with its noise and "
-                    "supply. Noise: Johnson noise of all resistors, channel noise of the amplifiers, 1/f noise of the "
-                    "Hall resistances (Hooge's law, the device card's parameter) since the last calibration; averaged "
-                    "over the read. The ideal isolation amplifiers are free and quiet, which no circuit is.",
-                    "series_hall is shown as drawn and with ideal isolation, whatever array.series.isolation says.",
-                    "resistive cells are an assumed two-terminal read-out and stand here as the reference.",
-                    "decks/ holds the first vector of the first draw of each as a netlist for ngspice; draws.csv the "
-                    "errors of every draw.",
-                ],
-            ),
+        details=[Detail("What the columns mean", table=_MEANINGS)],
+    )
+
+
+def _read_times(setup: Setup, sizes: Sequence[SizeResult]) -> Section:
+    return Section(
+        "Size and read time",
+        text=[
+            f"Length of a read that makes signal over noise {CLEAR:g} (white noise, one draw, inputs as the "
+            "supply allows; of each row where rows take turns), and the largest of these arrays for which "
+            f"{engineering(setup.t_read, 's')} will do."
         ],
-        figures=drawn,
+        tables=[_sizes_table(sizes)],
+    )
+
+
+def _settling(rows: Sequence[ArchitectureResult]) -> Section:
+    return Section(
+        "Settling",
+        text=[
+            "Elmore's estimate to a thousandth, with the capacitances of wires and arms, beside a transient in "
+            "ngspice; and the energy that the sources deliver in a read of full inputs and its settling, as "
+            "power of the nodal solution times the time and as integral in ngspice (whose inputs rise within a "
+            "thousandth of its transient). First draw; one row where rows take turns. A transient that would "
+            f"take ngspice more than {engineering(LIMIT, 's')} is not run."
+        ],
+        tables=[_transient_table(rows)],
+    )
+
+
+def _calibration(rows: Sequence[ArchitectureResult]) -> Section:
+    return Section(
+        "Calibration or reference",
+        text=[
+            "Gain and offset of all columns are fitted to reads of known inputs, once. This many reads of the "
+            f"whole array keep the error that their noise adds to every later read below {ADDED:g} of the "
+            "compute signal.",
+            "A reference in the array (two more columns at the lowest and the highest level, whose mean is "
+            "subtracted before the conversion) needs none of these reads, but adds the energy of its cells and "
+            "amplifiers to every read, as much as two columns take on average.",
+        ],
+        tables=[_calibration_table(rows)],
+    )
+
+
+def _input_encodings(setup: Setup, encodings: Sequence[EncodingResult]) -> Section:
+    array = setup.config.array
+    return Section(
+        "Input encodings",
+        text=[
+            f"One product of {array.architecture} with inputs of {array.converters.dac_bits} bits: as an "
+            "amplitude; as a number of full pulses, over which the columns integrate; or bit by bit, with a "
+            "conversion, shift and addition each. All give the same product. Noise is relative to one read "
+            "of amplitude, each slot as long as a read."
+        ],
+        tables=[_encoding_table(encodings)],
+    )
+
+
+def _assumed(setup: Setup) -> Section:
+    return Section(
+        "What is assumed",
+        text=[
+            "Weights are uniform between the lowest and the highest level, inputs between zero and full. "
+            "Every draw has the same weights and inputs in every architecture; draw k has the seed "
+            f"[{setup.config.seed}, k].",
+            "A column whose voltage is read has one amplifier of the periphery card, with its noise and "
+            "supply. Noise: Johnson noise of all resistors, channel noise of the amplifiers, 1/f noise of the "
+            "Hall resistances (Hooge's law, the device card's parameter) since the last calibration; averaged "
+            "over the read. The ideal isolation amplifiers are free and quiet, which no circuit is.",
+            "series_hall is shown as drawn and with ideal isolation, whatever array.series.isolation says.",
+            "resistive cells are an assumed two-terminal read-out and stand here as the reference.",
+            "decks/ holds the first vector of the first draw of each as a netlist for ngspice; draws.csv the "
+            "errors of every draw.",
+        ],
     )
 
 

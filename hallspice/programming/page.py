@@ -2,108 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hallspice.page.page import Answer, Caption, Column, Page, Section, Table
 from hallspice.page.style import engineering
-from hallspice.programming.results import STUDIED, WriteEnergy, WriteResults
+from hallspice.programming.results import STUDIED, GivenUp, SchemeResult, WriteEnergy, WriteResults
 from hallspice.progress import Reporter
 from hallspice.results import measure_of
+
+SHOWN = 200
+"""Cells given up that the page lists."""
 
 
 def page_of(found: WriteResults, drawn: Mapping[str, str]) -> Page:
     """The page of a written array."""
     array, energy = found.array, found.energy_j
-    total = energy.total or 1.0
-    parts = {name: value for name, value in energy if name != "total"}
-    where = {name: measure_of(WriteEnergy, name).meaning for name in parts}
-    energy_rows = [
-        [part, engineering(value, "J"), f"{100 * value / total:.3g} %", where[part]]
-        for part, value in parts.items()
-    ]
-    energy_rows.append(["total", engineering(energy.total, "J"), "100 %", ""])
-    largest = max(parts, key=lambda part: parts[part])
-    yields = [
-        [engineering(row.tolerance_ohm, "Ω"), f"{100 * row.yield_:.2f} %"]
-        for row in found.yield_against_tolerance
-    ]
-    scheme_rows = [
-        [
-            row.scheme + (" (used)" if row.used else ""),
-            row.pattern,
-            f"{100 * row.moved:.3g} %",
-            f"{row.needed_v:.3g} V",
-            "yes" if row.usable else "no",
-        ]
-        for row in found.disturb.schemes
-    ]
-    given_up = [
-        [
-            f"({cell.row}, {cell.column})",
-            f"{cell.target_ohm:.4f}",
-            f"{cell.achieved_ohm:.4f}",
-            str(cell.pulses),
-            f"{cell.needed_v:.3g}",
-            cell.reason,
-        ]
-        for cell in found.given_up[:200]
-    ]
-    sections = [
-        Section(
-            "Cells",
-            text=[
-                f"Recipe: {found.recipe.algorithm}, tolerance "
-                f"{engineering(found.recipe.tolerance, 'Ω')}, read noise "
-                f"{engineering(found.recipe.read_noise, 'Ω')}; {found.resets} resets by pulse. Below, the "
-                "true states: a cell that a noisy read accepts may lie a little outside the tolerance."
-            ],
-            tables=[Table([Column("within"), Column("of the cells", True)], yields)],
-            figures=[
-                Caption("errors", "Achieved minus wanted Hall resistance."),
-                Caption("pulses", "Write pulses per cell."),
-            ],
-        ),
-        Section(
-            "Energy and time",
-            text=[f"{engineering(found.time_s, 's')} of pulses and verify reads, one after another."],
-            tables=[
-                Table(
-                    [Column("part"), Column("energy", True), Column("share", True), Column("where it goes")],
-                    energy_rows,
-                    total=True,
-                )
-            ],
-        ),
-        Section(
-            "Disturb",
-            text=[
-                "What the other cells get when the cell in the middle is written to the highest level; below, the "
-                f"worst pattern that was found on at most {STUDIED} x {STUDIED} cells, in every scheme of the array."
-            ],
-            tables=[
-                Table(
-                    [
-                        Column("scheme"),
-                        Column("worst pattern written"),
-                        Column("kept cell moves", True),
-                        Column("driver needs", True),
-                        Column("usable"),
-                    ],
-                    scheme_rows,
-                )
-            ],
-            figures=[Caption("disturb", "One write: current and movement of the other cells.", wide=True)],
-        ),
-    ]
-    if given_up:
-        head = ["cell", "wanted (ohm)", "achieved (ohm)", "pulses", "last pulse needs (V)", "why"]
-        sections.append(
-            Section(
-                "Cells given up",
-                tables=[Table([Column(text, text not in ("cell", "why")) for text in head], given_up)],
-            )
-        )
+    largest = max(energy.parts, key=lambda part: energy.parts[part])
+    share = energy.parts[largest] / (energy.total or 1.0)
     return Page(
         title="written array",
         question=f"What does it take to write {array.rows} x {array.columns} cells with {array.scheme}?",
@@ -117,12 +33,105 @@ def page_of(found: WriteResults, drawn: Mapping[str, str]) -> Page:
             Answer("peak temperature", f"{found.peak_temperature_k:.0f} K", "of a channel"),
         ],
         sentences=[
-            f"{100 * parts[largest] / total:.3g} % of the energy goes into '{largest}': {where[largest]}.",
+            f"{100 * share:.3g} % of the energy goes into '{largest}': {_where(largest)}.",
             f"{found.cells - found.written} cells are given up.",
         ],
         warnings=found.warnings,
-        sections=sections,
+        sections=[
+            _cells(found),
+            _energy(found),
+            _disturb(found.disturb.schemes),
+            *([_given_up(found.given_up)] if found.given_up else []),
+        ],
         figures=drawn,
+    )
+
+
+def _where(part: str) -> str:
+    """Where a part of the energy goes."""
+    return measure_of(WriteEnergy, part).meaning
+
+
+def _cells(found: WriteResults) -> Section:
+    yields = [
+        [engineering(row.tolerance_ohm, "Ω"), f"{100 * row.yield_:.2f} %"]
+        for row in found.yield_against_tolerance
+    ]
+    return Section(
+        "Cells",
+        text=[
+            f"Recipe: {found.recipe.algorithm}, tolerance "
+            f"{engineering(found.recipe.tolerance, 'Ω')}, read noise "
+            f"{engineering(found.recipe.read_noise, 'Ω')}; {found.resets} resets by pulse. Below, the "
+            "true states: a cell that a noisy read accepts may lie a little outside the tolerance."
+        ],
+        tables=[Table([Column("within"), Column("of the cells", True)], yields)],
+        figures=[
+            Caption("errors", "Achieved minus wanted Hall resistance."),
+            Caption("pulses", "Write pulses per cell."),
+        ],
+    )
+
+
+def _energy(found: WriteResults) -> Section:
+    total = found.energy_j.total
+    rows = [
+        [part, engineering(value, "J"), f"{100 * value / (total or 1.0):.3g} %", _where(part)]
+        for part, value in found.energy_j.parts.items()
+    ]
+    rows.append(["total", engineering(total, "J"), "100 %", ""])
+    head = [Column("part"), Column("energy", True), Column("share", True), Column("where it goes")]
+    return Section(
+        "Energy and time",
+        text=[f"{engineering(found.time_s, 's')} of pulses and verify reads, one after another."],
+        tables=[Table(head, rows, total=True)],
+    )
+
+
+def _disturb(schemes: Sequence[SchemeResult]) -> Section:
+    rows = [
+        [
+            row.scheme + (" (used)" if row.used else ""),
+            row.pattern,
+            f"{100 * row.moved:.3g} %",
+            f"{row.needed_v:.3g} V",
+            "yes" if row.usable else "no",
+        ]
+        for row in schemes
+    ]
+    head = [
+        Column("scheme"),
+        Column("worst pattern written"),
+        Column("kept cell moves", True),
+        Column("driver needs", True),
+        Column("usable"),
+    ]
+    return Section(
+        "Disturb",
+        text=[
+            "What the other cells get when the cell in the middle is written to the highest level; below, the "
+            f"worst pattern that was found on at most {STUDIED} x {STUDIED} cells, in every scheme of the array."
+        ],
+        tables=[Table(head, rows)],
+        figures=[Caption("disturb", "One write: current and movement of the other cells.", wide=True)],
+    )
+
+
+def _given_up(cells: Sequence[GivenUp]) -> Section:
+    rows = [
+        [
+            f"({cell.row}, {cell.column})",
+            f"{cell.target_ohm:.4f}",
+            f"{cell.achieved_ohm:.4f}",
+            str(cell.pulses),
+            f"{cell.needed_v:.3g}",
+            cell.reason,
+        ]
+        for cell in cells[:SHOWN]
+    ]
+    head = ["cell", "wanted (ohm)", "achieved (ohm)", "pulses", "last pulse needs (V)", "why"]
+    return Section(
+        "Cells given up", tables=[Table([Column(text, text not in ("cell", "why")) for text in head], rows)]
     )
 
 

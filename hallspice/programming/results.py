@@ -99,6 +99,11 @@ class WriteEnergy(Result):
     drivers: Annotated[float, Measure("J", "row drivers, and what they take beyond what they deliver")]
     verify: Annotated[float, Measure("J", "verify reads")]
 
+    @property
+    def parts(self) -> dict[str, float]:
+        """Part -> energy [J], without the total."""
+        return self.model_dump(exclude={"total"})
+
 
 class YieldAt(Result):
     """Cells within a distance of their level."""

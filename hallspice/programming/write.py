@@ -242,7 +242,7 @@ def _tables(found: WriteResults, outcome: WriteOutcome, one: Disturb) -> dict[st
         f"{name}.csv": csv_text([head.format(column) for column in columns], values.tolist())
         for name, (head, values) in maps.items()
     }
-    parts = [(part, value) for part, value in found.energy_j if part != "total"]
+    parts = list(found.energy_j.parts.items())
     return {
         **tables,
         "given_up.csv": results.table_of(GivenUp, found.given_up),
