@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -21,7 +21,7 @@ from circuits.spice.ngspice import node_voltages, simulate
 from circuits.spice.size import LONGEST
 from compact_model import switching, synapse
 from compact_model.cards.csv_table import read_matrix
-from compact_model.cards.document import DocumentError, Mistake, read_document
+from compact_model.cards.document import Document, DocumentError, Mistake, read_document
 from compact_model.cards.quantity import Quantity
 from compact_model.numeric import Floats
 from hallspice.array.read_engine import ReadEngine
@@ -103,20 +103,53 @@ def read_array(
     """
     document = read_document(config)
     setup = setup_of(document, config.parent, seed, network=False, full_input=False)
+    _check_options(setup, document, engine, full=full, longest=longest)
+    tables = [out.with_name(f"{out.stem}-{what}.csv") for what in ("nodes", "branches")] if full else []
+    for path in (out, *tables):
+        if path.resolve() in {given.resolve() for given in (config, states, inputs)}:
+            raise ValueError(f"--out {out}: {path} is read by this command; name another file")
+    matrix, vectors = _given(setup, states, inputs)
+    array, mismatch = setup.array, setup.mismatch(matrix.shape)
+    networks = _networks(matrix, array, mismatch, progress)
+    match engine:
+        case ReadEngine.TRANSFER:
+            solved = _first_order(matrix, vectors, array, mismatch, networks)
+        case ReadEngine.NGSPICE:
+            limit_s = LONGEST if longest is None else longest
+            solved = _simulated(networks, vectors, slots(array, len(matrix)), full, limit_s)
+        case ReadEngine.NODAL:
+            solved = _in_full(networks, vectors, full)
+    letter, unit = ("i", "a") if array.architecture.output_unit == "A" else ("v", "v")
+    header = [f"{letter}_column_{column}_{unit}" for column in range(matrix.shape[1])]
+    files = [out, *tables]
+    for path, text in zip(files, [csv_text(header, solved.outputs.tolist()), *solved.tables], strict=True):
+        write_text(path, text)
+    return Reading(
+        files=files,
+        vectors=len(solved.outputs),
+        columns=len(header),
+        how=solved.how,
+        difference=solved.difference,
+        warnings=[*_disturbing(setup, vectors), *_too_coarse(solved.difference)],
+    )
+
+
+def _check_options(
+    setup: Setup, document: Document, engine: ReadEngine, *, full: bool, longest: float | None
+) -> None:
     if full and engine is ReadEngine.TRANSFER:
         raise ValueError(
             "--full needs the engine nodal or ngspice: transfer computes no voltages and currents of the array"
         )
     if longest is not None and engine is not ReadEngine.NGSPICE:
         raise ValueError(f"--longest is for the engine ngspice, but the engine is {engine}; leave it out")
-    hall = setup.array.architecture.hall
-    if hall and setup.config.array.exact and engine is ReadEngine.TRANSFER:
+    if setup.array.architecture.hall and setup.config.array.exact and engine is ReadEngine.TRANSFER:
         what = "true asks for the full solution, but --engine transfer is of first order; take --engine nodal"
         raise DocumentError([document.mistake(("array", "exact"), what)])
-    tables = [out.with_name(f"{out.stem}-{what}.csv") for what in ("nodes", "branches")] if full else []
-    for path in (out, *tables):
-        if path.resolve() in {given.resolve() for given in (config, states, inputs)}:
-            raise ValueError(f"--out {out}: {path} is read by this command; name another file")
+
+
+def _given(setup: Setup, states: Path, inputs: Path) -> tuple[Floats, Floats]:
+    """States (rows, columns) [ohm] and input vectors (vectors, rows) of the user's files."""
     matrix = read_matrix(states, state_quantity(setup))
     vectors = read_matrix(inputs, _input_quantity(setup, matrix.shape[1]))
     if vectors.shape[1] != matrix.shape[0]:
@@ -124,56 +157,64 @@ def read_array(
             f"{vectors.shape[1]} inputs per vector, but {states} has {matrix.shape[0]} rows; give one per row"
         )
         raise DocumentError([Mistake(str(inputs), None, "", what)])
-    array, mismatch = setup.array, setup.mismatch(matrix.shape)
-    count = slots(array, len(matrix))
-    networks = _networks(matrix, array, mismatch, progress)
-    warnings = list(_disturbing(setup, vectors))
+    return matrix, vectors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Solved:
+    """What an engine says of a read."""
+
+    outputs: Floats  # (vectors, columns)
+    how: str
+    tables: Sequence[str] = ()  # node voltages and branch currents as CSV, where they were asked for
     difference: Difference | None = None
-    texts: list[str] = []
-    how = engine.value
-    if engine is ReadEngine.TRANSFER:
-        found = transfers(matrix, array, mismatch)
-        how = f"{found.method} ({found.reason})"
-        outputs = vectors @ found.matrices[0].T
-        if found.method is Method.TENSOR and matrix.size * count <= CHECKED_CELLS:
+
+
+def _first_order(
+    states: Floats,
+    vectors: Floats,
+    array: ArrayConfig,
+    mismatch: Mismatch | None,
+    networks: Iterable[Network],
+) -> _Solved:
+    found = transfers(states, array, mismatch)
+    how = f"{found.method} ({found.reason})"
+    difference = None
+    if found.method is Method.TENSOR:
+        if states.size * slots(array, len(states)) <= CHECKED_CELLS:
             difference = _difference(found.matrices[0], _nodal_transfer(networks), vectors)
-            warnings += _too_coarse(difference)
-        elif found.method is Method.TENSOR:
-            how += f", not compared with the full solution: more than {CHECKED_CELLS} cells in all time slots"
-    elif engine is ReadEngine.NGSPICE:
-        how = f"ngspice {find_simulator().version}"
-        limit_s = LONGEST if longest is None else longest
-        if full:
-
-            def simulated(network: Network) -> Solution:
-                voltages = node_voltages(network, vectors, limit_s=limit_s, runs=count)
-                return voltages, branch_currents(network, voltages, vectors)
-
-            outputs, texts = _everything(networks, simulated)
         else:
-            outputs = _sum(simulate(network, vectors, limit_s=limit_s, runs=count) for network in networks)
-    elif full:
+            how += f", not compared with the full solution: more than {CHECKED_CELLS} cells in all time slots"
+    return _Solved(outputs=vectors @ found.matrices[0].T, how=how, difference=difference)
 
-        def solved(network: Network) -> Solution:
-            factored = factor(network)
-            return factored.solve(vectors).node_voltages, factored.currents(vectors)
 
-        outputs, texts = _everything(networks, solved)
-    else:
-        outputs = _sum(factor(network).solve(vectors).outputs for network in networks)
-    letter, unit = ("i", "a") if array.architecture.output_unit == "A" else ("v", "v")
-    header = [f"{letter}_column_{column}_{unit}" for column in range(matrix.shape[1])]
-    files = [out, *tables]
-    for path, text in zip(files, [csv_text(header, outputs.tolist()), *texts], strict=True):
-        write_text(path, text)
-    return Reading(
-        files=files,
-        vectors=len(outputs),
-        columns=len(header),
-        how=how,
-        difference=difference,
-        warnings=warnings,
-    )
+def _simulated(
+    networks: Iterable[Network], vectors: Floats, runs: int, full: bool, limit_s: float
+) -> _Solved:
+    how = f"ngspice {find_simulator().version}"
+    if not full:
+        outputs = _sum(simulate(network, vectors, limit_s=limit_s, runs=runs) for network in networks)
+        return _Solved(outputs=outputs, how=how)
+
+    def solved(network: Network) -> Solution:
+        voltages = node_voltages(network, vectors, limit_s=limit_s, runs=runs)
+        return voltages, branch_currents(network, voltages, vectors)
+
+    outputs, tables = _everything(networks, solved)
+    return _Solved(outputs=outputs, how=how, tables=tables)
+
+
+def _in_full(networks: Iterable[Network], vectors: Floats, full: bool) -> _Solved:
+    how = ReadEngine.NODAL.value
+    if not full:
+        return _Solved(outputs=_sum(factor(one).solve(vectors).outputs for one in networks), how=how)
+
+    def solved(network: Network) -> Solution:
+        factored = factor(network)
+        return factored.solve(vectors).node_voltages, factored.currents(vectors)
+
+    outputs, tables = _everything(networks, solved)
+    return _Solved(outputs=outputs, how=how, tables=tables)
 
 
 Solution = tuple[Floats, Floats]
@@ -211,7 +252,9 @@ def _difference(found: Floats, exact: Floats, vectors: Floats) -> Difference:
     )
 
 
-def _too_coarse(difference: Difference) -> Iterator[str]:
+def _too_coarse(difference: Difference | None) -> Iterator[str]:
+    if difference is None:
+        return
     worst = max(difference.transfer, difference.outputs)
     if worst > FIRST_ORDER:
         yield (
