@@ -10,7 +10,6 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from circuits.arrays.config import ArrayConfig
 from circuits.read.converter import ElementWeighting
 from hallspice.config.contradictions import layers_of
 from hallspice.config.setup import Setup
+from hallspice.networks import sources
 from hallspice.progress import Reporter
 from nn_mapping.accuracy import Readout
 from nn_mapping.circuit_layer import circuit_products
@@ -200,10 +200,11 @@ def trained(
 ) -> tuple[TrainedNetwork, bool]:
     """The network that this training gives, and whether it was reused from an earlier run.
 
-    A kept network is reused when data, layers, levels, recipe, seed, device, torch, the training code and the circuit
-    that it is trained through are the same. An interrupted training goes on after its last whole epoch, and gives the
-    same network as one without a stop. Of several processes that need the same training, one does it and the others
-    wait for it; without `wait`, `filelock.Timeout` is raised while another process is at it.
+    A kept network is reused when data, layers, levels, recipe, seed, device, torch and the circuit that it is trained
+    through are the same, and the text of every file that the training imports. An interrupted training goes on after
+    its last whole epoch, and gives the same network as one without a stop. Of several processes that need the same
+    training, one does it and the others wait for it; without `wait`, `filelock.Timeout` is raised while another
+    process is at it.
     """
     path = cache_folder() / f"{_fingerprint(dataset, layers, levels, recipe, seed, through, device)}.npz"
     if (kept := _kept(path)) is not None:
@@ -299,16 +300,15 @@ def _fingerprint(
     }
     if device != "cpu":
         settings["device"] = device
-    modules = ["training.py", "trainable.py", "quantiser.py", "adam.py"]
+    modules = ["nn_mapping.training"]
     if through is not None:
         settings["array"] = dataclasses.asdict(through.array)
         settings["readout"] = dataclasses.asdict(through.readout)
         settings["tile"] = [through.mapped.tile_rows, through.mapped.tile_columns]
         settings["states"] = through.mapped.state_ohm.tolist()
-        modules.append("circuit_layer.py")
+        modules.append("nn_mapping.circuit_layer")
         for layer in through.mapped.network.layers:
             digest.update(layer.weights.tobytes() + layer.gain.tobytes() + layer.offset.tobytes())
     digest.update(json.dumps(settings, sort_keys=True).encode())
-    for module in modules:
-        digest.update((resources.files("nn_mapping") / module).read_bytes())
+    digest.update(sources.source_digest(tuple(modules), sources.ROOT).encode())
     return digest.hexdigest()[:32]

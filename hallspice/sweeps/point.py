@@ -24,9 +24,9 @@ from hallspice.inference.chip import Chip
 from hallspice.inference.collect import results_of
 from hallspice.inference.examination import build, examine, write_plan
 from hallspice.networks.kept import Networks
+from hallspice.networks.sources import PACKAGES
 from nn_mapping.data import Dataset, load_dataset
 
-PACKAGES = ("compact_model", "veriloga", "circuits", "nn_mapping", "hallspice")
 LIBRARIES = ("numpy", "scipy", "torch")
 
 PointOutcome = dict[str, Any]
