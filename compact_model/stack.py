@@ -58,12 +58,24 @@ def sheet_resistance(card: DeviceCard, t_oxide: FloatsLike | None = None) -> Flo
     return rho / total_thickness(card, t_oxide)
 
 
+def at_temperature(ohm: FloatsLike, tcr: float, temperature: FloatsLike) -> Floats:
+    """A resistance [ohm] that is known at 300 K, at a temperature [K]: R(T) = R(300 K) (1 + tcr (T - 300 K)).
+
+    Examples
+    --------
+    >>> float(at_temperature(500.0, 5e-4, 350.0))
+    512.5
+    """
+    rise = np.asarray(temperature, dtype=float) - REFERENCE_TEMPERATURE
+    return np.asarray(ohm, dtype=float) * (1.0 + tcr * rise)
+
+
 def channel_resistance(
     card: DeviceCard, t_oxide: FloatsLike | None = None, temperature: FloatsLike = REFERENCE_TEMPERATURE
 ) -> Floats:
     """Resistance of the channel without contacts [ohm].
 
-    R = R_sheet (l / w) (1 + tcr (T - 300 K)).
+    R = R_sheet (l / w) at 300 K, `at_temperature` elsewhere.
 
     Examples
     --------
@@ -72,8 +84,7 @@ def channel_resistance(
     500.0
     """
     squares = card.geometry.l_channel.value / card.geometry.w_channel.value
-    warming = 1.0 + card.transport.tcr.value * (np.asarray(temperature) - REFERENCE_TEMPERATURE)
-    return sheet_resistance(card, t_oxide) * squares * warming
+    return at_temperature(sheet_resistance(card, t_oxide) * squares, card.transport.tcr.value, temperature)
 
 
 def arm_resistance(card: DeviceCard, t_oxide: FloatsLike | None = None) -> Floats:

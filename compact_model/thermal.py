@@ -8,7 +8,6 @@ import numpy as np
 
 from compact_model import stack
 from compact_model.cards.device import DeviceCard
-from compact_model.constants import REFERENCE_TEMPERATURE
 from compact_model.numeric import Floats, FloatsLike
 
 _LARGEST_RISE = 1e5  # [K]; thermal runaway (tcr times power times resistance above one) ends here
@@ -19,7 +18,7 @@ _LARGEST_GROWTH = 100.0  # time constants of a runaway that are followed
 class ThermalNetwork:
     """Foster stages in series and the channel that heats them.
 
-    Each stage obeys d(rise_k)/dt = (r_k P - rise_k) / tau_k, with P = I^2 R (1 + tcr (T - 300 K)) and
+    Each stage obeys d(rise_k)/dt = (r_k P - rise_k) / tau_k, with P = I^2 R(T) (`stack.at_temperature`) and
     T = ambient + sum of the rises. At constant current the equations are linear and solved exactly.
     """
 
@@ -50,11 +49,11 @@ class ThermalNetwork:
         squared, time = np.broadcast_arrays(squared, np.asarray(duration, dtype=float))
         stages = len(self.tau)
         begin = np.zeros((*squared.shape, stages)) if start is None else np.asarray(start, dtype=float)
-        power = squared * self.r_channel * (1.0 + self.tcr * (self.ambient - REFERENCE_TEMPERATURE))
+        power = squared * self.resistance_at(self.ambient)
         if self.tcr == 0.0:
             target = power[..., None] * self.resistance
             return target + (begin - target) * np.exp(-time[..., None] / self.tau)
-        # rise' = A rise + b; the coefficient couples the stages through the power.
+        # rise' = A rise + b; R(T) is linear, so that its slope, r_channel tcr, couples the stages through the power.
         feedback = squared[..., None, None] * self.r_channel * self.tcr
         matrix = feedback * (self.resistance / self.tau)[:, None] * np.ones(stages) - np.diag(1.0 / self.tau)
         steady = -np.linalg.solve(matrix, (power[..., None] * self.resistance / self.tau)[..., None])[..., 0]
@@ -89,7 +88,7 @@ class ThermalNetwork:
 
     def resistance_at(self, temperature: FloatsLike) -> Floats:
         """Channel resistance [ohm] at a temperature [K]."""
-        return self.r_channel * (1.0 + self.tcr * (np.asarray(temperature) - REFERENCE_TEMPERATURE))
+        return stack.at_temperature(self.r_channel, self.tcr, temperature)
 
 
 def pulse_quadrature(t_first: float, t_pulse: float, *, per_decade: int = 3) -> tuple[Floats, Floats]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compact_model import polarity
+from compact_model import polarity, stack
 from compact_model.cards.device import Gate
 from compact_model.constants import REFERENCE_TEMPERATURE
 from compact_model.numeric import Floats, FloatsLike
@@ -94,8 +94,7 @@ def residual(model: CellModel, instance: Instance, unknowns: Unknowns) -> Residu
     v_x, v_y = v[..., 0] - v[..., 1], v[..., 2] - v[..., 3]
     rise = unknowns.rise if instance.heated else np.zeros_like(unknowns.rise)
     temperature = limited(instance.ambient + rise.sum(axis=-1), TEMPERATURE_FLOOR)
-    warming = 1.0 + heat.tcr * (temperature - REFERENCE_TEMPERATURE)
-    r_x = heat.r_channel * limited(warming, RESISTANCE_FLOOR)
+    r_x = heat.r_channel * limited(stack.at_temperature(1.0, heat.tcr, temperature), RESISTANCE_FLOOR)
     r_y = np.full_like(r_x, model.value("r_yy"))
     if law.electrothermal:
         bare = (law.t_curie - temperature) / (law.t_curie - REFERENCE_TEMPERATURE)
