@@ -82,10 +82,7 @@ def setup_of(
     if card is None or periphery is None:
         raise DocumentError(mistakes)
     card = overlaid_device(card, config, document)
-    try:
-        periphery = overlaid_periphery(periphery, config, document)
-    except DocumentError as error:
-        raise DocumentError([*mistakes, *error.mistakes]) from None
+    periphery = overlaid_periphery(periphery, config, document, mistakes)
     r_arm = float(stack.arm_resistance(card))
     hall = config.array.architecture.hall
     least = synapse.offset_resistance(card) ** 2 / (2 * float(stack.channel_resistance(card)))

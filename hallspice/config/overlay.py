@@ -8,23 +8,21 @@ from pydantic import BaseModel, ValidationError
 from circuits.periphery import PeripheryCard
 from compact_model import switching, synapse
 from compact_model.cards.device import DeviceCard
-from compact_model.cards.document import Document, DocumentError, KeyPath
+from compact_model.cards.document import Document, KeyPath, Mistake
 from compact_model.cards.entry import Entry, EntryList, Provenance
 from compact_model.numeric import Floats
 from hallspice.config.contradictions import outside
 from hallspice.config.schema import Config
 
 
-def overlaid_periphery(card: PeripheryCard, config: Config, document: Document) -> PeripheryCard:
+def overlaid_periphery(
+    card: PeripheryCard, config: Config, document: Document, mistakes: list[Mistake]
+) -> PeripheryCard:
     """The card with the numbers of ``array.*`` and ``write.*``: ``wire.r_row`` is that of ``array.wire.r_row``.
 
-    Raises
-    ------
-    DocumentError
-        When numbers don't fit the entries that they share a section with.
+    Numbers that don't fit the entries that they share a section with are added to `mistakes`; that section stays.
     """
     sections = {}
-    mistakes = []
     for name in PeripheryCard.model_fields:
         section = getattr(card, name)
         if not isinstance(section, BaseModel):
@@ -45,8 +43,6 @@ def overlaid_periphery(card: PeripheryCard, config: Config, document: Document) 
             for details in error.errors():
                 what = details["msg"].removeprefix("Value error, ")
                 mistakes.append(document.mistake((*path, next(iter(replaced))), what))
-    if mistakes:
-        raise DocumentError(mistakes)
     return card.model_copy(update=sections) if sections else card
 
 

@@ -126,9 +126,11 @@ def test_numbers_carry_units_and_stand_over_a_card_of_ones_own(tmp_path: Path) -
 
 
 def test_entries_of_a_section_must_still_fit_each_other(tmp_path: Path) -> None:
-    (line,) = _mistakes(tmp_path, "array:\n  adc: {bits: [4, 6]}\n")
+    text = "array:\n  adc: {bits: [4, 6]}\n  read: {i_read: 3.9 mA}\n  driver: {v_supply: 3 V}\n"
+    line, other = _mistakes(tmp_path, text)
     what = "array.adc.bits: bits has 2 values and energy 3, allowed: the same"
     assert line == f"{tmp_path / 'array.yaml'}:2:15 {what}"
+    assert ":3:18 array.read.i_read: 0.0039 A would switch the device" in other
 
 
 NAMES = {
