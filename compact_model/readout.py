@@ -60,18 +60,28 @@ def johnson_density(card: DeviceCard) -> float:
     return float(np.sqrt(thermal_density(stack.transverse_resistance(card), card.thermal.ambient.value)))
 
 
-def flicker_density(card: DeviceCard, current: FloatsLike) -> Floats:
-    """Flicker noise at 1 Hz [V/sqrt(Hz)]: V sqrt(gamma/N), Hooge's law for the carriers of the cross.
+def resistance_flicker(card: DeviceCard) -> float:
+    """Fluctuation of the Hall resistance at 1 Hz, power density [ohm^2/Hz]: r_sheet^2 hooge / N, Hooge's law.
 
-    V is the drop over the square of the cross and N = n w^2 t_tot its carriers (doi:10.1016/0375-9601(69)90076-0).
+    N = n w^2 t_tot are the carriers of the square of the cross (doi:10.1016/0375-9601(69)90076-0).
+
+    Examples
+    --------
+    >>> from compact_model.cards.device import load_card
+    >>> f"{resistance_flicker(load_card()):.3g}"
+    '1.29e-09'
     """
     carriers = (
         card.hall.carrier_density.value
         * card.geometry.w_channel.value**2
         * float(stack.total_thickness(card))
     )
-    drop = np.abs(np.asarray(current, dtype=float)) * float(stack.sheet_resistance(card))
-    density: Floats = drop * np.sqrt(card.hall.hooge.value / carriers)
+    return float(stack.sheet_resistance(card)) ** 2 * card.hall.hooge.value / carriers
+
+
+def flicker_density(card: DeviceCard, current: FloatsLike) -> Floats:
+    """Flicker noise of the Hall voltage at 1 Hz [V/sqrt(Hz)]: the current times that of the resistance."""
+    density: Floats = np.abs(np.asarray(current, dtype=float)) * np.sqrt(resistance_flicker(card))
     return density
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compact_model import stack, switching, synapse
+from compact_model import readout, stack, switching, synapse
 from compact_model.cards.device import DeviceCard, Gate
 from compact_model.cards.entry import Entry
 from compact_model.cards.quantity import Quantity
@@ -345,15 +345,9 @@ def _model_parameters(card: DeviceCard, device: HallBar) -> Iterator[ModelParame
             float(heat.resistance[place]),
         )  # fmt: skip
         yield given(f"tau_th{label}", topic, tau, Quantity("s", f"time constant, {name}", above=0.0))
-    drop = float(stack.sheet_resistance(card))
-    carriers = (
-        card.hall.carrier_density.value
-        * card.geometry.w_channel.value**2
-        * float(stack.total_thickness(card))
-    )
     yield given(
         "k_flicker", "noise", card.hall.hooge, Quantity("Ohm^2", "flicker: S_V = k_flicker I^2 / f", low=0.0),
-        drop**2 * card.hall.hooge.value / carriers,
+        readout.resistance_flicker(card),
     )  # fmt: skip
     yield switch("sw_thermal", law.electrothermal, "1: self-heating by two thermal nodes")
     yield switch("sw_noise", True, "1: thermal noise of the four resistors")

@@ -56,7 +56,7 @@ def _trial(setup: Setup, architecture: Architecture) -> Trial:
         mismatch=changes.get("mismatch", array.cell.mismatch),
         r_off_spread=array.cell.r_off_spread,
         random_rejection=changes.get("random_rejection", False),
-        flicker=float(readout.flicker_density(setup.card, 1.0)) ** 2,
+        flicker=readout.resistance_flicker(setup.card),
         temperature=setup.card.thermal.ambient.value,
         t_read=setup.t_read,
         t_calibration=compared.t_calibration,

@@ -22,35 +22,60 @@ def writing(setup: Setup, device: HallBar) -> Writing:
     ValueError
         When scheme and architecture don't fit, or the tolerance is below the noise of a verify read.
     """
-    write, card = setup.config.write, setup.periphery.write
-    architecture = setup.array.architecture
-    usual = next(iter(schemes(architecture)), BiasScheme.ONE_TRANSISTOR)
-    config = WriteConfig(
-        architecture=architecture,
+    circuit = _circuit(setup)
+    t_pulse = setup.card.synapse.t_pulse.value
+    faults = setup.config.write.faults
+    return Writing(
+        config=circuit,
+        recipe=_recipe(setup, circuit),
+        curve=pulse_curve(device, t_pulse),
+        ladder=PulseLadder(levels=setup.levels_ohm, currents=synapse.ladder_currents(setup.card)),
+        device=device,
+        t_pulse=t_pulse,
+        i_read=setup.periphery.read.i_read.value,
+        compensated=setup.config.write.compensated,
+        fault_rates=FaultRates(
+            stuck=faults.stuck,
+            device_spread=faults.device_spread,
+            cycle=faults.cycle_noise,
+            open_rows=tuple(faults.open_rows),
+            open_columns=tuple(faults.open_columns),
+            short_rows=tuple(faults.short_rows),
+            short_columns=tuple(faults.short_columns),
+        ),
+    )
+
+
+def _circuit(setup: Setup) -> WriteConfig:
+    write, card, array = setup.config.write, setup.periphery.write, setup.array
+    usual = next(iter(schemes(array.architecture)), BiasScheme.ONE_TRANSISTOR)
+    return WriteConfig(
+        architecture=array.architecture,
         scheme=BiasScheme(write.scheme or usual),
         order=Order(write.order),
-        r_row=setup.array.r_row,
-        r_column=setup.array.r_column,
+        r_row=array.r_row,
+        r_column=array.r_column,
         r_output=card.r_output.value,
         r_return=card.r_return.value,
         v_compliance=card.v_compliance.value,
-        r_channel=setup.array.r_channel,
+        r_channel=array.r_channel,
         r_select_on=card.r_select_on.value,
         r_select_off=card.r_select_off.value,
     )
-    t_verify = card.t_verify.value
-    i_read = setup.periphery.read.i_read.value
-    amplifier = setup.periphery.amplifier
+
+
+def _recipe(setup: Setup, circuit: WriteConfig) -> WriteRecipe:
+    write, periphery, converters = setup.config.write, setup.periphery, setup.config.array.converters
+    t_verify, i_read = periphery.write.t_verify.value, periphery.read.i_read.value
     noise = hall_read_noise(
         setup.array.r_arm,
         setup.array.gm,
-        amplifier.noise_gamma.value,
+        periphery.amplifier.noise_gamma.value,
         setup.card.thermal.ambient.value,
         t_verify,
     )
-    converters = setup.config.array.converters
-    costs = part_costs(setup.periphery, converters.dac_bits, converters.adc_bits, t_verify)
-    recipe = WriteRecipe(
+    costs = part_costs(periphery, converters.dac_bits, converters.adc_bits, t_verify)
+    return WriteRecipe(
         algorithm=Algorithm(write.algorithm),
         step_law=Step(write.step_law),
         tolerance=write.tolerance,
@@ -61,26 +86,6 @@ def writing(setup: Setup, device: HallBar) -> Writing:
         max_pulses=write.max_pulses,
         retries=write.retries,
         read_noise=noise / i_read,
-        read_energy=verify_energy(config, setup.config.array.columns, i_read, costs),
+        read_energy=verify_energy(circuit, setup.config.array.columns, i_read, costs),
         read_time=t_verify,
-    )
-    t_pulse = setup.card.synapse.t_pulse.value
-    return Writing(
-        config=config,
-        recipe=recipe,
-        curve=pulse_curve(device, t_pulse),
-        ladder=PulseLadder(levels=setup.levels_ohm, currents=synapse.ladder_currents(setup.card)),
-        device=device,
-        t_pulse=t_pulse,
-        i_read=i_read,
-        compensated=write.compensated,
-        fault_rates=FaultRates(
-            stuck=write.faults.stuck,
-            device_spread=write.faults.device_spread,
-            cycle=write.faults.cycle_noise,
-            open_rows=tuple(write.faults.open_rows),
-            open_columns=tuple(write.faults.open_columns),
-            short_rows=tuple(write.faults.short_rows),
-            short_columns=tuple(write.faults.short_columns),
-        ),
     )

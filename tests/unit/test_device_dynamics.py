@@ -214,6 +214,7 @@ def test_formulas_of_noise_and_offset_by_hand() -> None:
     # from 1/10 Hz to 125 kHz: ln 1.25e6 = 14.038654
     assert readout.flicker_band(4e-6, 10.0) == pytest.approx(14.038654, rel=1e-7)
     # 1 mA over a square of 83.333 ohm, gamma = 3e-3, N = 6e28 * 25e-12 * 10.8e-9 = 1.62e10
+    assert readout.resistance_flicker(CARD) == pytest.approx((500 / 6) ** 2 * 3e-3 / 1.62e10, rel=1e-6, abs=0)
     expected = 1e-3 * 500 / 6 * np.sqrt(3e-3 / 1.62e10)
     assert readout.flicker_density(CARD, -1e-3) == pytest.approx(expected, rel=1e-6, abs=0)
     # 67.7 K above ambient at 0.65 uV/K: positive for both signs of the current

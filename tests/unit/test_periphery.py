@@ -59,9 +59,9 @@ def test_arms_of_a_card_are_refused_with_where_they_are_now(tmp_path: Path) -> N
 def test_adc_energy_between_and_beyond_the_known_resolutions() -> None:
     card = load_periphery().adc
     assert card.conversion_energy(8) == 6.8e-13
-    assert card.conversion_energy(7) == pytest.approx((4.2e-13 * 6.8e-13) ** 0.5)
-    assert card.conversion_energy(2) == pytest.approx(3.7e-13)
-    assert card.conversion_energy(9) == pytest.approx(4 * 6.8e-13)
+    assert card.conversion_energy(7) == pytest.approx((4.2e-13 * 6.8e-13) ** 0.5, rel=1e-9, abs=0)
+    assert card.conversion_energy(2) == pytest.approx(3.7e-13, rel=1e-9, abs=0)
+    assert card.conversion_energy(9) == pytest.approx(4 * 6.8e-13, rel=1e-9, abs=0)
 
 
 def test_mistakes_in_a_card_are_all_named_with_their_lines(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.periphery import load_periphery
 from circuits.read.trial import Trial, draw, run_trial
+from hallspice.comparison.trials import all_trials
+from hallspice.config.load import load_setup
 
 near = partial(pytest.approx, rel=1e-6, abs=0.0)  # the default tolerance of 1e-12 is more than these numbers
 
@@ -101,3 +104,13 @@ def test_energy_of_amplified_cells_and_drivers_that_are_not_perfect() -> None:
     assert found.energy.digital == 0.0
     # two columns more, as many again
     assert found.reference == near(array / 0.8 + found.energy.amplifiers, rel=1e-5)
+
+
+def test_noise_of_a_trial_is_that_of_the_card(tmp_path: Path) -> None:
+    """Hooge: (500 ohm / 6)^2 * 3e-3 over 1.62e10 carriers; arms as in the configuration, ambient of the card."""
+    path = tmp_path / "compare.yaml"
+    path.write_text("array: {rows: 4, columns: 3, cell: {r_arm: 310}, amplifier: {gm: 3 mS}}\n")
+    trial = all_trials(load_setup(path, network=False, supply=False))["active_parallel"]
+    assert trial.flicker == near((500 / 6) ** 2 * 3e-3 / 1.62e10)
+    assert (trial.config.r_arm, trial.config.gm, trial.temperature) == (310, 3e-3, 300)
+    assert (trial.t_read, trial.t_calibration, trial.shape) == (1e-5, 1.0, (4, 3))
