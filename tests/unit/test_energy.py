@@ -9,6 +9,7 @@ import pytest
 
 from circuits.network import Role
 from circuits.read.energy import PartCosts, ReadEnergy, Work, read_energy, reference_energy
+from hallspice.inference.results import EnergyParts
 
 near = partial(pytest.approx, rel=1e-6, abs=0.0)  # the default tolerance of 1e-12 is more than these numbers
 
@@ -66,6 +67,13 @@ def test_a_reference_takes_the_share_of_two_columns() -> None:
         cells=1e-8, wires=2e-9, drivers=3e-9, sense=5e-9, amplifiers=2e-8, dac=1e-6, adc=1e-6, digital=1e-6
     )
     assert reference_energy(energy, 5) == near(2 * 8e-9)
+
+
+def test_results_of_run_count_amplifiers_as_sense() -> None:
+    energy = ReadEnergy(cells=1, wires=2, drivers=3, amplifiers=4, sense=5, dac=6, adc=7, digital=8)
+    assert EnergyParts.of(energy).model_dump() == {
+        "cells": 1, "wires": 2, "drivers": 3, "sense": 9, "dac": 6, "adc": 7, "digital": 8
+    }  # fmt: skip
 
 
 def test_outputs_share_converters() -> None:
