@@ -428,7 +428,7 @@ def sweep(
             data_dir=data_dir,
             progress=progress,
         )
-    return Outcome.of_folder(results, out, passed=results["failed"] == 0)
+    return Outcome.of_folder(results, out, passed=results.failed == 0)
 
 
 class CacheAction(StrEnum):

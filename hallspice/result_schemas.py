@@ -16,6 +16,7 @@ from hallspice.model.results import ExportResults, VerifyExportResults, VerifyRe
 from hallspice.networks.results import EvaluateResults, InSituResults, TrainResults
 from hallspice.programming.results import WriteResults
 from hallspice.results import Results
+from hallspice.sweeps.results import SweepResults
 
 MODELS: dict[str, tuple[type[Results], ...]] = {
     "export": (ExportResults,),
@@ -27,6 +28,7 @@ MODELS: dict[str, tuple[type[Results], ...]] = {
     "write": (WriteResults,),
     "run": (InferenceResults,),
     "evaluate": (EvaluateResults,),
+    "sweep": (SweepResults,),
     "train": (TrainResults, InSituResults),
 }
 """The models of a command: one of them describes its results."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
-    from hallspice.sweeps.point import PointOutcome, Task
+    from hallspice.sweeps.point import Task
+    from hallspice.sweeps.results import PointOutcome
 
 # A worker process imports this module first, and may be interrupted from then on: nothing slow is imported here.
 

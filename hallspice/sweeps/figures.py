@@ -11,6 +11,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.ticker import EngFormatter
 
 from hallspice.page.style import BLUE, GREEN, GREY, ORANGE, PURPLE, grid, single, styled, svg
+from hallspice.sweeps.results import Cell
 from hallspice.sweeps.summary import FEW, Design, Effect, Summary
 
 _MARKS = list(
@@ -59,13 +60,14 @@ def _coloured(axes: Axes, found: Summary) -> None:
     column = found.effects[0].column
     values = list(dict.fromkeys(design.inputs[column] for design in found.designs))
     if len(values) <= FEW:
-        ordered = sorted(values) if all(isinstance(value, (int, float)) for value in values) else values
+        numeric = [value for value in values if isinstance(value, (int, float))]
+        ordered: Sequence[Cell] = sorted(numeric) if len(numeric) == len(values) else values
         for value, (colour, mark) in zip(ordered, _MARKS, strict=False):
             members = [design for design in found.designs if design.inputs[column] == value]
             label = f"{value:.4g}" if isinstance(value, float) else str(value)
             _marks(axes, members, colour, mark, label)
         return
-    numbers = np.array([float(design.inputs[column]) for design in found.designs])
+    numbers = np.array([design.inputs[column] for design in found.designs], dtype=float)
     wide = numbers.min() > 0 and numbers.max() > 10 * numbers.min()
     norm = (LogNorm if wide else Normalize)(numbers.min(), numbers.max())
     scatter = axes.scatter(

@@ -4,74 +4,59 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hallspice.page.page import Answer, Caption, Column, Detail, Page, Section, Table
+from hallspice.page.provenance import folded_origins
 from hallspice.page.style import engineering, percent
 from hallspice.page.tables import csv_text
 from hallspice.sweeps import figures as sweep_figures
+from hallspice.sweeps.results import Cell, SweepResults
 from hallspice.sweeps.summary import Design, Row, Summary
-
-Results = Mapping[str, Any]
 
 _PERCENT = ("accuracy", "accuracy_levels")
 _SHOWN = ("latency_s", "area_m2", "certificate")
 
 
-def sweep_files(folder: Path, found: Summary, results: Results) -> list[str]:
-    """Write results.csv, results.parquet, figures and report.html.
-
-    Returns
-    -------
-    What could not be written, and why.
-    """
+def table_csv(found: Summary) -> str:
+    """The table as CSV text; empty cells for None."""
     lines = [["" if row[name] is None else row[name] for name in found.columns] for row in found.rows]
-    (folder / "results.csv").write_text(csv_text(found.columns, lines), encoding="utf-8")
-    notes = _write_parquet(folder / "results.parquet", found.rows, results)
+    return csv_text(found.columns, lines)
+
+
+def write_parquet(path: Path, rows: Sequence[Row], results: SweepResults) -> None:
+    """The table as a parquet file, with the design, configuration and versions of the sweep in its metadata."""
+    pyarrow: Any = importlib.import_module("pyarrow")
+    parquet: Any = importlib.import_module("pyarrow.parquet")
+    about = results.model_dump_json(include={"sweep", "config", "versions", "code"})
+    table = pyarrow.Table.from_pylist(list(rows)).replace_schema_metadata({"hallspice": about})
+    parquet.write_table(table, path)
+
+
+def page_of(found: Summary, results: SweepResults) -> Page:
+    """The page of a sweep."""
     figures = {}
     if found.designs:
         figures["pareto"] = sweep_figures.pareto(found)
     if found.effects:
         figures["effects"] = sweep_figures.effects(found)
-    (folder / "figures").mkdir()
-    for name, svg in figures.items():
-        (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
-    (folder / "report.html").write_text(sweep_html(found, results, figures, notes), encoding="utf-8")
-    return notes
-
-
-def _write_parquet(path: Path, rows: Sequence[Row], results: Results) -> list[str]:
-    try:
-        pyarrow: Any = importlib.import_module("pyarrow")
-        parquet: Any = importlib.import_module("pyarrow.parquet")
-    except ImportError:
-        return ['results.parquet is not written: it needs pyarrow, pip install "hallspice[sweep]"']
-    about = json.dumps({key: results[key] for key in ("sweep", "config", "versions", "code")})
-    table = pyarrow.Table.from_pylist(list(rows)).replace_schema_metadata({"hallspice": about})
-    parquet.write_table(table, path)
-    return []
-
-
-def sweep_html(found: Summary, results: Results, figures: Mapping[str, str], notes: Sequence[str]) -> str:
-    """The page of a sweep."""
-    names = [effect.name for effect in found.effects] or list(results["sweep"]["set"])
-    seeds = results["sweep"]["seeds"]
-    computed = results["points"] - results["kept"]
-    page = Page(
+    names = [effect.name for effect in found.effects] or list(results.sweep.set)
+    seeds = results.sweep.seeds
+    computed = results.points - results.kept
+    return Page(
         title=f"sweep over {', '.join(names)}",
         question=f"What do {', '.join(names)} do to accuracy and energy?"
         if names
         else "What do the seeds do?",
-        subtitle=f"{results['config_file']}, {len(found.designs)} combinations, {seeds} seed{'s' if seeds > 1 else ''} "
-        f"each; {computed} points computed in {results['seconds']:.0f} s, {results['kept']} kept from before; "
-        f"hallspice {results['versions']['hallspice']}, {results['created']}.",
+        subtitle=f"{results.config_file}, {len(found.designs)} combinations, {seeds} seed{'s' if seeds > 1 else ''} "
+        f"each; {computed} points computed in {results.seconds:.0f} s, {results.kept} kept from before; "
+        f"hallspice {results.versions['hallspice']}, {results.created}.",
         answers=_answers(found, results),
         sentences=found.findings,
         warnings=[
-            *results["warnings"],
-            *notes,
+            *results.warnings,
             "read noise, and the spread of the states and of the amplifiers, are not in these accuracies: a weaker "
             "signal (more wire, less current) seems to cost nothing where columns are calibrated. `hallspice evaluate` "
             "and `hallspice compare` say what it costs.",
@@ -79,11 +64,10 @@ def sweep_html(found: Summary, results: Results, figures: Mapping[str, str], not
         sections=[*_pareto(found), *_effects(found), *_failures(found), _all(found), _sources(results)],
         figures=figures,
     )
-    return page.html()
 
 
-def _answers(found: Summary, results: Results) -> list[Answer]:
-    answers = [Answer("points", str(results["points"]), f"{results['failed']} failed")]
+def _answers(found: Summary, results: SweepResults) -> list[Answer]:
+    answers = [Answer("points", str(results.points), f"{results.failed} failed")]
     if found.designs:
         accuracy = max(design.accuracy for design in found.designs)
         energy = min(design.energy for design in found.designs)
@@ -163,13 +147,7 @@ def _all(found: Summary) -> Section:
         )
         for name in names
     ]
-    rows = [
-        [
-            f"{100 * row[name]:.2f}" if name in _PERCENT and row[name] is not None else _cell(row[name])
-            for name in names
-        ]
-        for row in found.rows
-    ]
+    rows = [[_cell(row[name], in_percent=name in _PERCENT) for name in names] for row in found.rows]
     return Section(
         "All points",
         text=["A click on a heading sorts. results.csv and results.parquet hold every column."],
@@ -181,32 +159,27 @@ def _numeric(rows: Sequence[Row], name: str) -> bool:
     return all(isinstance(row[name], (int, float)) or row[name] is None for row in rows)
 
 
-def _cell(value: object) -> str:
+def _cell(value: Cell, in_percent: bool = False) -> str:
     if isinstance(value, float):
-        return f"{value:.5g}"
+        return f"{100 * value:.2f}" if in_percent else f"{value:.5g}"
     return "" if value is None else str(value)
 
 
-def _sources(results: Results) -> Section:
-    head = [Column("number"), Column("value", True), Column("unit"), Column("provenance"), Column("source")]
-    names = ("name", "value", "unit", "provenance", "source")
-    cards = [
-        Detail(
-            f"{title} ({len(entries)} numbers)",
-            table=Table(head, [[one[name] for name in names] for one in entries]),
-        )
-        for title, entries in results["provenance"].items()
-    ]
-    versions = {**results["versions"], "sources": results["code"]}
+def _sources(results: SweepResults) -> Section:
+    versions = {**results.versions, "sources": results.code}
+    config = results.model_dump(mode="json", include={"config", "sweep"})
     return Section(
         "Where the numbers come from",
         details=[
-            Detail("What changes", code=json.dumps(results["sweep"], indent=2)),
-            *cards,
-            Detail("Configuration of the first point", code=json.dumps(results["config"], indent=2)),
+            Detail("What changes", code=json.dumps(config["sweep"], indent=2)),
+            *folded_origins(results.provenance),
+            Detail("Configuration of the first point", code=json.dumps(config["config"], indent=2)),
             Detail(
                 "Versions",
-                table=Table([Column("part"), Column("version")], [list(pair) for pair in versions.items()]),
+                table=Table(
+                    [Column("part"), Column("version")],
+                    [[part, str(each)] for part, each in versions.items()],
+                ),
             ),
         ],
     )

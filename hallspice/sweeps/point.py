@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic.main import IncEx
 from rich.console import RenderableType
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
@@ -25,12 +25,10 @@ from hallspice.inference.collect import results_of
 from hallspice.inference.examination import build, examine, write_plan
 from hallspice.networks.kept import Networks
 from hallspice.networks.sources import PACKAGES
+from hallspice.sweeps.results import PointOutcome, PointValues
 from nn_mapping.data import Dataset, load_dataset
 
 LIBRARIES = ("numpy", "scipy", "torch")
-
-PointOutcome = dict[str, Any]
-"""``values`` (of a finished point) or ``error``, and ``seconds``; JSON types alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +48,12 @@ class Task:
     @property
     def built(self) -> str:
         """Content hash of everything that the trained networks and the solved tiles depend on."""
-        config = self.setup.config.model_dump(mode="json", exclude={"sweep", "certificate", "write"})
+        ignored: dict[str, IncEx | bool] = {"sweep": True, "certificate": True, "write": True}
         if not self.setup.config.network.circuit_epochs:  # else the outputs take part in the training
-            del config["array"]["converters"]["adc_bits"], config["array"]["calibration"]
-        return _digest(self._content(config))
+            ignored["array"] = {"converters": {"adc_bits"}, "calibration": True}
+        return _digest(self._content(self.setup.config.model_dump(mode="json", exclude=ignored)))
 
-    def _content(self, config: dict[str, Any]) -> dict[str, Any]:
+    def _content(self, config: object) -> dict[str, object]:
         cards = {
             name: _numbers(getattr(self.setup, name).model_dump(mode="json"))
             for name in ("card", "periphery")
@@ -70,7 +68,7 @@ def _numbers(card: Any) -> Any:
     return [_numbers(value) for value in card] if isinstance(card, list) else card
 
 
-def _digest(content: Mapping[str, Any]) -> str:
+def _digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -87,7 +85,7 @@ def code_version() -> str:
 
 def failed(what: str, seconds: float = 0.0) -> PointOutcome:
     """The outcome of a point that has no result."""
-    return {"error": what, "seconds": seconds}
+    return PointOutcome(error=what, seconds=seconds)
 
 
 def compute(task: Task) -> PointOutcome:
@@ -101,10 +99,9 @@ def compute(task: Task) -> PointOutcome:
     try:
         with threadpool_limits(1):
             values = _values(task)
-        json.dumps(values, allow_nan=False)  # what is no number is an error of this point, not of the sweep
-    except Exception as error:
+    except Exception as error:  # what is no number is an error of this point, not of the sweep
         return failed(f"{type(error).__name__}: {error}", time.perf_counter() - start)
-    return {"values": values, "seconds": time.perf_counter() - start}
+    return PointOutcome(values=values, seconds=time.perf_counter() - start)
 
 
 class _Silent:
@@ -134,29 +131,31 @@ def _built(task: Task) -> tuple[Chip, Networks]:
     return dataclasses.replace(chip, setup=task.setup), networks
 
 
-def _values(task: Task) -> dict[str, Any]:
+def _values(task: Task) -> PointValues:
     chip, networks = _built(task)
     with scratch_folder() as folder:
         found = examine(chip, networks, write_plan(task.setup), folder / "netlists", _Silent(), workers=1)
-    results = results_of(found)
+    results, causes = results_of(found), found.causes
     accuracy, energy, certificate = results.accuracy, results.energy_per_inference_j, results.certificate
-    causes = {f"accuracy_{cause.key}": cause.accuracy for cause in accuracy.causes}
     layers = results.array.layers[-1]
-    verdict = ("passed" if certificate.passed else "failed") if certificate.tiles else "not run"
-    return {
-        "accuracy": accuracy.circuit,
-        "energy_j": energy.total,
-        "latency_s": results.latency_s,
-        "area_m2": results.area_m2,
-        "cell_area_m2": sum(results.cell_area_m2),
-        "accuracy_float": accuracy.float_,
-        **{name: value for name, value in causes.items() if name != "accuracy_circuit"},
+    return PointValues(
+        accuracy=accuracy.circuit,
+        energy_j=energy.total,
+        latency_s=results.latency_s,
+        area_m2=results.area_m2,
+        cell_area_m2=sum(results.cell_area_m2),
+        accuracy_float=accuracy.float_,
+        accuracy_levels=causes.levels,
+        accuracy_converters=causes.converters,
+        accuracy_array=causes.array,
+        accuracy_untrimmed=causes.untrimmed,
+        accuracy_programmed=accuracy.programmed,
         **{f"energy_{part}_j": value for part, value in energy.parts.items()},
-        "digital_energy_j": results.digital_energy_j,
-        "write_energy_j": results.write.energy_j,
-        "tiles": layers.tiles,
-        "cells": layers.cells,
-        "images": accuracy.images,
-        "certificate": verdict,
-        "certificate_difference": certificate.max_relative_difference,
-    }
+        digital_energy_j=results.digital_energy_j,
+        write_energy_j=results.write.energy_j,
+        tiles=layers.tiles,
+        cells=layers.cells,
+        images=accuracy.images,
+        certificate=("passed" if certificate.passed else "failed") if certificate.tiles else "not run",
+        certificate_difference=certificate.max_relative_difference,
+    )

@@ -6,13 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from hallspice.page.style import engineering
+from hallspice.sweeps.results import Cell, PointOutcome, PointValues
 
-Row = dict[str, Any]
+Row = Mapping[str, Cell]
+"""A line of the table, by column."""
 
 FEW = 8
 """Up to so many values of a key are looked at one by one, more are put into groups."""
@@ -23,7 +24,7 @@ _GROUPS = 4
 class Design:
     """A combination of values, with the mean over its seeds."""
 
-    inputs: Mapping[str, Any]
+    inputs: Mapping[str, Cell]
     accuracies: tuple[float, ...]
     energies: tuple[float, ...]
 
@@ -76,7 +77,7 @@ class Summary:
     @property
     def failures_by_error(self) -> Counter[str]:
         """How often each error came."""
-        return Counter(row["error"].splitlines()[0] for row in self.failures)
+        return Counter(str(row["error"]).splitlines()[0] for row in self.failures)
 
     @property
     def warnings(self) -> list[str]:
@@ -116,7 +117,7 @@ def _answer(design: Design) -> str:
     return f"{100 * design.accuracy:.2f} % at {engineering(design.energy, 'J')} ({described(design.inputs)})"
 
 
-def described(inputs: Mapping[str, Any]) -> str:
+def described(inputs: Mapping[str, Cell]) -> str:
     """The values of a design in words."""
     parts = (
         f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value}"
@@ -126,7 +127,7 @@ def described(inputs: Mapping[str, Any]) -> str:
 
 
 def summary(
-    points: Sequence[tuple[Mapping[str, Any], int, Mapping[str, Any]]], axes: Mapping[str, Sequence[str]]
+    points: Sequence[tuple[Mapping[str, Cell], int, PointOutcome]], axes: Mapping[str, Sequence[str]]
 ) -> Summary:
     """Put the points of a sweep together.
 
@@ -137,29 +138,32 @@ def summary(
     axes
         Name of each axis, and its columns.
     """
-    names = list(dict.fromkeys(name for _, _, outcome in points for name in outcome.get("values", {})))
-    rows = [
+    values = [outcome.values.model_dump() if outcome.values else {} for _, _, outcome in points]
+    names = list(dict.fromkeys(name for one in values for name in one))
+    rows: list[Row] = [
         {
-            **{name: value for name, value in inputs.items() if name != "seed"},
+            **_chosen(inputs),
             "seed": seed,
-            **{name: outcome.get("values", {}).get(name) for name in names},
-            "error": outcome.get("error", ""),
-            "seconds": outcome["seconds"],
+            **{name: one.get(name) for name in names},
+            "error": outcome.error or "",
+            "seconds": outcome.seconds,
         }
-        for inputs, seed, outcome in points
+        for (inputs, seed, outcome), one in zip(points, values, strict=True)
     ]
-    grouped: dict[str, tuple[Mapping[str, Any], list[Row]]] = {}
-    for (inputs, _, _), row in zip(points, rows, strict=True):
-        chosen = {name: value for name, value in inputs.items() if name != "seed"}
-        if not row["error"]:
-            grouped.setdefault(json.dumps(chosen), (chosen, []))[1].append(row)
+    grouped: dict[str, list[PointValues]] = {}
+    inputs_of = {}
+    for inputs, _, outcome in points:
+        if outcome.values is not None:
+            key = json.dumps(_chosen(inputs))
+            inputs_of[key] = _chosen(inputs)
+            grouped.setdefault(key, []).append(outcome.values)
     designs = [
         Design(
-            inputs=inputs,
-            accuracies=tuple(row["accuracy"] for row in members),
-            energies=tuple(row["energy_j"] for row in members),
+            inputs=inputs_of[key],
+            accuracies=tuple(one.accuracy for one in members),
+            energies=tuple(one.energy_j for one in members),
         )
-        for inputs, members in grouped.values()
+        for key, members in grouped.items()
     ]
     effects = [effect for name, columns in axes.items() if (effect := _effect(name, columns[0], designs))]
     return Summary(
@@ -169,6 +173,11 @@ def summary(
         pareto=not_dominated(designs),
         effects=sorted(effects, key=lambda effect: -effect.accuracy_span),
     )
+
+
+def _chosen(inputs: Mapping[str, Cell]) -> dict[str, Cell]:
+    """What sets a combination apart from others: not the seed."""
+    return {name: value for name, value in inputs.items() if name != "seed"}
 
 
 def not_dominated(designs: Sequence[Design]) -> list[Design]:

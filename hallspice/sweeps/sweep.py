@@ -7,10 +7,10 @@ import json
 import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
-from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from compact_model.cards.document import (
     read_document,
     validate,
 )
+from hallspice import results
 from hallspice.config.load import setup_of
 from hallspice.config.schema import Config, Sweep
 from hallspice.config.setup import Setup
@@ -36,6 +37,7 @@ from hallspice.inference.examination import unevaluated, write_plan
 from hallspice.page.provenance import common_origins
 from hallspice.page.style import engineering, percent
 from hallspice.progress import Reporter
+from hallspice.results import versions_of
 from hallspice.sweeps.design import (
     MAX_POINTS,
     Assignment,
@@ -47,12 +49,15 @@ from hallspice.sweeps.design import (
     section_axes,
 )
 from hallspice.sweeps.executors import Cluster, LocalWorkers, Workers
-from hallspice.sweeps.page import sweep_files
-from hallspice.sweeps.point import LIBRARIES, PointOutcome, Task, code_version
+from hallspice.sweeps.page import page_of, table_csv, write_parquet
+from hallspice.sweeps.point import LIBRARIES, Task, code_version
+from hallspice.sweeps.results import Cell, PointOutcome, PointRecord, SweepResults
 from hallspice.sweeps.summary import Summary, described, summary
 
 INDEX = "sweep.json"
 POINTS = "points"
+HAS_PARQUET = find_spec("pyarrow") is not None
+NO_PARQUET = 'results.parquet is not written: it needs pyarrow, pip install "hallspice[sweep]"'
 LOCAL = "processes"
 """Name of the scheduler that is no cluster."""
 
@@ -61,7 +66,7 @@ LOCAL = "processes"
 class Point:
     """One point of a sweep."""
 
-    inputs: Mapping[str, Any]
+    inputs: Mapping[str, Cell]
     """Columns of the keys that change, and what they are here."""
     task: Task
 
@@ -86,13 +91,13 @@ def sweep(
     out: Path,
     *,
     options: Sequence[str] = (),
-    choices: Mapping[str, Any] | None = None,
+    choices: Mapping[str, object] | None = None,
     seed: int | None = None,
     scheduler: str = LOCAL,
     workers: int | None = None,
     data_dir: Path | None = None,
     progress: Reporter,
-) -> dict[str, Any]:
+) -> SweepResults:
     """Compute every point that has no result in `out` yet, and write table, figures and report.
 
     Parameters
@@ -119,7 +124,8 @@ def sweep(
 
     Returns
     -------
-    The content of ``sweep.json``.
+    SweepResults
+        The content of ``sweep.json``.
     """
     start = time.perf_counter()
     planned = plan(config, options, choices or {}, seed, data_dir)
@@ -128,38 +134,51 @@ def sweep(
         for leftover in folder.glob(".*.json.*"):  # of a process that was killed while it wrote
             leftover.unlink(missing_ok=True)
         known = {name: _kept(folder / f"{name}.json") for name in planned.points}
-        outcomes = {
-            name: outcome for name, outcome in known.items() if outcome is not None and "values" in outcome
-        }
-        reused = len(outcomes)
-        missing = {name: point for name, point in planned.points.items() if name not in outcomes}
-        total = len(planned.points)
-        progress(reused, total, f"points: {reused} kept from before")
-        if missing:
-            with closing(_workers(scheduler, workers, len(missing))) as crew:
-                tasks = {name: point.task for name, point in missing.items()}
-                for name, outcome in carried_out(tasks, crew):
-                    outcomes[name] = outcome
-                    write_text(folder / f"{name}.json", _record(planned.points[name], outcome))
-                    progress(len(outcomes), total, f"points: {_said(outcome)}")
+        kept = {name: outcome for name, outcome in known.items() if outcome is not None and outcome.values}
+        outcomes = {**kept, **_computed(planned, kept, folder, scheduler, workers, progress)}
         found = summary(
             [(point.inputs, point.seed, outcomes[name]) for name, point in planned.points.items()],
             {axis.name: [column_name(key) for key in axis.keys] for axis in planned.axes},
         )
-        results = _results(config, planned, found, reused, time.perf_counter() - start)
+        said = _results(config, planned, found, len(kept), time.perf_counter() - start)
         with staged_folder(out, INDEX) as stage:
-            results["warnings"] += sweep_files(stage, found, results)
-            names = sorted(str(path.relative_to(stage)) for path in stage.rglob("*") if path.is_file())
-            results["files"] = [*names, INDEX]
-            (stage / INDEX).write_text(
-                json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8"
-            )
-    _say(progress, found, results, out)
-    return results
+            if HAS_PARQUET:
+                write_parquet(stage / "results.parquet", found.rows, said)
+            page, tables = page_of(found, said), {"results.csv": table_csv(found)}
+            written = results.write(stage, said, page=page, tables=tables, index=INDEX)
+    _say(progress, found, written, out)
+    return written
+
+
+def _computed(
+    planned: Plan,
+    kept: Mapping[str, PointOutcome],
+    folder: Path,
+    scheduler: str,
+    workers: int | None,
+    progress: Reporter,
+) -> dict[str, PointOutcome]:
+    """Compute the points that are not `kept`, each written to a file of its own in `folder`."""
+    missing = {name: point for name, point in planned.points.items() if name not in kept}
+    found: dict[str, PointOutcome] = {}
+    total = len(planned.points)
+    progress(len(kept), total, f"points: {len(kept)} kept from before")
+    if missing:
+        with closing(_workers(scheduler, workers, len(missing))) as crew:
+            tasks = {name: point.task for name, point in missing.items()}
+            for name, outcome in carried_out(tasks, crew):
+                found[name] = outcome
+                write_text(folder / f"{name}.json", _record(planned.points[name], outcome))
+                progress(len(kept) + len(found), total, f"points: {_said(outcome)}")
+    return found
 
 
 def plan(
-    config: Path, options: Sequence[str], choices: Mapping[str, Any], seed: int | None, data_dir: Path | None
+    config: Path,
+    options: Sequence[str],
+    choices: Mapping[str, object],
+    seed: int | None,
+    data_dir: Path | None,
 ) -> Plan:
     """Read the configuration, and check every point against the schema.
 
@@ -223,7 +242,7 @@ def _point(
     return Point(inputs=inputs, task=task)
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> Cell:
     """A value of the configuration as one cell of a table."""
     return json.dumps(value) if isinstance(value, list) else value
 
@@ -312,25 +331,26 @@ point computed again; delete the folder to begin anew.
 """
 
 
-def _kept(path: Path) -> dict[str, Any] | None:
+def _kept(path: Path) -> PointOutcome | None:
     """An earlier outcome; None when there is none that can be read."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        return PointRecord.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) else None
 
 
 def _record(point: Point, outcome: PointOutcome) -> str:
-    record = {
-        "inputs": dict(point.inputs),
-        "seed": point.seed,
-        **outcome,
-        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-        "code": point.task.code,
-        "config": point.task.setup.config.model_dump(mode="json", exclude={"sweep"}),
-    }
-    return json.dumps(record, indent=1, allow_nan=False) + "\n"
+    record = PointRecord(
+        values=outcome.values,
+        error=outcome.error,
+        seconds=outcome.seconds,
+        inputs=dict(point.inputs),
+        seed=point.seed,
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        code=point.task.code,
+        config=point.task.setup.config,
+    )
+    return json.dumps(record.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
 
 
 def _workers(scheduler: str, count: int | None, tasks: int) -> Workers:
@@ -372,41 +392,34 @@ def _next(pending: Mapping[str, str], at: Mapping[Hashable, str], worker: Hashab
 
 
 def _said(outcome: PointOutcome) -> str:
-    if "error" in outcome:
-        return f"failed: {outcome['error'].splitlines()[0][:60]}"
-    return f"accuracy {100 * outcome['values']['accuracy']:.2f} %"
+    if outcome.values is None:
+        return f"failed: {(outcome.error or '').splitlines()[0][:60]}"
+    return f"accuracy {100 * outcome.values.accuracy:.2f} %"
 
 
-def _results(config: Path, planned: Plan, found: Summary, reused: int, seconds: float) -> dict[str, Any]:
+def _results(config: Path, planned: Plan, found: Summary, kept: int, seconds: float) -> SweepResults:
     setups = [point.task.setup for point in planned.points.values()]
     cards: dict[str, list[object]] = {}
     for setup in setups:
         cards.setdefault(f"Device card {setup.card.name}", []).append(setup.card)
         cards.setdefault(f"Periphery card {setup.periphery.name}", []).append(setup.periphery)
-    return {
-        "config_file": config.name,
-        "config": setups[0].config.model_dump(mode="json", exclude={"sweep"}),
-        "sweep": {
-            **planned.choices.model_dump(mode="json", exclude={"set"}),
-            "set": {axis.name: _listed(axis) for axis in planned.axes},
-        },
-        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "seconds": seconds,
-        "versions": {"hallspice": version("hallspice"), **{name: version(name) for name in LIBRARIES}},
-        "code": code_version(),
-        "points": len(planned.points),
-        "kept": reused,
-        "failed": len(found.failures),
-        "pareto": [design.inputs for design in found.pareto],
-        "columns": list(found.columns),
-        "warnings": [
-            *found.warnings,
-            *sorted({warning for setup in setups for warning in setup.warnings}),
-        ],
-        "provenance": {
-            title: [asdict(entry) for entry in common_origins(each)] for title, each in cards.items()
-        },
-    }
+    warnings = {warning for setup in setups for warning in setup.warnings}
+    chosen = {axis.name: _listed(axis) for axis in planned.axes}
+    return SweepResults(
+        config_file=config.name,
+        config=setups[0].config,
+        sweep=planned.choices.model_copy(update={"set": chosen}),
+        seconds=seconds,
+        versions=versions_of(*LIBRARIES),
+        code=code_version(),
+        points=len(planned.points),
+        kept=kept,
+        failed=len(found.failures),
+        pareto=tuple(dict(design.inputs) for design in found.pareto),
+        columns=tuple(found.columns),
+        warnings=(*found.warnings, *sorted(warnings), *([] if HAS_PARQUET else [NO_PARQUET])),
+        provenance={title: tuple(common_origins(each)) for title, each in cards.items()},
+    )
 
 
 def _listed(axis: Axis) -> Any:
@@ -415,7 +428,7 @@ def _listed(axis: Axis) -> Any:
     return f"{axis.values.low:g}..{axis.values.high:g}:{'log' if axis.values.logarithmic else 'lin'}"
 
 
-def _say(progress: Reporter, found: Summary, results: Mapping[str, Any], out: Path) -> None:
+def _say(progress: Reporter, found: Summary, written: SweepResults, out: Path) -> None:
     if found.pareto:
         title = "Not dominated: no combination is at least as accurate for at most the energy"
         table = Table(title=title, title_justify="left")
@@ -428,6 +441,6 @@ def _say(progress: Reporter, found: Summary, results: Mapping[str, Any], out: Pa
     for sentence in found.findings:
         progress.say(sentence)
     progress.say(
-        f"{results['points']} points, {results['kept']} of them kept from before, {results['failed']} failed; "
-        f"{results['seconds']:.0f} s. Report: {out / 'report.html'}"
+        f"{written.points} points, {written.kept} of them kept from before, {written.failed} failed; "
+        f"{written.seconds:.0f} s. Report: {out / 'report.html'}"
     )

@@ -136,7 +136,7 @@ def test_a_worker_that_dies_is_an_error_and_has_a_successor() -> None:
             crew.start(crew.idle()[0], deadly)
             ((task, outcome),) = crew.finished()
             assert task is deadly
-            assert outcome["error"] == "the worker process died (exit code 9)"
+            assert outcome.error == "the worker process died (exit code 9)"
     finally:
         crew.close()
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from hallspice.cli import app
 from hallspice.progress import reporter
 from hallspice.sweeps import point as sweep_point
 from hallspice.sweeps import sweep as module
-from hallspice.sweeps.point import PointOutcome, Task, failed
+from hallspice.sweeps.point import Task, failed
+from hallspice.sweeps.results import PointOutcome, PointValues, SweepResults
 from hallspice.sweeps.sweep import Point, carried_out, plan, sweep
 
 CONFIG = """\
@@ -25,6 +27,13 @@ sweep:
     array.wire.r_row: [0.01 ohm, 20 mohm]
     array.converters.adc_bits: [4, 6]
 """
+
+
+def point_values(accuracy: float, energy: float) -> PointValues:
+    """What a point gives, with zeros for what these tests don't look at."""
+    numbers = dict.fromkeys(PointValues.model_fields, 0)
+    given = {"accuracy": accuracy, "energy_j": energy, "accuracy_programmed": None, "certificate": "not run"}
+    return PointValues(**numbers | given)
 
 
 class Crew:
@@ -55,8 +64,8 @@ class Crew:
 
 def good(task: Task) -> PointOutcome:
     array = task.setup.config.array
-    values = {"accuracy": array.converters.adc_bits / 10, "energy_j": 1e-6 / (1 + (array.wire.r_row or 0))}
-    return {"values": values | {"certificate": "not run"}, "seconds": 0.5}
+    accuracy, energy = (array.converters.adc_bits or 0) / 10, 1e-6 / (1 + (array.wire.r_row or 0))
+    return PointOutcome(values=point_values(accuracy, energy), seconds=0.5)
 
 
 @pytest.fixture
@@ -67,8 +76,8 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(config: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[dict[str, Any], Crew]]:
-    def run(answer: Callable[[Task], PointOutcome] = good, **arguments: Any) -> tuple[dict[str, Any], Crew]:
+def run(config: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[SweepResults, Crew]]:
+    def run(answer: Callable[[Task], PointOutcome] = good, **arguments: Any) -> tuple[SweepResults, Crew]:
         crew = Crew(answer)
         monkeypatch.setattr(module, "_workers", lambda *_: crew)
         with reporter(quiet=True) as progress:
@@ -78,7 +87,7 @@ def run(config: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[di
 
 
 def test_a_second_start_computes_what_failed_and_what_is_new(
-    run: Callable[..., tuple[dict[str, Any], Crew]], config: Path
+    run: Callable[..., tuple[SweepResults, Crew]], config: Path
 ) -> None:
     def half(task: Task) -> PointOutcome:
         return (
@@ -89,22 +98,22 @@ def test_a_second_start_computes_what_failed_and_what_is_new(
 
     first, crew = run(half)
     assert (len(crew.log), crew.closed) == (4, True)
-    assert (first["points"], first["kept"], first["failed"]) == (4, 0, 2)
+    assert (first.points, first.kept, first.failed) == (4, 0, 2)
     lines = (config.parent / "out" / "results.csv").read_text().splitlines()
     assert lines[0].startswith("array.wire.r_row_ohm,array.converters.adc_bits,seed,accuracy,energy_j")
     assert lines[1].startswith("0.01,4,4,0.4,")
-    assert lines[2].startswith('0.01,6,4,,,,"ValueError: no')
+    assert re.match(r'0\.01,6,4,{25}"ValueError: no', lines[2])
     page = (config.parent / "out" / "report.html").read_text()
     assert "Points that failed" in page
 
     second, crew = run(options=["array.converters.adc_bits=4,6,8"])
     assert {task.setup.config.array.converters.adc_bits for _, task in crew.log} == {6, 8}
-    assert (second["points"], second["kept"], second["failed"]) == (6, 2, 0)
+    assert (second.points, second.kept, second.failed) == (6, 2, 0)
     assert "Points that failed" not in (config.parent / "out" / "report.html").read_text()
 
     third, crew = run(options=["array.converters.adc_bits=4,6,8"])
     assert crew.log == []
-    assert third["kept"] == 6
+    assert third.kept == 6
 
 
 def test_the_exit_code_says_that_points_failed(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +126,7 @@ def test_the_exit_code_says_that_points_failed(config: Path, monkeypatch: pytest
 
 
 def test_what_was_finished_before_an_interruption_is_kept(
-    run: Callable[..., tuple[dict[str, Any], Crew]], config: Path
+    run: Callable[..., tuple[SweepResults, Crew]], config: Path
 ) -> None:
     answered = []
 
@@ -134,13 +143,27 @@ def test_what_was_finished_before_an_interruption_is_kept(
     damaged.write_text(damaged.read_text()[:50])  # by hand: the program renames whole files
     (config.parent / "out" / "points" / f".{answered[0].name}.json.x7f").write_text("half")
     results, crew = run()
-    assert results["kept"] == 1
+    assert results.kept == 1
     assert len(crew.log) == 3
     assert not list((config.parent / "out" / "points").glob(".*.x7f"))
 
 
+def test_the_file_of_a_point_names_what_it_depends_on(
+    run: Callable[..., tuple[SweepResults, Crew]], config: Path
+) -> None:
+    run()
+    records = [json.loads(path.read_text()) for path in (config.parent / "out" / "points").glob("*.json")]
+    assert len(records) == 4
+    for record in records:
+        bits = record["inputs"]["array.converters.adc_bits"]
+        assert record["config"]["array"]["converters"]["adc_bits"] == bits
+        assert record["values"]["accuracy"] == bits / 10
+        assert record["seed"] == 4
+        assert not {"error", "sweep"} & {*record, *record["config"]}
+
+
 def test_two_sweeps_do_not_write_into_one_folder(
-    run: Callable[..., tuple[dict[str, Any], Crew]], config: Path
+    run: Callable[..., tuple[SweepResults, Crew]], config: Path
 ) -> None:
     with module._alone(config.parent / "out"), pytest.raises(ValueError, match="another sweep"):
         run()
@@ -197,15 +220,16 @@ def test_the_name_of_a_point_is_that_of_its_content(config: Path, tmp_path: Path
 def test_a_result_that_is_no_number_is_an_error(
     config: Path, energy: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep_point, "_values", lambda _: {"accuracy": 0.5, "energy_j": energy})
+    monkeypatch.setattr(sweep_point, "_values", lambda _: point_values(0.5, energy))
     outcome = sweep_point.compute(_points(config)[0].task)
-    assert outcome["error"].startswith("ValueError: Out of range float")
-    assert "values" not in outcome
+    assert outcome.error is not None
+    assert re.match(r"ValidationError: 1 validation error .*\nenergy_j\n.* finite number", outcome.error)
+    assert outcome.values is None
 
 
 def test_a_worker_with_other_sources_refuses(config: Path) -> None:
     task = dataclasses.replace(_points(config)[0].task, code="other")
-    assert "other versions" in sweep_point.compute(task)["error"]
+    assert "other versions" in (sweep_point.compute(task).error or "")
 
 
 def test_only_the_outputs_differ_where_tiles_are_shared(config: Path) -> None:
@@ -268,11 +292,14 @@ def test_a_wrong_value_in_the_file_has_its_line(config: Path) -> None:
         _points(config)
 
 
-def test_the_index_lists_the_files(run: Callable[..., tuple[dict[str, Any], Crew]], config: Path) -> None:
+def test_the_index_lists_the_files(run: Callable[..., tuple[SweepResults, Crew]], config: Path) -> None:
     results, _ = run()
     out = config.parent / "out"
     there = {
         str(path.relative_to(out)) for path in out.rglob("*") if path.is_file() and "points" not in path.parts
     }
-    assert set(results["files"]) == there == set(json.loads((out / "sweep.json").read_text())["files"])
+    assert set(results.files) == there == set(json.loads((out / "sweep.json").read_text())["files"])
+    text = (out / "sweep.json").read_text()
+    assert SweepResults.model_validate_json(text).model_dump(mode="json") == json.loads(text)
+    assert "sweep" not in json.loads(text)["config"]
     assert {"results.csv", "results.parquet", "report.html", "figures/pareto.svg"} <= there

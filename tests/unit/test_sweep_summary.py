@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hallspice.sweeps import figures
+from hallspice.sweeps.results import PointOutcome, PointValues
 from hallspice.sweeps.summary import Design, Summary, not_dominated, summary
 
 shares = st.integers(0, 6).map(lambda value: value / 6)
@@ -30,14 +31,21 @@ def test_the_front_is_what_nothing_dominates(numbers: list[tuple[float, float]])
     assert [design.energy for design in front] == sorted(design.energy for design in front)
 
 
+def _values(accuracy: float, energy: float) -> PointValues:
+    numbers = dict.fromkeys(PointValues.model_fields, 0)
+    given = {"accuracy": accuracy, "energy_j": energy, "accuracy_programmed": None, "certificate": "not run"}
+    return PointValues(**numbers | given)
+
+
 def _sweep(rows: list[int], wires: list[float], seeds: int = 1) -> Summary:
     """Accuracy falls with the wire alone, energy rises with the rows; the last row of the largest wire fails."""
     found = []
     for row, wire, seed in itertools.product(rows, wires, range(seeds)):
-        values = {"accuracy": 0.9 - wire / 10 + 0.01 * seed, "energy_j": 1e-6 * row, "certificate": "not run"}
-        wrong = (row, wire) == (rows[-1], wires[-1])
-        outcome = {"error": "ValueError: no\nmore"} if wrong else {"values": values}
-        found.append(({"array.rows": row, "r_ohm": wire}, seed, outcome | {"seconds": 1.0}))
+        if (row, wire) == (rows[-1], wires[-1]):
+            outcome = PointOutcome(error="ValueError: no\nmore", seconds=1.0)
+        else:
+            outcome = PointOutcome(values=_values(0.9 - wire / 10 + 0.01 * seed, 1e-6 * row), seconds=1.0)
+        found.append(({"array.rows": row, "r_ohm": wire}, seed, outcome))
     return summary(found, {"array.rows": ["array.rows"], "wire": ["r_ohm"]})
 
 
@@ -47,12 +55,11 @@ def test_rows_means_and_effects() -> None:
         "array.rows",
         "r_ohm",
         "seed",
-        "accuracy",
-        "energy_j",
-        "certificate",
+        *(name for name in PointValues.model_fields if name != "accuracy_programmed"),
         "error",
         "seconds",
     ]
+    assert found.columns[3:6] == ["accuracy", "energy_j", "latency_s"]
     assert [bool(row["error"]) for row in found.rows] == [False] * 6 + [True] * 2
     assert found.rows[-1]["accuracy"] is None
     assert found.failures_by_error == {"ValueError: no": 2}
