@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from compact_model import limits, polarity, stack, synapse
-from compact_model.cards.csv_table import CellError, read_csv
+import numpy as np
+from numpy.typing import NDArray
+
+from compact_model import grains, limits, polarity, synapse
+from compact_model.cards.csv_table import CellError, read_records
 from compact_model.cards.device import DeviceCard
-from compact_model.cards.document import DocumentError
+from compact_model.cards.document import DocumentError, Mistake
 from compact_model.cards.quantity import parse_quantity
 from compact_model.constants import OERSTED
-from compact_model.hallbar import hall_bar
+from compact_model.hallbar import HallBar, hall_bar
+from compact_model.numeric import Floats, Ints, Mask
 
 COLUMNS = ("event", "i_a", "t_pulse_s", "h_x_oe", "h_z_oe")
 LARGEST_CURRENT = 1.0  # [A], far beyond what any channel carries
 LONGEST_TIME = 1e10  # [s], three centuries
 LARGEST_FIELD_OE = 1e6  # [Oe]
+
+_CHUNK = 8192  # events whose grains are held at once
 
 
 class EventKind(StrEnum):
@@ -30,6 +37,10 @@ class EventKind(StrEnum):
     WAIT = "wait"
 
 
+_KINDS = tuple(EventKind)
+_NAMES = frozenset(EventKind)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One event; fields that its kind does not use stay zero."""
@@ -39,6 +50,47 @@ class Event:
     duration: float = 0.0  # pulse, wait [s]
     h_x: float = 0.0  # pulse, preset [A/m]
     h_z: float = 0.0  # saturate [A/m]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """Many events in order, shape (n,) each; as an iterable, one `Event` after another."""
+
+    kind: NDArray[np.int8]  # place in `EventKind`
+    current: Floats  # [A]
+    duration: Floats  # [s]
+    h_x: Floats  # [A/m]
+    h_z: Floats  # [A/m]
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> Events:
+        """The same events as columns."""
+        kind, columns = array("b"), [array("d") for _ in range(4)]
+        for one in events:
+            kind.append(_KINDS.index(one.kind))
+            for column, value in zip(columns, (one.current, one.duration, one.h_x, one.h_z), strict=True):
+                column.append(value)
+        current, duration, h_x, h_z = (np.array(column, dtype=float) for column in columns)
+        return cls(kind=np.array(kind, dtype=np.int8), current=current, duration=duration, h_x=h_x, h_z=h_z)
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    def __getitem__(self, place: int) -> Event:
+        return Event(
+            kind=_KINDS[self.kind[place]],
+            current=float(self.current[place]),
+            duration=float(self.duration[place]),
+            h_x=float(self.h_x[place]),
+            h_z=float(self.h_z[place]),
+        )
+
+    def __iter__(self) -> Iterator[Event]:
+        return (self[place] for place in range(len(self)))
+
+    def is_a(self, *kinds: EventKind) -> Mask:
+        """Which events are of one of these kinds."""
+        return np.isin(self.kind, [_KINDS.index(one) for one in kinds])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +126,60 @@ class TracePoint:
         }
 
 
-def run_events(card: DeviceCard, events: Iterable[Event], *, gap: float | None = None) -> list[TracePoint]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """The device after each of many events, shape (n,) each; as a sequence, one `TracePoint` after another."""
+
+    card: DeviceCard
+    events: Events
+    fraction: Floats
+    hall_resistance: Floats  # [ohm]
+    channel_voltage: Floats  # at the end of the pulse [V]
+    energy: Floats  # dissipated in the channel [J]
+    temperature: Floats  # at the end of the event [K]
+    acting_moment: Floats  # +1, -1, or 0 with the gate closed
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def __getitem__(self, place: int) -> TracePoint:
+        return self.points([range(len(self))[place]])[0]
+
+    def __iter__(self) -> Iterator[TracePoint]:
+        for begin in range(0, len(self), _CHUNK):
+            yield from self.points(range(begin, min(begin + _CHUNK, len(self))))
+
+    def points(self, places: Sequence[int]) -> list[TracePoint]:
+        """The device after some of the events."""
+        chosen = np.asarray(places, dtype=int)
+        pulses = self.events.is_a(EventKind.PULSE)[chosen]
+        current = np.where(pulses, self.events.current[chosen], 0.0)
+        duration = np.where(pulses, self.events.duration[chosen], np.inf)
+        return [
+            TracePoint(
+                event=self.events[place],
+                hall_resistance=float(self.hall_resistance[place]),
+                m_z=1.0 - 2.0 * float(self.fraction[place]),
+                channel_voltage=float(self.channel_voltage[place]),
+                hall_voltage=float(self.events.current[place] * self.hall_resistance[place]),
+                energy=float(self.energy[place]),
+                temperature=float(self.temperature[place]),
+                acting_moment=int(self.acting_moment[place]),
+                warnings=warnings,
+            )
+            for place, warnings in zip(
+                places, limits.warnings_of_pulses(self.card, current, duration), strict=True
+            )
+        ]
+
+
+def run_events(
+    card: DeviceCard,
+    events: Events | Iterable[Event],
+    *,
+    gap: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Trace:
     """Response of one device, as prepared, to events in order.
 
     Parameters
@@ -85,52 +190,127 @@ def run_events(card: DeviceCard, events: Iterable[Event], *, gap: float | None =
         What happens to it.
     gap
         Time without current after each pulse [s]; None lets the channel cool to ambient.
+    progress
+        Called with the number of events that are done, and of all.
 
     Examples
     --------
     >>> from compact_model.cards.device import load_card
-    >>> points = run_events(load_card(), [Event(current=11e-3, duration=200e-6)])
-    >>> round(points[0].hall_resistance, 3)
+    >>> trace = run_events(load_card(), [Event(current=11e-3, duration=200e-6)])
+    >>> round(trace[0].hall_resistance, 3)
     0.458
     """
+    told = events if isinstance(events, Events) else Events.of(events)
+    if gap is None:
+        return _run(card, told, cooled=True, progress=progress)
+    pulses = told.is_a(EventKind.PULSE)
+    own = np.arange(len(told)) + np.concatenate([[0], np.cumsum(pulses)])[:-1]
+    return _selected(_run(card, _with_gaps(told, own, pulses, gap), cooled=False, progress=progress), own)
+
+
+def _with_gaps(events: Events, own: Ints, pulses: Mask, gap: float) -> Events:
+    """The same events at the places `own`, with a wait after each pulse."""
+    count = len(events) + int(pulses.sum())
+    waits = {"kind": _KINDS.index(EventKind.WAIT), "duration": gap}
+    columns = {}
+    for name in ("kind", "current", "duration", "h_x", "h_z"):
+        column = getattr(events, name)
+        columns[name] = np.full(count, waits.get(name, 0), dtype=column.dtype)
+        columns[name][own] = column
+    return Events(**columns)
+
+
+def _selected(trace: Trace, places: Ints) -> Trace:
+    """Some points of a trace."""
+    events = trace.events
+    return Trace(
+        card=trace.card,
+        events=Events(
+            kind=events.kind[places],
+            current=events.current[places],
+            duration=events.duration[places],
+            h_x=events.h_x[places],
+            h_z=events.h_z[places],
+        ),
+        fraction=trace.fraction[places],
+        hall_resistance=trace.hall_resistance[places],
+        channel_voltage=trace.channel_voltage[places],
+        energy=trace.energy[places],
+        temperature=trace.temperature[places],
+        acting_moment=trace.acting_moment[places],
+    )
+
+
+def _run(
+    card: DeviceCard, events: Events, *, cooled: bool, progress: Callable[[int, int], None] | None
+) -> Trace:
+    """The events; with `cooled` the channel is at ambient temperature before each of them."""
     device = hall_bar(card)
-    state = device.prepared()
-    trace = []
-    for event in events:
-        warnings: tuple[str, ...] = ()
-        voltage = energy = 0.0
-        if event.kind is EventKind.SATURATE:
-            state = device.saturated(state, event.h_z)
-        elif event.kind is EventKind.PRESET:
-            state = device.preset(state, event.h_x)
-        elif event.kind is EventKind.WAIT:
-            state = device.waited(state, event.duration)
-        else:
-            energy = float(device.heat.pulse_energy(event.current, event.duration, start=state.rise[0]))
-            state = device.pulsed(state, event.current, event.duration, event.h_x)
-            warnings = tuple(limits.warnings_for(card, event.current, event.duration))
-            warm = float(device.temperature(state)[0])
-            voltage = event.current * float(stack.channel_resistance(card, temperature=warm))
-        resistance = float(device.hall_resistance(state)[0])
-        trace.append(
-            TracePoint(
-                event=event,
-                hall_resistance=resistance,
-                m_z=1.0 - 2.0 * float(device.fraction(state)[0]),
-                channel_voltage=voltage,
-                hall_voltage=event.current * resistance,
-                energy=energy,
-                temperature=float(device.temperature(state)[0]),
-                acting_moment=int(polarity.acting_moment(state.polarity, card.choices.gate)[0]),
-                warnings=warnings,
-            )
+    moment = _acting_moments(device, events)
+    pulses, saturations = events.is_a(EventKind.PULSE), events.is_a(EventKind.SATURATE)
+    flowing = events.is_a(EventKind.PULSE, EventKind.WAIT)
+    current = np.where(pulses, events.current, 0.0)
+    drive = current / device.area * device.torque.factor(np.where(pulses, events.h_x, 0.0), moment)
+    start, end = _rises(device, current, np.where(flowing, events.duration, 0.0), cooled=cooled)
+    fraction = np.empty(len(events))
+    state = device.prepared().s[0]
+    for begin in range(0, len(events), _CHUNK):
+        part = slice(begin, min(begin + _CHUNK, len(events)))
+        integral = np.zeros((part.stop - begin, len(state)))
+        moved = flowing[part]
+        integral[moved] = device.integrated_rate(
+            drive[part][moved], current[part][moved], events.duration[part][moved], start[part][moved]
         )
-        if event.kind is EventKind.PULSE:
-            state = device.cooled(state) if gap is None else device.waited(state, gap)
-    return trace
+        integral[saturations[part]] = np.inf
+        target = np.where(moved, device.bank.target(drive[part]), 0.5 - 0.5 * np.sign(events.h_z[part]))
+        states = grains.followed(state, target, integral)
+        state = states[-1]
+        fraction[part] = device.bank.fraction(states)
+        if progress is not None:
+            progress(part.stop, len(events))
+    temperature = device.heat.temperature(end)
+    return Trace(
+        card=card,
+        events=events,
+        fraction=fraction,
+        hall_resistance=device.r_reset + device.law.delta_r * fraction,
+        channel_voltage=current * device.heat.resistance_at(temperature),
+        energy=np.where(pulses, device.heat.pulse_energy(current, events.duration, start), 0.0),
+        temperature=temperature,
+        acting_moment=moment,
+    )
 
 
-def read_events(path: str | Path, card: DeviceCard) -> list[Event]:
+def _acting_moments(device: HallBar, events: Events) -> Floats:
+    """Interface moment that acts in each event, or after it where it moves the moment or the saturation."""
+    moves = events.is_a(EventKind.SATURATE) | polarity.reaches(events.h_x, device.h_preset)
+    found = polarity.prepared(1)
+    values, places = [polarity.acting_moment(found, device.gate)[0]], [0]
+    for place in np.flatnonzero(moves):
+        if _KINDS[events.kind[place]] is EventKind.SATURATE:
+            found = polarity.saturated(found, np.sign(events.h_z[place]), device.gate)
+        else:
+            found = polarity.exposed(found, events.h_x[place], device.h_preset)
+        values.append(polarity.acting_moment(found, device.gate)[0])
+        places.append(int(place))
+    return np.repeat(np.array(values), np.diff([*places, len(events)]))
+
+
+def _rises(device: HallBar, current: Floats, duration: Floats, *, cooled: bool) -> tuple[Floats, Floats]:
+    """Temperature rise of each stage before and at the end of every event, (n, stages) [K]."""
+    shape = len(current), len(device.heat.tau)
+    if cooled:
+        cold = np.broadcast_to(0.0, shape)
+        return cold, device.heat.rise_after(current, duration, cold)
+    (start, end), rise = np.empty((2, *shape)), np.zeros((1, shape[1]))
+    for place, (flow, time) in enumerate(zip(current, duration, strict=True)):
+        start[place] = rise[0]
+        rise = device.heat.rise_after(np.array([flow]), time, rise)
+        end[place] = rise[0]
+    return start, end
+
+
+def read_events(path: str | Path, card: DeviceCard) -> Events:
     """Events of a CSV file with the columns `i_a, t_pulse_s, h_x_oe`, and optionally `event` and `h_z_oe`.
 
     Without `event` every line is a pulse. Numbers may carry a unit ("11 mA"); empty fields are zero. Lines that
@@ -141,16 +321,17 @@ def read_events(path: str | Path, card: DeviceCard) -> list[Event]:
     DocumentError
         With every mistake (up to 20), its line and column.
     """
-    table = read_csv(path)
-    events = table.records(lambda cells: _event(cells, card), needed=("i_a", "t_pulse_s"), allowed=COLUMNS)
-    if not events:
-        raise DocumentError([table.mistake(table.rows[0], 0, "has a header and no events")])
-    return events
+    found = Events.of(
+        read_records(path, lambda cells: _event(cells, card), needed=("i_a", "t_pulse_s"), allowed=COLUMNS)
+    )
+    if not len(found):
+        raise DocumentError([Mistake(str(path), None, "", "has a header and no events")])
+    return found
 
 
 def _event(cells: dict[str, str], card: DeviceCard) -> Event:
     kind = cells.get("event") or EventKind.PULSE.value
-    if kind not in set(EventKind):
+    if kind not in _NAMES:
         raise CellError("event", f"event {kind!r} is not known, allowed: {', '.join(EventKind)}")
     current = _number(cells, "i_a", "A")
     duration = _number(cells, "t_pulse_s", "s")
@@ -173,15 +354,20 @@ def _event(cells: dict[str, str], card: DeviceCard) -> Event:
 
 
 def _number(cells: dict[str, str], column: str, unit: str) -> float:
+    text = cells.get(column)
+    if not text:
+        return 0.0
     try:
-        return parse_quantity(cells.get(column) or 0.0, unit)
+        return parse_quantity(text, unit)
     except ValueError as error:
         raise CellError(column, str(error)) from None
 
 
 def _field(cells: dict[str, str], column: str) -> float:
     """A field, in Oe unless it names its unit [A/m]."""
-    text = cells.get(column) or "0"
+    text = cells.get(column)
+    if not text:
+        return 0.0
     try:
         return parse_quantity(text, "1") * OERSTED
     except ValueError:

@@ -117,6 +117,24 @@ def relaxed(s: Floats, target: FloatsLike, integral: Floats) -> Floats:
     return result
 
 
+def followed(s: Floats, target: Floats, integral: Floats) -> Floats:
+    """States of one device after each of several steps, (steps, K).
+
+    Parameters
+    ----------
+    s
+        State before, (K,).
+    target, integral
+        Where the grains go, (steps,), and the integral of each grain's rate over the step, (steps, K).
+    """
+    states = np.empty_like(integral)
+    decay = np.exp(-integral)
+    for step, aim in enumerate(target):
+        s = aim + (s - aim) * decay[step]
+        states[step] = s
+    return states
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Train:
     """Result of a pulse train."""

@@ -66,8 +66,8 @@ class HallBar:
     ) -> HallBarState:
         """State at the end of a flat pulse.
 
-        Set A: closed form. Set B: the target is constant during the pulse, so only the integral of the rate over
-        the exact temperature T(t) is numerical.
+        The target is constant during the pulse, so only the integral of the rate over the exact temperature T(t) is
+        numerical, and that in Set B alone.
 
         Parameters
         ----------
@@ -85,28 +85,40 @@ class HallBar:
         state = replace(state, polarity=polarity.exposed(state.polarity, h_x, self.h_preset))
         drive = self.drive(state, current, h_x)
         each = np.broadcast_to(np.asarray(current, dtype=float), drive.shape)
-        rise = self.heat.rise_after(each, t_pulse, state.rise)
+        target = self.bank.target(drive)[:, None]
+        s = grains.relaxed(state.s, target, self.integrated_rate(drive, each, t_pulse, state.rise))
+        return replace(state, s=s, rise=self.heat.rise_after(each, t_pulse, state.rise))
+
+    def integrated_rate(self, drive: Floats, current: Floats, t_pulse: FloatsLike, rise: Floats) -> Floats:
+        """Integral of the rate of every grain over flat pulses, (n, K).
+
+        Parameters
+        ----------
+        drive
+            Density times torque factor, (n,) [A/m^2].
+        current
+            What heats, (n,) [A].
+        t_pulse
+            Length, one for all or (n,) [s].
+        rise
+            Temperature rise of each stage when the pulse begins, (n, stages) [K].
+        """
+        lengths = np.broadcast_to(np.asarray(t_pulse, dtype=float), drive.shape)
         if not self.law.electrothermal:
             x = drive / self.law.critical_density(self.heat.ambient)
-            s = self.bank.flat(state.s, x, t_pulse, np.asarray(self.law.delta))
-        else:
-            s = grains.relaxed(
-                state.s,
-                self.bank.target(drive / self.law.critical_density(self.heat.ambient))[:, None],
-                self._integrated_rate(drive, each, t_pulse, state.rise),
-            )
-        return replace(state, s=s, rise=rise)
-
-    def _integrated_rate(self, drive: Floats, current: Floats, t_pulse: float, rise: Floats) -> Floats:
-        nodes, widths = thermal.pulse_quadrature(float(self.heat.tau.min()), t_pulse)
+            integral: Floats = self.bank.rate(x, self.law.delta) * lengths[:, None]
+            return integral
         total = np.empty((len(drive), len(self.bank.theta)))
-        for begin in range(0, len(drive), _CHUNK):
-            part = slice(begin, begin + _CHUNK)
-            warming = self.heat.rise_after(current[part, None], nodes, rise[part, None, :])
-            temperature = self.heat.temperature(warming)
-            x = drive[part, None] / self.law.critical_density(temperature)
-            rate = self.bank.rate(x, self.law.barrier(temperature))
-            total[part] = np.einsum("n,dnk->dk", widths, rate)
+        for length in np.unique(lengths):
+            same = np.flatnonzero(lengths == length)
+            nodes, widths = thermal.pulse_quadrature(float(self.heat.tau.min()), float(length))
+            for begin in range(0, len(same), _CHUNK):
+                part = same[begin : begin + _CHUNK]
+                warming = self.heat.rise_after(current[part, None], nodes, rise[part, None, :])
+                temperature = self.heat.temperature(warming)
+                x = drive[part, None] / self.law.critical_density(temperature)
+                rate = self.bank.rate(x, self.law.barrier(temperature))
+                total[part] = np.einsum("n,dnk->dk", widths, rate)
         return total
 
     def trained(

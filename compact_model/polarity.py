@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compact_model.cards.device import Gate
-from compact_model.numeric import Floats, FloatsLike
+from compact_model.numeric import Floats, FloatsLike, Mask
 
 _ROUNDING = 1e-9  # relative; a field stated in Oe and in A/m must count as the same
 
@@ -35,8 +35,13 @@ def saturated(state: Polarity, sign: FloatsLike, gate: Gate) -> Polarity:
 def exposed(state: Polarity, h_x: FloatsLike, h_preset: float) -> Polarity:
     """Signs after an in-plane field, with or without current: abs(h_x) >= h_preset sets m_i to its sign."""
     field = np.broadcast_to(np.asarray(h_x, dtype=float), state.m_i.shape)
-    reached = np.abs(field) >= h_preset * (1.0 - _ROUNDING)
-    return Polarity(q=state.q, m_i=np.where(reached, np.sign(field), state.m_i))
+    return Polarity(q=state.q, m_i=np.where(reaches(field, h_preset), np.sign(field), state.m_i))
+
+
+def reaches(h_x: FloatsLike, h_preset: float) -> Mask:
+    """Whether an in-plane field sets the interface moment."""
+    reached: Mask = np.abs(h_x) >= h_preset * (1.0 - _ROUNDING)
+    return reached
 
 
 def acting_moment(state: Polarity, gate: Gate) -> Floats:

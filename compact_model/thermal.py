@@ -70,20 +70,27 @@ class ThermalNetwork:
         return total
 
     def pulse_energy(self, current: FloatsLike, t_pulse: FloatsLike, start: Floats | None = None) -> Floats:
-        """Energy dissipated in the channel by a flat pulse [J]: integral of I^2 R(T) dt.
+        """Energy dissipated in the channel by flat pulses [J]: integral of I^2 R(T) dt.
 
-        `start` is the rise of each stage at its beginning, shape (stages,) [K]; zero by default.
+        Parameters
+        ----------
+        current, t_pulse
+            Current [A] and length [s], broadcast against each other, shape (...).
+        start
+            Rise of each stage when the pulse begins, shape (..., stages) [K]; zero by default.
         """
         squared, time = np.broadcast_arrays(
             np.square(np.asarray(current, dtype=float)), np.asarray(t_pulse, dtype=float)
         )
+        result: Floats = np.array(squared * self.r_channel * time)
         if self.tcr == 0.0:
-            plain: Floats = squared * self.r_channel * time
-            return plain
-        nodes, weights = pulse_quadrature(float(self.tau.min()), float(time.max()))
-        fractions, shares = nodes / time.max(), weights / time.max()
-        rise = self.rise_after(np.sqrt(squared)[..., None], time[..., None] * fractions, start)
-        result: Floats = squared * time * (self.resistance_at(self.temperature(rise)) @ shares)
+            return result
+        rise = np.broadcast_to(0.0 if start is None else start, (*squared.shape, len(self.tau)))
+        for length in np.unique(time[time > 0.0]):
+            nodes, weights = pulse_quadrature(float(self.tau.min()), float(length))
+            same = time == length
+            warming = self.rise_after(np.sqrt(squared[same])[:, None], nodes, rise[same][:, None, :])
+            result[same] = squared[same] * (self.resistance_at(self.temperature(warming)) @ weights)
         return result
 
     def resistance_at(self, temperature: FloatsLike) -> Floats:

@@ -157,17 +157,19 @@ def pulse(
     card: DeviceCard,
     pulses: Annotated[Path, typer.Argument(help="CSV: i_a,t_pulse_s,h_x_oe and optionally event,h_z_oe.")],
     out: Annotated[Path, typer.Option(help="CSV to write: the device after each line.", show_default=False)],
+    quiet: Quiet = False,
 ) -> Outcome:
     """Response of a device to any list of pulses, saturations and presets."""
     from hallspice.characterisation.examine import respond
+    from hallspice.progress import reporter
 
-    trace = respond(_card_file(card), pulses, out)
-    energy = sum(point.energy for point in trace)
-    last = trace[-1].hall_resistance
+    with reporter(quiet) as progress:
+        trace, warnings = respond(_card_file(card), pulses, out, progress=progress)
+    energy, last = float(trace.energy.sum()), trace[-1].hall_resistance
     return Outcome(
         result={"events": len(trace), "r_xy_ohm": last, "energy_j": energy},
         files=[out],
-        warnings=[f"event {n}: {said}" for n, point in enumerate(trace, start=1) for said in point.warnings],
+        warnings=warnings,
         text=f"Wrote {out}: {len(trace)} events, R_xy = {last:.4f} ohm after the last, {energy:.4g} J in all",
     )
 

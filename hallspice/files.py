@@ -7,7 +7,7 @@ import json
 import shutil
 import stat
 import tempfile
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -34,10 +34,10 @@ class TakenError(ValueError):
     """An output path where something stands that is not hallspice's to replace."""
 
 
-def write_text(path: str | Path, text: str) -> None:
+def write_text(path: str | Path, text: str | Iterable[str]) -> None:
     """Write a file under a temporary name and rename it, so that it is never seen half-written.
 
-    Devices and pipes are written to as they are; a link is followed.
+    Devices and pipes are written to as they are; a link is followed. A long text may come in parts.
 
     Raises
     ------
@@ -47,15 +47,17 @@ def write_text(path: str | Path, text: str) -> None:
         When it can't be written.
     """
     target = Path(path)
+    parts = [text] if isinstance(text, str) else text
     with _writing(target):
         if _is_special(target):
             with target.open("w", encoding="utf-8") as stream:
-                stream.write(text)
+                stream.writelines(parts)
             return
         check_free(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(target) as partial:
-            partial.write_text(text, encoding="utf-8")
+        with whole_file(target) as partial, partial.open("w", encoding="utf-8") as stream:
+            stream.writelines(parts)
+            stream.flush()
 
 
 def check_free(target: Path) -> None:

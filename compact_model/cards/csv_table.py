@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import io
 import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +27,7 @@ Made = TypeVar("Made")
 
 MAX_MISTAKES = 20
 
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _BEGINS_AS_NUMBER = re.compile(r"[+-]?\.?\d")
 
 
@@ -93,43 +93,62 @@ class CsvTable:
         DocumentError
             With every mistake (up to 20), each with its line and the column of the table.
         """
-        header = self.header
-        mistakes = self._wrong_columns(needed, allowed)
-        if mistakes:
-            raise DocumentError(mistakes[:MAX_MISTAKES])
-        made: list[Made] = []
-        for row in self.body:
-            if len(row.cells) != len(header):
-                what = f"has {len(row.cells)} fields, allowed: {len(header)}"
-                mistakes.append(self.mistake(row, 0, what))
-                continue
-            try:
-                made.append(read(dict(zip(header, row.cells, strict=True))))
-            except CellError as wrong:
-                mistakes.append(self.mistake(row, header.index(wrong.column), wrong.what, wrong.column))
-            except ValueError as error:
-                mistakes.append(self.mistake(row, 0, str(error)))
-        if mistakes:
-            raise DocumentError(mistakes[:MAX_MISTAKES])
-        return made
+        return list(_records(self.name, iter(self.rows), read, needed, allowed))
 
-    def _wrong_columns(self, needed: Sequence[str], allowed: Sequence[str] | None) -> list[Mistake]:
-        top = self.rows[0] if self.rows else Row(1, ())
-        told = (
-            f"allowed: {', '.join(allowed)} ({', '.join(needed)} needed)"
-            if allowed
-            else "others may be there"
-        )
-        mistakes = []
-        for place, name in enumerate(top.cells):
-            if name in top.cells[:place]:
-                mistakes.append(self.mistake(top, place, f"repeated column {name!r}; keep one"))
-            elif allowed is not None and name not in allowed:
-                mistakes.append(self.mistake(top, place, f"unknown column {name!r}, {told}"))
-        missing = [name for name in needed if name not in top.cells]
-        if missing:
-            mistakes.append(self.mistake(top, 0, f"no column {', '.join(missing)}; {told}"))
-        return mistakes
+
+def read_records(
+    path: str | Path,
+    read: Callable[[dict[str, str]], Made],
+    *,
+    needed: Sequence[str],
+    allowed: Sequence[str] | None,
+) -> Iterator[Made]:
+    """`CsvTable.records` of a file, one after another: a long table is never held as a whole."""
+    return _records(str(path), _rows(read_text(path, MAX_TABLE_BYTES), str(path), ","), read, needed, allowed)
+
+
+def _records(
+    name: str,
+    rows: Iterator[Row],
+    read: Callable[[dict[str, str]], Made],
+    needed: Sequence[str],
+    allowed: Sequence[str] | None,
+) -> Iterator[Made]:
+    top = next(rows, Row(1, ()))
+    mistakes = _wrong_columns(name, top, needed, allowed)
+    if mistakes:
+        raise DocumentError(mistakes[:MAX_MISTAKES])
+    for row in rows:
+        try:
+            if len(row.cells) != len(top.cells):
+                raise ValueError(f"has {len(row.cells)} fields, allowed: {len(top.cells)}")
+            yield read(dict(zip(top.cells, row.cells, strict=True)))
+        except CellError as wrong:
+            place = Place(row.line, top.cells.index(wrong.column) + 1)
+            mistakes.append(Mistake(name, place, wrong.column, wrong.what))
+        except ValueError as error:
+            mistakes.append(Mistake(name, Place(row.line, 1), "", str(error)))
+        if len(mistakes) >= MAX_MISTAKES:
+            break
+    if mistakes:
+        raise DocumentError(mistakes)
+
+
+def _wrong_columns(
+    name: str, top: Row, needed: Sequence[str], allowed: Sequence[str] | None
+) -> list[Mistake]:
+    told = f"allowed: {', '.join(allowed)} ({', '.join(needed)} needed)" if allowed else "others may be there"
+    mistakes = []
+    for place, column in enumerate(top.cells, start=1):
+        if column in top.cells[: place - 1]:
+            what = f"repeated column {column!r}; keep one"
+            mistakes.append(Mistake(name, Place(top.line, place), "", what))
+        elif allowed is not None and column not in allowed:
+            mistakes.append(Mistake(name, Place(top.line, place), "", f"unknown column {column!r}, {told}"))
+    missing = [column for column in needed if column not in top.cells]
+    if missing:
+        mistakes.append(Mistake(name, Place(top.line, 1), "", f"no column {', '.join(missing)}; {told}"))
+    return mistakes
 
 
 def read_csv(path: str | Path, *, separators: str = ",", fallback: str | None = None) -> CsvTable:
@@ -171,22 +190,27 @@ def parse_csv(text: str, name: str, *, separators: str = ",") -> CsvTable:
     >>> table.header, table.body
     (('I (mA)', 'R'), (Row(line=3, cells=('1.5', '0.33')),))
     """
-    lines = io.StringIO(text, newline="").readlines()
-    first = next((line for line in lines if _holds_something(line)), "")
+    first = next((line for line in _lines(text) if _holds_something(line)), "")
     separator = max(separators, key=first.count)
-    rows: list[Row] = []
-    for line, fields in _fields(lines, name, separator):
-        if rows and separator == ";":
+    return CsvTable(name, tuple(_rows(text, name, separator)))
+
+
+def _lines(text: str) -> Iterator[str]:
+    return (line.group() for line in _LINE.finditer(text))
+
+
+def _rows(text: str, name: str, separator: str) -> Iterator[Row]:
+    for number, (line, fields) in enumerate(_fields(_lines(text), name, separator)):
+        if number and separator == ";":
             fields = [field.replace(",", ".") for field in fields]
-        rows.append(Row(line, tuple(fields)))
-    return CsvTable(name, tuple(rows))
+        yield Row(line, tuple(fields))
 
 
 def _holds_something(line: str) -> bool:
     return bool(line.strip()) and not line.lstrip().startswith("#")
 
 
-def _fields(lines: Sequence[str], name: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+def _fields(lines: Iterable[str], name: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Line number and fields of each record; a field in quotation marks may go over several lines."""
     begin: int | None = None  # of the record that is being read
 

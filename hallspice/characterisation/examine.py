@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,12 +19,18 @@ from hallspice.characterisation import figures
 from hallspice.characterisation.page import page_of, say
 from hallspice.characterisation.results import DeviceResults, Score
 from hallspice.files import staged_folder, write_text
-from hallspice.page.tables import csv_text
+from hallspice.page.tables import csv_lines, csv_text
 from hallspice.progress import Reporter
 
 LOOP_FIELDS_OE = (-1000.0, -400.0, -200.0, 0.0, 200.0, 400.0, 1000.0)
 PUBLISHED_FRACTION = (2.41e11, 0.68)
 PUBLISHED_FIELD_FREE = ((0.5, 0.68), (0.7, 0.79))
+MOST_WARNINGS = 20
+"""Warnings of a list of pulses that are said one by one."""
+
+WRITTEN_AT_ONCE = 8192
+"""Lines between two reports of progress."""
+
 REGIONS = (400, 100, 36, 9)
 
 
@@ -54,12 +60,31 @@ def examine(card_path: Path | None, out: Path, *, progress: Reporter) -> DeviceR
     return written
 
 
-def respond(card_path: Path | None, pulses: Path, out: Path) -> list[events.TracePoint]:
-    """Response of the device of a card to the events of a CSV file, written as CSV."""
+def respond(
+    card_path: Path | None, pulses: Path, out: Path, *, progress: Reporter
+) -> tuple[events.Trace, list[str]]:
+    """Response of the device of a card to the events of a CSV file, written as CSV; and what of it exceeds a limit."""
     card = load_card(card_path)
-    trace = events.run_events(card, events.read_events(pulses, card))
-    write_text(out, _csv([point.row() for point in trace]))
-    return trace
+    told = events.read_events(pulses, card)
+    trace = events.run_events(card, told, progress=lambda done, total: progress(done, total, "pulse: events"))
+    warnings: list[str] = []
+    beyond = 0
+
+    def rows() -> Iterator[Sequence[object]]:
+        nonlocal beyond
+        for number, point in enumerate(trace, start=1):
+            if point.warnings and len(warnings) < MOST_WARNINGS:
+                warnings.extend(f"event {number}: {said}" for said in point.warnings)
+            else:
+                beyond += bool(point.warnings)
+            if number % WRITTEN_AT_ONCE == 0 or number == len(trace):
+                progress(number, len(trace), "writing: lines")
+            yield list(point.row().values())
+
+    write_text(out, csv_lines(list(trace[0].row()), rows()))
+    if beyond:
+        warnings.append(f"{beyond} more events exceed limits: see the column warnings of {out}")
+    return trace, warnings
 
 
 def _csv(rows: Sequence[Mapping[str, object]]) -> str:

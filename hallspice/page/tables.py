@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 
-def csv_text(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """CSV text with a header line; floats in full precision."""
+    return "".join(csv_lines(header, rows))
+
+
+def csv_lines(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """The same text line by line, for tables that are too long to be held."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([[_field(value) for value in row] for row in rows])
-    return stream.getvalue()
+    for row in itertools.chain([header], rows):
+        writer.writerow([_field(value) for value in row])
+        yield stream.getvalue()
+        stream.seek(0)
+        stream.truncate()
 
 
 def _field(value: object) -> str:

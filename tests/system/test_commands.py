@@ -198,3 +198,16 @@ def test_completion_knows_commands_and_options(tmp_path: Path) -> None:
         }
         code = "import sys; sys.argv = ['hallspice']; from hallspice.cli import main; main()"
         assert expected in process(code=code, env=environment, cwd=tmp_path).stdout.split()
+
+
+def test_many_warnings_of_a_list_of_pulses_are_counted(tmp_path: Path) -> None:
+    pulses = tmp_path / "pulses.csv"
+    pulses.write_text("i_a,t_pulse_s\n" + "17 mA,200 us\n1 mA,200 us\n" * 30)
+    arguments = ["pulse", "default", str(pulses), "--out", str(tmp_path / "trace.csv"), "--quiet", "--json"]
+    answer = json.loads(CliRunner().invoke(app, arguments).stdout)
+    assert answer["result"]["events"] == 60
+    assert len(answer["warnings"]) == 21
+    assert answer["warnings"][1].startswith("event 3: compliance: 17 mA needs 8.5 V")
+    assert answer["warnings"][20].startswith("10 more events exceed limits")
+    lines = (tmp_path / "trace.csv").read_text().splitlines()
+    assert [bool(line.split(",")[-1]) for line in lines[1:]] == [True, False] * 30

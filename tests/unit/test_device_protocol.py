@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compact_model import curves, events, hallbar, limits, port, stack, switching
-from compact_model.cards.device import load_card
+from compact_model import curves, events, hallbar, limits, polarity, port, stack, switching, thermal
+from compact_model.cards.device import DeviceCard, load_card
 from compact_model.cards.document import DocumentError
 from compact_model.constants import OERSTED
 from compact_model.events import Event, EventKind
@@ -87,6 +87,70 @@ def test_events_file(tmp_path: Path) -> None:
     assert trace[1].acting_moment == -1
     assert trace[2].m_z == pytest.approx(-1.0 + 2 * 0.68, abs=0.01)
     assert trace[3].row()["r_xy_ohm"] == pytest.approx(trace[2].hall_resistance, abs=1e-9)
+
+
+def _one_after_another(card: DeviceCard, told: list[Event], gap: float | None) -> list[tuple[float, ...]]:
+    """The same by the device alone: fraction, temperature, voltage and energy after each event."""
+    device = hallbar.hall_bar(card)
+    state = device.prepared()
+    found = []
+    for one in told:
+        voltage = energy = 0.0
+        match one.kind:
+            case EventKind.SATURATE:
+                state = device.saturated(state, one.h_z)
+            case EventKind.PRESET:
+                state = device.preset(state, one.h_x)
+            case EventKind.WAIT:
+                state = device.waited(state, one.duration)
+            case EventKind.PULSE:
+                times, widths = thermal.pulse_quadrature(1e-9, one.duration)
+                rise = device.heat.rise_after(np.full(len(times), one.current), times, state.rise)
+                ohm = device.heat.resistance_at(device.heat.temperature(rise))
+                energy = float(one.current**2 * (ohm @ widths))
+                state = device.pulsed(state, one.current, one.duration, one.h_x)
+                voltage = one.current * float(device.heat.resistance_at(device.temperature(state))[0])
+        moment = polarity.acting_moment(state.polarity, card.choices.gate)[0]
+        fraction, warm = float(device.fraction(state)[0]), float(device.temperature(state)[0])
+        found.append((fraction, warm, voltage, energy, moment))
+        if one.kind is EventKind.PULSE:
+            state = device.cooled(state) if gap is None else device.waited(state, gap)
+    return found
+
+
+@pytest.mark.parametrize("gap", [None, 3e-6])
+@pytest.mark.parametrize("gate", ["product", "demag"])
+@pytest.mark.parametrize("model", ["A", "B", "B, resistance rises"])
+def test_many_events_are_the_same_as_one_after_another(
+    model: str, gate: str, gap: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_CHUNK", 7)
+    card = CARD.with_choices(switching=model[0], gate=gate)
+    if "rises" in model:
+        card = card.with_value("transport.tcr", 5e-4)
+    random = np.random.default_rng(3)
+    told = [
+        Event(
+            kind=EventKind.PULSE,
+            current=float(random.uniform(-15e-3, 15e-3)),
+            duration=float(random.choice([2e-4, 3e-5, 2e-6])),
+            h_x=float(random.choice([0.0, 0.0, 300.0, -2500.0, 2500.0])) * OERSTED,
+        )
+        for _ in range(30)
+    ]
+    told[4] = Event(kind=EventKind.SATURATE, h_z=-1200.0 * OERSTED)
+    told[9] = Event(kind=EventKind.PRESET, h_x=-2400.0 * OERSTED)
+    told[10] = Event(kind=EventKind.PRESET, h_x=-100.0 * OERSTED)
+    told[14] = Event(kind=EventKind.WAIT, duration=1e-3)
+    told[20] = Event(kind=EventKind.SATURATE, h_z=1200.0 * OERSTED)
+    trace = events.run_events(card, told, gap=gap)
+    wanted = np.array(_one_after_another(card, told, gap))
+    found = [(0.5 - p.m_z / 2, p.temperature, p.channel_voltage, p.energy, p.acting_moment) for p in trace]
+    np.testing.assert_allclose(np.array(found), wanted, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(trace.energy.sum(), wanted[:, 3].sum(), rtol=1e-9)
+    assert np.ptp(wanted[:, 0]) > 0.3
+    assert set(wanted[:, 4]) == {-1.0, 0.0, 1.0}
+    assert trace[-1] == list(trace)[-1]
 
 
 def test_mistakes_in_an_events_file_have_their_lines(tmp_path: Path) -> None:
