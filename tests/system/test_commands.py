@@ -158,12 +158,13 @@ def test_errors_are_json_documents_with_their_exit_code(
 
 def test_a_failed_check_is_exit_code_1_and_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
     from hallspice.model import export
+    from hallspice.model.results import VerifyExportResults
 
-    results = {"passed": False, "files": ["results.json"]}
-    monkeypatch.setattr(export, "verify_card", lambda *_, **__: (results, ["1 checks, 1 failed."]))
+    found = VerifyExportResults(passed=False, benches=(), files=("results.json",))
+    monkeypatch.setattr(export, "verify_card", lambda *_, **__: (found, ["1 checks, 1 failed."]))
     result = hallspice("verify", "--out", "failed", "--json")
     assert result.exit_code == 1
-    assert json.loads(result.stdout)["result"] == results
+    assert json.loads(result.stdout)["result"] == {"passed": False, "benches": [], "files": ["results.json"]}
     assert hallspice("verify", "--out", "failed").stdout == "1 checks, 1 failed.\n"
 
 
