@@ -17,7 +17,7 @@ from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -25,6 +25,8 @@ from typer.core import TyperGroup
 from compact_model.cards.inputs import remembered
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from hallspice.results import Results
 
 LINES = 30
@@ -70,7 +72,7 @@ PACKAGES = ("compact_model", "veriloga", "circuits", "nn_mapping")
 class Outcome:
     """What a command did."""
 
-    result: Mapping[str, Any]
+    result: Mapping[str, JsonValue]
     """Plain data: what ``json.dumps`` takes."""
     files: Sequence[Path] = ()
     """Files that were written."""
@@ -108,28 +110,15 @@ class Commands(TyperGroup):
         arguments = sys.argv[1:] if args is None else list(args)
         as_json = "--json" in arguments
         settings["standalone_mode"] = False
-        content: dict[str, Any]
         _make_printable(sys.stdout, sys.stderr)
         try:
             with redirect_stdout(sys.stderr) if as_json else nullcontext(), remembered():
-                check_packages()
                 found = super().main(arguments, *positional, **settings)
             code, content = _said(found, as_json)
         except (Exception, TerminatedError) as error:
-            if "--debug" in arguments:
-                raise
-            code, message = _explained(error)
-            content = {"error": message}
-            if hasattr(error, "show") and not as_json:
-                error.show()  # the command line is wrong: with the usage of the command
-            else:
-                typer.echo(message, err=True)
-        document = ""
-        if as_json:
-            name = next((one for one in arguments if one in self.commands), None)
-            about = {"command": name, "exit_code": int(code), **content}
-            document = json.dumps(about, indent=1, allow_nan=False) + "\n"
-        sys.exit(_printed(document, code))
+            code, content = _failed(error, arguments)
+        name = next((one for one in arguments if one in self.commands), None)
+        _end(name, code, content, as_json)
 
 
 Json = Annotated[
@@ -160,8 +149,17 @@ def command_of(
     return register
 
 
-def check_packages() -> None:
-    """Refuse to start when another installed package stands where one of hallspice's own should."""
+def refuse_other_packages() -> None:
+    """End the process when another installed package stands where one of hallspice's own should."""
+    arguments = sys.argv[1:]
+    try:
+        _check_packages()
+    except ValueError as error:
+        name = next((one for one in arguments if not one.startswith("-")), None)
+        _end(name, *_failed(error, arguments), as_json="--json" in arguments)
+
+
+def _check_packages() -> None:
     home = Path(__file__).parent.parent
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)
@@ -203,7 +201,26 @@ def _printed(last: str, code: int) -> int:
     return code
 
 
-def _said(found: object, as_json: bool) -> tuple[int, dict[str, Any]]:
+def _failed(error: BaseException, arguments: Sequence[str]) -> tuple[int, dict[str, object]]:
+    """Say an error to people, and return its exit code and what programs are told."""
+    if "--debug" in arguments:
+        raise error
+    code, message = _explained(error)
+    if hasattr(error, "show") and "--json" not in arguments:
+        error.show()  # the command line is wrong: with the usage of the command
+    else:
+        typer.echo(message, err=True)
+    return code, {"error": message}
+
+
+def _end(name: str | None, code: int, content: Mapping[str, object], as_json: bool) -> NoReturn:
+    """End the process with an exit code; programs are told in one JSON document."""
+    about = {"command": name, "exit_code": int(code), **content}
+    document = json.dumps(about, indent=1, allow_nan=False) + "\n" if as_json else ""
+    sys.exit(_printed(document, code))
+
+
+def _said(found: object, as_json: bool) -> tuple[int, dict[str, object]]:
     """Say an outcome to people, and return its exit code and what programs are told."""
     if not isinstance(found, Outcome):  # --help and --version end without one, Ctrl-C with its exit code
         code = int(found) if isinstance(found, int) else ExitCode.DONE

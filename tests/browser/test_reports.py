@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 from playwright.sync_api import Page as Tab
 from typer.testing import CliRunner
 
-from hallspice.cli import app
+from hallspice.cli.application import app
 from hallspice.paper import paper
 from nn_mapping.data import Dataset
 

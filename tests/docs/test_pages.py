@@ -29,7 +29,7 @@ from typer.testing import CliRunner
 
 from compact_model.cards.document import load_model, read_document, validate_leniently
 from compact_model.measured.tables import DataFile
-from hallspice.cli import app
+from hallspice.cli.application import app
 from hallspice.config.schema import Config
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from compact_model.cards.device import load_card
-from hallspice.cli import app
+from hallspice.cli.application import app
 
 PAPER = Path(__file__).parents[2] / "examples" / "data" / "paper" / "paper.yaml"
 

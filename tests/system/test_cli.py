@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from circuits.spice.engine import deck_options, find_simulator
 from circuits.spice.ngspice import run_batch
-from hallspice.cli import app
+from hallspice.cli.application import app
 from hallspice.inference.results import InferenceResults
 from hallspice.page.tables import csv_text
 

@@ -16,7 +16,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from circuits.spice.engine import find_simulator
-from hallspice.cli import app
+from hallspice.cli.application import app
 from hallspice.commands import MEANING, ExitCode
 from hallspice.doctor import collect
 from veriloga.programs import COMPILER, find_program

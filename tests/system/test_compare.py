@@ -21,7 +21,7 @@ from circuits.read.trial import draw, run_trial
 from circuits.spice import engine, ngspice, size
 from circuits.spice.engine import find_simulator
 from circuits.spice.ngspice import run_batch
-from hallspice.cli import app
+from hallspice.cli.application import app
 from hallspice.comparison import check
 from hallspice.comparison.trials import all_trials
 from hallspice.comparison.verdict import verdict

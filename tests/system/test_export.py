@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from hallspice.cli import app
+from hallspice.cli.application import app
 from veriloga.programs import COMPILER, NGSPICE, VACASK, find_program
 
 RUNNER = CliRunner()

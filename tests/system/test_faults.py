@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from circuits.spice.engine import find_simulator
-from hallspice.cli import app
+from hallspice.cli.application import app
 from hallspice.progress import _Terminal
 from veriloga.programs import ProgramError, run_ngspice
 

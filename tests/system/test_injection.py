@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from compact_model.cards.device import DeviceCard, load_card
 from compact_model.cards.document import DocumentError
-from hallspice.cli import app
+from hallspice.cli.application import app
 from hallspice.commands import PACKAGES
 from hallspice.files import OutputError, staged_folder
 from hallspice.fitting import figures

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from hallspice.cli import app
+from hallspice.cli.application import app
 from hallspice.networks.results import EvaluateResults, InSituResults, TrainResults
 
 CONFIG = """

@@ -14,7 +14,7 @@ import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner, Result
 
-from hallspice.cli import app
+from hallspice.cli.application import app
 from hallspice.sweeps.executors import LocalWorkers
 
 CONFIG = """\

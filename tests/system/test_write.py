@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from circuits.spice.engine import find_simulator
 from circuits.spice.ngspice import run_batch
-from hallspice.cli import app
+from hallspice.cli.application import app
 
 LEVELS = (0.33, 0.46, 0.49, 0.52, 0.54, 0.57)
 

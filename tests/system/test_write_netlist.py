@@ -11,7 +11,7 @@ from circuits.spice.ngspice import run_batch
 from compact_model import synapse
 from compact_model.cards.device import load_card
 from compact_model.hallbar import hall_bar
-from hallspice.cli import app
+from hallspice.cli.application import app
 from veriloga.programs import COMPILER, find_program
 
 SIMULATOR = find_simulator()

@@ -12,7 +12,7 @@ import pytest
 from filelock import Timeout
 from typer.testing import CliRunner
 
-from hallspice.cli import app
+from hallspice.cli.application import app
 from hallspice.networks import kept
 from hallspice.networks.kept import lock_of, trained
 from hallspice.progress import reporter

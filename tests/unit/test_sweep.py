@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from compact_model.cards.document import DocumentError
-from hallspice.cli import app
+from hallspice.cli.application import app
 from hallspice.progress import reporter
 from hallspice.sweeps import point as sweep_point
 from hallspice.sweeps import sweep as module
