@@ -62,7 +62,7 @@ ROLES = {"__init__.py", "page.py", "figures.py", "results.py"}
 LINES_OF_A_FILE, LINES_OF_A_FUNCTION, ENTRIES_OF_A_TABLE = 550, 80, 10
 
 # What is too large or named twice today. These lists only shrink: an entry that is no longer true fails.
-LONG_FILES = {"hallspice/cli.py"}
+LONG_FILES: set[str] = set()
 LONG_FUNCTIONS = {
     "hallspice/paper/page.py page_of",
     "nn_mapping/training.py _train",
