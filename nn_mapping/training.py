@@ -12,7 +12,7 @@ import logging
 import math
 import os
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -145,6 +145,31 @@ def training_device(wanted: str, *, through_circuit: bool = False) -> str:
     return wanted
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pixels:
+    """Images as codes, on the device of the training."""
+
+    train: Tensor  # (images, pixels)
+    train_labels: Tensor
+    test: Tensor
+    test_labels: Tensor
+    steps: int  # the code that stands for 1
+    width: int  # of an image
+
+    @classmethod
+    def of(cls, dataset: Dataset, bits: int | None, device: torch.device) -> _Pixels:
+        codes, steps = pixel_codes(dataset.train_images, bits)
+        test_codes, _ = pixel_codes(dataset.test_images, bits)
+        return cls(
+            train=torch.from_numpy(codes.copy()).to(device),
+            train_labels=torch.from_numpy(dataset.train_labels.astype(np.int64)).to(device),
+            test=torch.from_numpy(test_codes.copy()).to(device),
+            test_labels=torch.from_numpy(dataset.test_labels.astype(np.int64)).to(device),
+            steps=steps,
+            width=dataset.train_images.shape[2],
+        )
+
+
 def _train(
     dataset: Dataset,
     parameters: Parameters,
@@ -157,20 +182,11 @@ def _train(
     device = parameters.trained.device
     generator = torch.Generator(device).manual_seed(seed)
     parameters.initialise(generator)
-    codes, steps = pixel_codes(dataset.train_images, recipe.input_bits)
-    images = torch.from_numpy(codes.copy()).to(device)
-    labels = torch.from_numpy(dataset.train_labels.astype(np.int64)).to(device)
-    test_codes, _ = pixel_codes(dataset.test_images, recipe.input_bits)
-    test_images = torch.from_numpy(test_codes.copy()).to(device)
-    test_labels = torch.from_numpy(dataset.test_labels.astype(np.int64)).to(device)
-    width = dataset.train_images.shape[2]
-
+    pixels = _Pixels.of(dataset, recipe.input_bits, device)
     optimiser = Adam(parameters.parts)
-    rate = recipe.learning_rate
-    batches = _batches(len(images), recipe.batch)
     history: dict[str, list[float]] = {"train_loss": [], "train_accuracy": [], "test_accuracy": []}
     if start is not None:
-        parameters.begin_from(start, images[:_START_IMAGES].float().div_(steps))
+        parameters.begin_from(start, pixels.train[:_START_IMAGES].float().div_(pixels.steps))
     kept = (
         None
         if checkpoint is None
@@ -186,44 +202,19 @@ def _train(
     if kept is not None:
         history = kept.restore() or history
 
+    batches = _batches(len(pixels.train), recipe.batch)
     for epoch in range(len(history["test_accuracy"]), recipe.epochs):
-        order = torch.randperm(len(images), generator=generator, device=device)
-        loss_sum = torch.zeros((), device=device)
-        right = torch.zeros((), dtype=torch.int64, device=device)
-        for number, (first, stop) in enumerate(batches):
-            if recipe.cosine:
-                done = (epoch * len(batches) + number) / (recipe.epochs * len(batches))
-                rate = recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2
-            chosen = order[first:stop]
-            x, target = images.index_select(0, chosen).float().div_(steps), labels[chosen]
-            if recipe.flip:
-                x = _mirror_half(x, width, generator)
-            outputs = parameters.outputs(x, recipe, generator)
-            loss = F.cross_entropy(outputs, target, label_smoothing=recipe.label_smoothing)
-            optimiser.step(parameters.gradients(loss, recipe.weight_decay), rate)
-            parameters.quantise()
-            with torch.no_grad():
-                loss_sum += loss * len(chosen)
-                right += (outputs.argmax(dim=1) == target).sum()
-        with torch.no_grad():
-            classes = [
-                parameters.outputs(part.float().div_(steps), recipe, None).argmax(dim=1)
-                for part in torch.split(test_images, _TEST_BATCH)
-            ]
-            test = (torch.cat(classes) == test_labels).double().mean()
-        history["train_loss"].append(float(loss_sum) / len(images))
-        history["train_accuracy"].append(int(right) / len(images))
-        history["test_accuracy"].append(float(test))
-        if not math.isfinite(history["train_loss"][-1]) or (epoch + 1) * len(batches) >= _STEPS_TO_LIVE:
+        loss, accuracy = _epoch(pixels, parameters, optimiser, recipe, epoch, batches, generator)
+        history["train_loss"].append(loss)
+        history["train_accuracy"].append(accuracy)
+        history["test_accuracy"].append(_tested(pixels, parameters, recipe))
+        if not math.isfinite(loss) or (epoch + 1) * len(batches) >= _STEPS_TO_LIVE:
             _check_alive(history, dataset, parameters)
         if kept is not None:
             kept.save(history)
         if progress is not None:
-            progress(
-                epoch + 1,
-                recipe.epochs,
-                f"loss {history['train_loss'][-1]:.4f}, test accuracy {100 * history['test_accuracy'][-1]:.2f} %",
-            )
+            line = f"loss {loss:.4f}, test accuracy {100 * history['test_accuracy'][-1]:.2f} %"
+            progress(epoch + 1, recipe.epochs, line)
     if kept is not None:
         kept.remove()
     return TrainedNetwork(
@@ -235,10 +226,55 @@ def _train(
             "recipe": asdict(recipe),
             "seed": seed,
             "data": dataset.name,
-            "train_images": len(images),
+            "train_images": len(pixels.train),
             "torch": torch.__version__,
         },
     )
+
+
+def _epoch(
+    pixels: _Pixels,
+    parameters: Parameters,
+    optimiser: Adam,
+    recipe: Recipe,
+    epoch: int,
+    batches: Sequence[tuple[int, int]],
+    generator: torch.Generator,
+) -> tuple[float, float]:
+    """Mean loss and accuracy of one pass over the training images."""
+    device, count, rate = parameters.trained.device, len(pixels.train), recipe.learning_rate
+    order = torch.randperm(count, generator=generator, device=device)
+    loss_sum = torch.zeros((), device=device)
+    right = torch.zeros((), dtype=torch.int64, device=device)
+    for number, (first, stop) in enumerate(batches):
+        if recipe.cosine:
+            done = (epoch * len(batches) + number) / (recipe.epochs * len(batches))
+            rate = recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2
+        chosen = order[first:stop]
+        x, target = (
+            pixels.train.index_select(0, chosen).float().div_(pixels.steps),
+            pixels.train_labels[chosen],
+        )
+        if recipe.flip:
+            x = _mirror_half(x, pixels.width, generator)
+        outputs = parameters.outputs(x, recipe, generator)
+        loss = F.cross_entropy(outputs, target, label_smoothing=recipe.label_smoothing)
+        optimiser.step(parameters.gradients(loss, recipe.weight_decay), rate)
+        parameters.quantise()
+        with torch.no_grad():
+            loss_sum += loss * len(chosen)
+            right += (outputs.argmax(dim=1) == target).sum()
+    return float(loss_sum) / count, int(right) / count
+
+
+def _tested(pixels: _Pixels, parameters: Parameters, recipe: Recipe) -> float:
+    """Accuracy of the test set."""
+    with torch.no_grad():
+        classes = [
+            parameters.outputs(part.float().div_(pixels.steps), recipe, None).argmax(dim=1)
+            for part in torch.split(pixels.test, _TEST_BATCH)
+        ]
+        return float((torch.cat(classes) == pixels.test_labels).double().mean())
 
 
 def _batches(count: int, batch: int) -> list[tuple[int, int]]:

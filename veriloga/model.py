@@ -241,127 +241,139 @@ def _instance_parameters(grains: int) -> Iterator[ModelParameter]:
 
 
 def _model_parameters(card: DeviceCard, device: HallBar) -> Iterator[ModelParameter]:
-    law, torque, heat, bank = device.law, device.torque, device.heat, device.bank
-
-    def given(
-        name: str, topic: str, entry: Entry, allowed: Quantity, value: float | None = None
-    ) -> ModelParameter:
-        return ModelParameter(
-            name=name,
-            value=entry.value if value is None else value,
-            allowed=allowed,
-            topic=topic,
-            source=f"{entry.provenance}: {entry.source}",
+    yield from _resistances(card, device)
+    yield from _switching(card, device)
+    yield from _field(card, device)
+    yield from _self_heating(card, device)
+    yield _given(
+        "k_flicker", "noise", card.hall.hooge, Quantity("Ohm^2", "flicker: S_V = k_flicker I^2 / f", low=0.0),
+        readout.resistance_flicker(card),
+    )  # fmt: skip
+    yield _switch("sw_thermal", device.law.electrothermal, "1: self-heating by two thermal nodes")
+    yield _switch("sw_noise", True, "1: thermal noise of the four resistors")
+    yield _switch("sw_flicker", False, "1: flicker noise of the Hall voltage")
+    for k, weight in enumerate(device.bank.weight, start=1):
+        yield ModelParameter(
+            name=f"w_{k}",
+            value=float(weight),
+            allowed=Quantity(
+                "1", f"share of grain {k}, threshold {device.bank.theta[k - 1]:.4g}", above=0.0, high=1.0
+            ),
+            topic="grain weights (their sum is 1)",
+            source="fitted: non-negative least squares against the card's law",
         )
 
-    def derived(name: str, topic: str, value: float, allowed: Quantity, source: str) -> ModelParameter:
-        return ModelParameter(
-            name=name, value=value, allowed=allowed, topic=topic, source=f"derived: {source}"
-        )
 
-    def switch(name: str, value: bool, meaning: str) -> ModelParameter:
-        return ModelParameter(
-            name=name,
-            value=int(value),
-            allowed=Quantity("1", meaning, low=0, high=1),
-            topic="switches",
-            integer=True,
-        )
-
-    c, fields, fit = (
-        card.switching,
-        card.fields,
-        card.switching.set_b if law.electrothermal else card.switching.set_a,
-    )
+def _resistances(card: DeviceCard, device: HallBar) -> Iterator[ModelParameter]:
     topic = "resistances"
-    yield derived(
+    fit = card.switching.set_b if device.law.electrothermal else card.switching.set_a
+    yield _derived(
         "r_channel", topic, float(stack.channel_resistance(card)), Quantity("Ohm", "channel at 300 K", above=0.0),
         "resistivity, thickness and squares of the card",
     )  # fmt: skip
-    yield derived(
+    yield _derived(
         "r_yy", topic, float(stack.transverse_resistance(card)),
         Quantity("Ohm", "between the Hall contacts, both arms in series", above=0.0),
         "twice the arm of the card" if card.hall.r_arm else "resistivity, thickness and squares of the card",
     )  # fmt: skip
-    yield derived(
+    yield _derived(
         "r_off", topic, synapse.offset_resistance(card), Quantity("Ohm", "misalignment, does not switch"),
         "r_reset + delta_r/2",
     )  # fmt: skip
-    yield given(
+    yield _given(
         "delta_r", topic, fit.delta_r, Quantity("Ohm", "Hall resistance from s = 0 to s = 1", above=0.0)
     )
-    yield given(
+    yield _given(
         "tcr", topic, card.transport.tcr, Quantity("1/K", "temperature coefficient of r_channel", low=0.0, high=0.01)
     )  # fmt: skip
-    topic = "switching"
-    yield given(
+
+
+def _switching(card: DeviceCard, device: HallBar) -> Iterator[ModelParameter]:
+    topic, law, c = "switching", device.law, card.switching
+    fit = c.set_b if law.electrothermal else c.set_a
+    yield _given(
         "i_c", topic, fit.j63, Quantity("A", "critical current of the rate law, 300 K, torque factor 1", above=0.0),
         float(law.critical_density(REFERENCE_TEMPERATURE)) * device.area,
     )  # fmt: skip
-    yield given("tau0", topic, c.tau0, Quantity("s", "attempt time", above=0.0))
-    yield given(
+    yield _given("tau0", topic, c.tau0, Quantity("s", "attempt time", above=0.0))
+    yield _given(
         "t_wall", topic, c.t_wall, Quantity("s", "wall transit time at twice the threshold", above=0.0)
     )
-    yield given("wall_width", topic, c.wall_width, Quantity("1", "rounding of the transit term", above=0.0))
-    yield given(
+    yield _given("wall_width", topic, c.wall_width, Quantity("1", "rounding of the transit term", above=0.0))
+    yield _given(
         "delta",
         topic,
         c.delta,
         Quantity("1", "barrier over kT at 300 K without current", above=0.0, high=600),
     )
     if law.electrothermal:
-        yield given("t_curie", topic, c.t_curie, Quantity("K", "thresholds vanish here", above=300.0))
+        yield _given("t_curie", topic, c.t_curie, Quantity("K", "thresholds vanish here", above=300.0))
     else:
-        yield given(
+        yield _given(
             "c_ambient", topic, c.ambient_coefficient, Quantity("1/K", "fall of thresholds with ambient", low=0.0)
         )  # fmt: skip
-    topic = "in-plane field"
-    yield derived(
+
+
+def _field(card: DeviceCard, device: HallBar) -> Iterator[ModelParameter]:
+    topic, fields, torque = "in-plane field", card.fields, device.torque
+    yield _derived(
         "h_int",
         topic,
         torque.h_int,
         Quantity("A/m", "interface field", low=0.0),
         "interface field at this thickness",
     )
-    yield given("h_dmi", topic, fields.h_dmi, Quantity("A/m", "field that saturates the torque", above=0.0))
-    yield derived(
+    yield _given("h_dmi", topic, fields.h_dmi, Quantity("A/m", "field that saturates the torque", above=0.0))
+    yield _derived(
         "torque_gain",
         topic,
         torque.gain,
         Quantity("1", "torque factor at large field", above=0.0),
         "torque gain law",
     )
-    yield given(
+    yield _given(
         "h_preset", topic, fields.h_preset, Quantity("A/m", "field that sets the moment m_i", above=0.0)
     )
-    topic = "self-heating"
+
+
+def _self_heating(card: DeviceCard, device: HallBar) -> Iterator[ModelParameter]:
+    topic, heat = "self-heating", device.heat
     for place, name, r, tau in (
         (0, "oxide", card.thermal.r_oxide, card.thermal.tau_oxide),
         (1, "substrate", card.thermal.r_substrate, card.thermal.tau_substrate),
     ):
         label = place + 1
-        yield given(
+        yield _given(
             f"r_th{label}", topic, r, Quantity("K/W", f"thermal resistance, {name}", above=0.0),
             float(heat.resistance[place]),
         )  # fmt: skip
-        yield given(f"tau_th{label}", topic, tau, Quantity("s", f"time constant, {name}", above=0.0))
-    yield given(
-        "k_flicker", "noise", card.hall.hooge, Quantity("Ohm^2", "flicker: S_V = k_flicker I^2 / f", low=0.0),
-        readout.resistance_flicker(card),
-    )  # fmt: skip
-    yield switch("sw_thermal", law.electrothermal, "1: self-heating by two thermal nodes")
-    yield switch("sw_noise", True, "1: thermal noise of the four resistors")
-    yield switch("sw_flicker", False, "1: flicker noise of the Hall voltage")
-    for k, weight in enumerate(bank.weight, start=1):
-        yield ModelParameter(
-            name=f"w_{k}",
-            value=float(weight),
-            allowed=Quantity(
-                "1", f"share of grain {k}, threshold {bank.theta[k - 1]:.4g}", above=0.0, high=1.0
-            ),
-            topic="grain weights (their sum is 1)",
-            source="fitted: non-negative least squares against the card's law",
-        )
+        yield _given(f"tau_th{label}", topic, tau, Quantity("s", f"time constant, {name}", above=0.0))
+
+
+def _given(
+    name: str, topic: str, entry: Entry, allowed: Quantity, value: float | None = None
+) -> ModelParameter:
+    return ModelParameter(
+        name=name,
+        value=entry.value if value is None else value,
+        allowed=allowed,
+        topic=topic,
+        source=f"{entry.provenance}: {entry.source}",
+    )
+
+
+def _derived(name: str, topic: str, value: float, allowed: Quantity, source: str) -> ModelParameter:
+    return ModelParameter(name=name, value=value, allowed=allowed, topic=topic, source=f"derived: {source}")
+
+
+def _switch(name: str, value: bool, meaning: str) -> ModelParameter:
+    return ModelParameter(
+        name=name,
+        value=int(value),
+        allowed=Quantity("1", meaning, low=0, high=1),
+        topic="switches",
+        integer=True,
+    )
 
 
 def provenance_summary(model: CellModel) -> str:

@@ -43,6 +43,7 @@ TIGHT_STEP = 0.2e-6  # largest step with it [s]
 TOLERANCE = {LOOSE: 1e-3, TIGHT: 1e-4}
 """Largest difference of m_z after a pulse at each relative tolerance: that of the simulators' integration."""
 
+PULSE_TRAIN, NO_CURRENT = "pulse train", "no current for 1 s"
 DRIFT_TOLERANCE = 1e-12
 STATIC_TOLERANCE = 1e-6
 """Of the Hall voltage in .op, .dc and .ac (relative): the simulators' own convergence tolerance at reltol 1e-6."""
@@ -195,21 +196,7 @@ def certify(
     here = [found.engine for found in engines if not found.missing]
     simulators = [engine for engine in here if engine not in (BenchEngine.PYTHON, BenchEngine.RADAU)]
     write_forms(model, folder, day, compile_it=BenchEngine.OSDI in here or BenchEngine.VACASK in here)
-    train = train_bench(model)
-    if quick:
-        train = benches.pulse_train("train", "short train", [14e-3, -12e-3, 13e-3], T_PULSE)
-    settings: list[tuple[str, Bench, float, float | None]] = [("pulse train", train, LOOSE, None)]
-    if not quick:
-        settings += [
-            ("pulse train", train, TIGHT, TIGHT_STEP),
-            ("random pulses", random_bench(model), LOOSE, None),
-            *(
-                (f"ladder at {celsius:g} degrees Celsius", temperature_bench(model, celsius), LOOSE, None)
-                for celsius in (-40.0, 85.0)
-            ),
-            ("pulse lengths", benches.width_bench(model), LOOSE, None),
-        ]
-    settings.append(("no current for 1 s", drift_bench(), LOOSE, None))
+    settings = _settings(model, quick=quick)
     checks: list[EngineCheck] = []
     traces: dict[str, tuple[Floats, Floats]] = {}
     after: dict[str, Floats] = {}
@@ -224,7 +211,6 @@ def certify(
             progress(done, total, f"equivalence: {what}")
 
     for name, bench, reltol, step in settings:
-        still = name == "no current for 1 s"
         if bench.name not in references:
             exact = benches.solve_python(model, bench)
             # Python's closed form of long and many pulses stands in for the slow integration, which it equals.
@@ -235,22 +221,41 @@ def certify(
                 checks.append(
                     _compared(name, BenchEngine.PYTHON, "64 parts per ramp", exact, reference, 1e-6)
                 )
-            if bench is train:
+            if name == PULSE_TRAIN:
                 traces[BenchEngine.PYTHON], after[BenchEngine.PYTHON] = exact.trace, exact.fraction[0]
                 after[BenchEngine.RADAU] = reference.fraction[0]
         tell(f"{name}: reference")
         for engine in simulators:
             found = run_engine(bench, engine, folder, reltol=reltol, longest_step=step)
-            tolerance = DRIFT_TOLERANCE if still else TOLERANCE[reltol]
+            tolerance = DRIFT_TOLERANCE if name == NO_CURRENT else TOLERANCE[reltol]
             limit = f"reltol {reltol:g}, steps to {step or bench.longest_step:g} s"
             checks.append(_compared(name, engine, limit, found, references[bench.name], tolerance))
-            if bench is train and reltol == (LOOSE if quick else TIGHT):
+            if name == PULSE_TRAIN and reltol == (LOOSE if quick else TIGHT):
                 traces[engine], after[engine] = found.trace, found.fraction[0]
             tell(f"{name}: {engine.value}")
     for engine in simulators:
         checks.extend(_static(model, engine, folder))
         tell(f"static analyses: {engine.value}")
     return Certificate(model=model, engines=engines, checks=tuple(checks), traces=traces, after=after)
+
+
+def _settings(model: CellModel, *, quick: bool) -> list[tuple[str, Bench, float, float | None]]:
+    """Name, bench, tolerance of the simulators, and their longest step [s] (None: the bench's own)."""
+    if quick:
+        train = benches.pulse_train("train", "short train", [14e-3, -12e-3, 13e-3], T_PULSE)
+        return [(PULSE_TRAIN, train, LOOSE, None), (NO_CURRENT, drift_bench(), LOOSE, None)]
+    train = train_bench(model)
+    return [
+        (PULSE_TRAIN, train, LOOSE, None),
+        (PULSE_TRAIN, train, TIGHT, TIGHT_STEP),
+        ("random pulses", random_bench(model), LOOSE, None),
+        *(
+            (f"ladder at {celsius:g} degrees Celsius", temperature_bench(model, celsius), LOOSE, None)
+            for celsius in (-40.0, 85.0)
+        ),
+        ("pulse lengths", benches.width_bench(model), LOOSE, None),
+        (NO_CURRENT, drift_bench(), LOOSE, None),
+    ]
 
 
 def run_engine(
