@@ -14,6 +14,7 @@ from hallspice.fitting.results import FitResults, LevelsResults
 from hallspice.inference.results import InferenceResults
 from hallspice.model.results import ExportResults, VerifyExportResults, VerifyResults
 from hallspice.networks.results import EvaluateResults, InSituResults, TrainResults
+from hallspice.paper.results import PaperResults
 from hallspice.programming.results import WriteResults
 from hallspice.results import Results
 from hallspice.sweeps.results import SweepResults
@@ -29,6 +30,7 @@ MODELS: dict[str, tuple[type[Results], ...]] = {
     "run": (InferenceResults,),
     "evaluate": (EvaluateResults,),
     "sweep": (SweepResults,),
+    "paper": (PaperResults,),
     "train": (TrainResults, InSituResults),
 }
 """The models of a command: one of them describes its results."""

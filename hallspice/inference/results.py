@@ -140,9 +140,7 @@ class Loss(Result):
 
     cause: str
     against: str
-    points: Annotated[
-        float, Measure("1", "percent of the test images that it takes; negative where it helps")
-    ]
+    points: Annotated[float, Measure("%", "test images that it takes; negative where it helps")]
 
 
 class Accuracy(Result):

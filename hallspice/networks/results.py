@@ -124,8 +124,8 @@ class EffectByLayer(Result):
 
     effect: str
     size: str
-    layers: Annotated[tuple[float, ...], Measure("1", "percent of the test images lost, by layer")]
-    all: Annotated[float, Measure("1", "percent of the test images lost with the effect in all layers")]
+    layers: Annotated[tuple[float, ...], Measure("%", "test images lost, by layer")]
+    all: Annotated[float, Measure("%", "test images lost with the effect in all layers")]
 
 
 class EvaluateResults(Results):

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import as_completed
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +20,18 @@ from circuits.workers import worker_processes
 from compact_model import synapse
 from compact_model.cards.device import load_card
 from compact_model.numeric import Floats
+from hallspice import results
 from hallspice.config.setup import array_of
-from hallspice.files import RESULTS, staged_folder
+from hallspice.files import staged_folder
 from hallspice.networks import figures
 from hallspice.networks.kept import trained
+from hallspice.networks.results import TrainingRecipe
 from hallspice.page.tables import csv_text
 from hallspice.paper.page import HEADS, NAMES, SETS, page_of, row_cells, say
+from hallspice.paper.results import PaperResults, PaperRow
+from hallspice.paper.score import PUBLISHED, score
 from hallspice.progress import Reporter
+from hallspice.results import versions_of
 from nn_mapping.accuracy import Readout, confusion_matrix, evaluate
 from nn_mapping.data import Dataset, class_names, load_dataset
 from nn_mapping.levels import LevelSet, pair_levels, single_levels
@@ -40,14 +41,6 @@ from nn_mapping.trained import TrainedNetwork
 
 LAYERS = (784, 256, 128, 10)
 SHORT_RECIPE_EPOCHS = 20
-PUBLISHED: dict[tuple[str, str], tuple[float, ...]] = {
-    ("mnist", "float"): (98.79,),
-    ("mnist", "six"): (95.21,),
-    ("mnist", "binary"): (90.88,),
-    ("fashion-mnist", "six"): (86.0, 87.0),
-}
-"""Accuracies in percent (arXiv:2601.16222, section 4, abstract and summary: both 86 and 87 are printed)."""
-PUBLISHED_WEIGHTS = (-1.0, 0.083, 0.333, 0.583, 0.75, 1.0)
 WEIGHTS = ("float", "six", "binary", "pair")
 QUICK_IMAGES = (3000, 500)
 
@@ -87,7 +80,7 @@ class _Silent:
 
 def reproduce(
     out: Path, *, seeds: int, data_dir: Path | None, quick: bool, progress: Reporter
-) -> dict[str, Any]:
+) -> PaperResults:
     """Train every network of the paper's section on networks, evaluate them, and write the report into `out`.
 
     Parameters
@@ -96,10 +89,6 @@ def reproduce(
         Independent trainings of each network: seeds 1, 2, ...
     quick
         One epoch on a few images: shows that everything runs, its figures mean nothing.
-
-    Returns
-    -------
-    The content of ``results.json``.
     """
     levels_ohm = synapse.levels(load_card())
     sets = level_sets(levels_ohm)
@@ -110,11 +99,11 @@ def reproduce(
     with staged_folder(out) as folder:
         networks = _train_all(plan, sets, data_dir, quick, progress)
         circuit = _through_the_circuit(plan, networks, sets, datasets, progress)
-        results = _results(plan, networks, circuit, datasets, sets, seeds, quick)
-        drawn = _figures(networks, datasets)
-        _write(folder, results, networks, drawn)
-    say(progress, results, out)
-    return results
+        found = _results(plan, networks, circuit, datasets, sets, seeds, quick)
+        page = page_of(found, _figures(networks, datasets))
+        written = results.write(folder, found, page=page, tables=_tables(found, networks))
+    say(progress, written, out)
+    return written
 
 
 def level_sets(levels_ohm: Floats) -> dict[str, LevelSet]:
@@ -215,21 +204,25 @@ def _results(
     sets: Mapping[str, LevelSet],
     seeds: int,
     quick: bool,
-) -> dict[str, Any]:
+) -> PaperResults:
     rows = []
     for dataset in SETS:
         for weights in WEIGHTS:
             mine = [task for task in plan if (task.dataset, task.weights) == (dataset, weights)]
             last = {task: 100 * networks[task].history["test_accuracy"][-1] for task in mine}
             rows.append(
-                {
-                    "dataset": dataset,
-                    "weights": weights,
-                    "published_percent": list(PUBLISHED.get((dataset, weights), ())),
-                    "paper_recipe_percent": [a for task, a in last.items() if task.recipe.name == PAPER.name],
-                    "good_recipe_percent": [a for task, a in last.items() if task.recipe.name != PAPER.name],
-                    "circuit_percent": [100 * circuit[task][0] for task in mine if task in circuit],
-                }
+                PaperRow(
+                    dataset=dataset,
+                    weights=weights,
+                    published_percent=PUBLISHED.get((dataset, weights), ()),
+                    paper_recipe_percent=tuple(
+                        a for task, a in last.items() if task.recipe.name == PAPER.name
+                    ),
+                    good_recipe_percent=tuple(
+                        a for task, a in last.items() if task.recipe.name != PAPER.name
+                    ),
+                    circuit_percent=tuple(100 * circuit[task][0] for task in mine if task in circuit),
+                )
             )
     confusions = {}
     for task in plan:
@@ -239,78 +232,18 @@ def _results(
             confusions[f"{task.dataset} {task.weights} {task.recipe.name}"] = matrix.tolist()
             if task in circuit:
                 confusions[f"{task.dataset} {task.weights} circuit"] = circuit[task][1].tolist()
-    return {
-        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "versions": {name: version(name) for name in ("hallspice", "numpy", "torch")},
-        "seeds": seeds,
-        "quick": quick,
-        "layers": list(LAYERS),
-        "rows": rows,
-        "facts": score(rows, sets["six"].weights, LAYERS, PAPER),
-        "recipes": {recipe.name: asdict(recipe) for recipe in (PAPER, GOOD, GOOD_CLOTHES)},
-        "pair_epochs": SHORT_RECIPE_EPOCHS,
-        "confusion": confusions,
-        "warnings": ["a quick run on a few images: its figures mean nothing."] if quick else [],
-    }
-
-
-def score(
-    rows: Sequence[Mapping[str, Any]], weights: Floats, layers: Sequence[int], recipe: Recipe
-) -> list[dict[str, str]]:
-    """Facts 47 to 50 of the table of published facts: what the paper states, what was found, the outcome."""
-    mean = {
-        (row["dataset"], row["weights"]): float(np.mean(row["paper_recipe_percent"]))
-        for row in rows
-        if row["paper_recipe_percent"]
-    }
-    digits = [mean["mnist", kind] for kind in ("float", "six", "binary")]
-    wanted = [PUBLISHED["mnist", kind][0] for kind in ("float", "six", "binary")]
-    within = [abs(a - b) <= limit for a, b, limit in zip(digits, wanted, (0.5, 1.5, 3.0), strict=True)]
-    clothes = mean["fashion-mnist", "six"]
-    found: list[tuple[str, str, str, str, bool]] = [
-        (
-            "47",
-            "six levels normalised to -1..1: -1, 0.083, 0.333, 0.583, 0.75, 1",
-            ", ".join(f"{weight:.4g}" for weight in weights),
-            "0.001",
-            len(weights) == len(PUBLISHED_WEIGHTS)
-            and bool(np.abs(weights - np.array(PUBLISHED_WEIGHTS)).max() <= 1e-3),
-        ),
-        (
-            "48",
-            "784-256-128-10, Adam 1e-3, batch 128, 50 epochs, weight decay",
-            f"{'-'.join(map(str, layers))}, Adam {recipe.learning_rate:g}, batch {recipe.batch}, {recipe.epochs} "
-            f"epochs, decay {recipe.weight_decay:g} (its size is assumed)",
-            "exact",
-            tuple(layers) == (784, 256, 128, 10)
-            and (recipe.learning_rate, recipe.batch, recipe.epochs) == (1e-3, 128, 50)
-            and recipe.weight_decay > 0,
-        ),
-        (
-            "49",
-            "MNIST 98.79 / 95.21 / 90.88 % (float, six, binary)",
-            " / ".join(f"{value:.2f}" for value in digits) + " %",
-            "0.5 / 1.5 / 3 points, in this order",
-            all(within) and digits[0] > digits[1] > digits[2],
-        ),
-        (
-            "50",
-            "Fashion-MNIST six states 86 or 87 %, below MNIST",
-            f"{clothes:.2f} % (MNIST {digits[1]:.2f} %)",
-            "86.5 +- 1.5 points; sign",
-            abs(clothes - 86.5) <= 1.5 and clothes < digits[1],
-        ),
-    ]
-    return [
-        {
-            "number": number,
-            "paper": paper,
-            "found": value,
-            "tolerance": tolerance,
-            "outcome": "met" if met else "not met",
-        }
-        for number, paper, value, tolerance, met in found
-    ]
+    return PaperResults(
+        versions=versions_of("numpy", "torch"),
+        seeds=seeds,
+        quick=quick,
+        layers=LAYERS,
+        rows=tuple(rows),
+        facts=score(rows, sets["six"].weights, LAYERS, PAPER),
+        recipes={recipe.name: TrainingRecipe.of(recipe) for recipe in (PAPER, GOOD, GOOD_CLOTHES)},
+        pair_epochs=SHORT_RECIPE_EPOCHS,
+        confusion=confusions,
+        warnings=("a quick run on a few images: its figures mean nothing.",) if quick else (),
+    )
 
 
 def _figures(networks: Mapping[Training, TrainedNetwork], datasets: Mapping[str, Dataset]) -> dict[str, str]:
@@ -337,20 +270,15 @@ def _figures(networks: Mapping[Training, TrainedNetwork], datasets: Mapping[str,
     return drawn
 
 
-def _write(
-    folder: Path,
-    results: dict[str, Any],
-    networks: Mapping[Training, TrainedNetwork],
-    drawn: Mapping[str, str],
-) -> None:
+def _tables(found: PaperResults, networks: Mapping[Training, TrainedNetwork]) -> dict[str, str]:
     curves = [
         [task.dataset, task.weights, task.recipe.name, task.seed, epoch, *values]
         for task, network in networks.items()
         for epoch, values in enumerate(zip(*network.history.values(), strict=True), start=1)
     ]
-    tables = {
+    return {
         "accuracy.csv": csv_text(
-            [head.replace(" ", "_") for head in HEADS], [row_cells(row) for row in results["rows"]]
+            [head.replace(" ", "_") for head in HEADS], [row_cells(row) for row in found.rows]
         ),
         "curves.csv": csv_text(
             [
@@ -366,12 +294,3 @@ def _write(
             curves,
         ),
     }
-    for name, text in tables.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    (folder / "figures").mkdir()
-    for name, svg in drawn.items():
-        (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
-    (folder / "report.html").write_text(page_of(results, drawn), encoding="utf-8")
-    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    results["files"] = [*files, RESULTS]
-    (folder / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -87,7 +87,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HALLSPICE_CACHE", str(folder / "cache"))
         # The paper's networks, smaller and in this process.
-        patch.setattr(paper, "load", few_images)
+        patch.setattr(paper, "load_dataset", few_images)
         patch.setattr(paper, "LAYERS", (784, 12, 10))
         patch.setattr(paper, "worker_processes", lambda _count: ThreadPoolExecutor(1))
         yield folder

@@ -63,9 +63,7 @@ LINES_OF_A_FILE, LINES_OF_A_FUNCTION, ENTRIES_OF_A_TABLE = 550, 80, 10
 
 # What is too large or named twice today. These lists only shrink: an entry that is no longer true fails.
 LONG_FILES: set[str] = set()
-LONG_FUNCTIONS = {
-    "hallspice/paper/page.py page_of",
-}
+LONG_FUNCTIONS: set[str] = set()
 SAME_NAMES = {"tables.py"}
 
 
