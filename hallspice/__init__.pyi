@@ -1,1 +1,12 @@
+from .characterisation.examine import device as device
+from .comparison.compare import compare as compare
 from .config.schema import Config as Config
+from .config.source import load_config as load_config
+from .fitting.fit import fit as fit
+from .inference.run import run as run
+from .networks.evaluation import evaluate as evaluate
+from .networks.train import train as train
+from .programming.write import write as write
+from .progress import Reporter as Reporter
+from .progress import reporter as reporter
+from .sweeps.sweep import sweep as sweep

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from compact_model.cards.inputs import is_input
-from compact_model.cards.storage import flush, held, remove_abandoned, whole_file
+from compact_model.cards.storage import flush, held, remove_abandoned, scratch_folder, whole_file
 
 RESULTS = "results.json"
 
@@ -69,7 +69,9 @@ def check_free(target: Path) -> None:
 
 
 @contextmanager
-def staged_folder(out: str | Path, index: str = RESULTS, *, names: Sequence[str] = ()) -> Iterator[Path]:
+def staged_folder(
+    out: str | Path | None, index: str = RESULTS, *, names: Sequence[str] = ()
+) -> Iterator[Path]:
     """A temporary folder whose files move into `out` when the block ends without an error.
 
     Files of an earlier result in `out` (those that its `index`, a JSON file, lists) are replaced or removed;
@@ -79,7 +81,7 @@ def staged_folder(out: str | Path, index: str = RESULTS, *, names: Sequence[str]
     Parameters
     ----------
     out, index
-        Folder, and the file in it that lists the others under ``files``.
+        Folder, and the file in it that lists the others under ``files``. Without a folder nothing is kept.
     names
         Names or patterns of the files that may come: what stands in their way is found before the work begins.
 
@@ -90,6 +92,10 @@ def staged_folder(out: str | Path, index: str = RESULTS, *, names: Sequence[str]
     OutputError
         When the folder can't be written.
     """
+    if out is None:
+        with scratch_folder() as stage:
+            yield stage
+        return
     target = Path(out)
     with _writing(target):
         target.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,18 @@ class Reporter(Protocol):
         """Print something for the user to keep."""
 
 
+class _Silent:
+    def __call__(self, done: int, total: int, message: str) -> None:
+        """Nobody watches."""
+
+    def say(self, what: RenderableType) -> None:
+        """Nobody listens."""
+
+
+SILENT: Reporter = _Silent()
+"""Says nothing."""
+
+
 @dataclass
 class _Terminal:
     console: Console

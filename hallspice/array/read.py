@@ -102,7 +102,7 @@ def read_array(
 
     """
     document = read_document(config)
-    setup = setup_of(document, config.parent, seed, network=False, full_input=False)
+    setup = setup_of(document, seed, network=False, full_input=False)
     _check_options(setup, document, engine, full=full, longest=longest)
     tables = [out.with_name(f"{out.stem}-{what}.csv") for what in ("nodes", "branches")] if full else []
     for path in (out, *tables):

@@ -11,6 +11,7 @@ import numpy as np
 
 from compact_model import curves, events, limits, scaling, spread, switching, synapse
 from compact_model.cards.device import DeviceCard, load_card
+from compact_model.cards.inputs import remembered
 from compact_model.constants import OERSTED
 from compact_model.numeric import Floats
 from compact_model.published import facts
@@ -20,7 +21,7 @@ from hallspice.characterisation.page import page_of, say
 from hallspice.characterisation.results import DeviceResults, Score
 from hallspice.files import staged_folder, write_text
 from hallspice.page.tables import csv_lines, csv_text
-from hallspice.progress import Reporter
+from hallspice.progress import SILENT, Reporter
 
 LOOP_FIELDS_OE = (-1000.0, -400.0, -200.0, 0.0, 200.0, 400.0, 1000.0)
 PUBLISHED_FRACTION = (2.41e11, 0.68)
@@ -34,14 +35,26 @@ WRITTEN_AT_ONCE = 8192
 REGIONS = (400, 100, 36, 9)
 
 
-def examine(card_path: Path | None, out: Path, *, progress: Reporter) -> DeviceResults:
-    """Compare a card with the published facts and draw its characteristic curves into `out`.
+@remembered()
+def device(
+    card: str | Path | DeviceCard | None = None,
+    out: str | Path | None = None,
+    *,
+    progress: Reporter = SILENT,
+) -> DeviceResults:
+    """Compare a device card with the published facts, and draw its characteristic curves.
 
-    Returns
-    -------
-    The content of ``results.json``.
+    Parameters
+    ----------
+    card
+        File, or what `load_card` has read from one; None: the shipped one.
+    out
+        Folder for report, tables and ``results.json``; None: nothing is written.
+    progress
+        Told how far it is, and what was found.
     """
-    card = load_card(card_path)
+    if not isinstance(card, DeviceCard):
+        card = load_card(card)
     with staged_folder(out) as folder:
         progress(0, 3, "device: published facts")
         found = _results(card)
@@ -56,7 +69,9 @@ def examine(card_path: Path | None, out: Path, *, progress: Reporter) -> DeviceR
         }
         written = results.write(folder, found, page=page_of(card, found, drawn), tables=tables)
         progress(3, 3, "device: done")
-    say(progress, found, out)
+    if out is None:
+        return found
+    say(progress, found, Path(out))
     return written
 
 

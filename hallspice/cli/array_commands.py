@@ -184,7 +184,7 @@ def write(
     seed: Seed = None,
 ) -> Outcome:
     """Program an array: pulses, energy, time, disturb, and the cells that can't be written."""
-    from hallspice.programming.write import write_array
+    from hallspice.programming.write import write as write_array
     from hallspice.progress import reporter
 
     use_ngspice = engine is WriteEngine.NGSPICE

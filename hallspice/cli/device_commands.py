@@ -18,7 +18,7 @@ command = functools.partial(command_of, commands)
 @command("hallspice device --out results/device")
 def device(out: ResultFolder, card: DeviceCard = "default", quiet: Quiet = False) -> Outcome:
     """Compare a device card with the published facts, and draw its characteristic curves."""
-    from hallspice.characterisation.examine import examine
+    from hallspice.characterisation.examine import device as examine
     from hallspice.progress import reporter
 
     with reporter(quiet) as progress:
@@ -59,7 +59,7 @@ def fit(
     quiet: Quiet = False,
 ) -> Outcome:
     """Fit a device card to your measurements: values with intervals, and what the data leave open."""
-    from hallspice.fitting.fit import fit_data
+    from hallspice.fitting.fit import fit as fit_data
     from hallspice.progress import reporter
 
     folder = report or out.with_name(f"{out.stem}_report")

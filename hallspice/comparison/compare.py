@@ -19,6 +19,7 @@ from circuits.read.noise import effective_bits
 from circuits.read.trial import Trial, TrialResult, run_trial
 from circuits.spice import engine
 from compact_model.cards.device import SHIPPED as SHIPPED_DEVICE
+from compact_model.cards.inputs import remembered
 from hallspice import results
 from hallspice.comparison import figures
 from hallspice.comparison.check import Check, check
@@ -28,20 +29,40 @@ from hallspice.comparison.trials import SERIES_HALL_IDEAL, all_trials, configure
 from hallspice.comparison.verdict import ADDED, USELESS, Word, clear_time, verdict
 from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
+from hallspice.config.source import AnyConfig
 from hallspice.files import staged_folder
 from hallspice.page.tables import csv_text
-from hallspice.progress import Reporter
+from hallspice.progress import SILENT, Reporter
 
 SMALLEST, LARGEST = 4, 32
 """Rows and columns of the smallest array that is tried for its read time, and of the largest beyond the configured."""
 
 
-def compare(config: Path, out: Path, *, seed: int | None, progress: Reporter) -> CompareResults:
-    """Try the array of a configuration in every architecture, and write a report into `out`.
+@remembered()
+def compare(
+    config: AnyConfig,
+    out: str | Path | None = None,
+    *,
+    seed: int | None = None,
+    progress: Reporter = SILENT,
+) -> CompareResults:
+    """Try the array of a configuration in every architecture: errors, noise, energy, time, and which of them works.
 
-    Returns
-    -------
-    The content of ``results.json``.
+    Parameters
+    ----------
+    config
+        YAML file, the same as a dict, or a `Config`.
+    out
+        Folder for report, tables and ``results.json``; None: nothing is written.
+    seed
+        Replaces that of the configuration.
+    progress
+        Told how far it is, and what was found.
+
+    Raises
+    ------
+    DocumentError
+        With every mistake of the configuration: its line, or its key, and what is allowed.
     """
     setup = load_setup(config, seed, network=False, supply=False)
     trials = all_trials(setup)
@@ -57,14 +78,16 @@ def compare(config: Path, out: Path, *, seed: int | None, progress: Reporter) ->
         (folder / "decks").mkdir()
         for name, one in checks.items():
             (folder / "decks" / f"{name}.cir").write_text(one.deck, encoding="utf-8")
-        _keep_configuration(setup, config.parent, folder)
+        _keep_configuration(setup, folder)
         drawn = {"comparison": figures.comparison(found.architectures)}
         tables = {
             "comparison.csv": results.table_of(ArchitectureResult, found.architectures),
             "draws.csv": _draws(trials, outcomes),
         }
         written = results.write(folder, found, page=page_of(setup, found, drawn), tables=tables)
-    say(progress, found, out)
+    if out is None:
+        return found
+    say(progress, found, Path(out))
     return written
 
 
@@ -108,8 +131,8 @@ def _draws(trials: Mapping[str, Trial], outcomes: Mapping[str, TrialResult]) -> 
     return csv_text(["architecture", "seed", "draw", "error_raw", "error_calibrated"], errors)
 
 
-def _keep_configuration(setup: Setup, beside: Path, folder: Path) -> None:
-    """Write ``config.yaml`` with the seed in use and with copies of the cards, which are looked for in `beside`."""
+def _keep_configuration(setup: Setup, folder: Path) -> None:
+    """Write ``config.yaml`` with the seed in use and with copies of the cards."""
     used = setup.config
     named = {
         "device": (used.device.card, SHIPPED_DEVICE),
@@ -119,7 +142,7 @@ def _keep_configuration(setup: Setup, beside: Path, folder: Path) -> None:
     for kind, (name, shipped) in named.items():
         kept[kind] = shipped if name == shipped else f"{kind}_card.yaml"
         if name != shipped:
-            shutil.copyfile(beside / name, folder / kept[kind])
+            shutil.copyfile(setup.source.parent / name, folder / kept[kind])
     content = used.model_copy(
         update={
             "device": used.device.model_copy(update={"card": kept["device"]}),

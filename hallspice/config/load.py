@@ -21,19 +21,19 @@ from compact_model.cards.document import (
     DocumentError,
     KeyPath,
     Mistake,
-    read_document,
     validate_leniently,
 )
 from hallspice.config.contradictions import contradictions, warnings_of
 from hallspice.config.overlay import overlaid_device, overlaid_periphery
 from hallspice.config.schema import Config
 from hallspice.config.setup import Setup, array_of
+from hallspice.config.source import AnyConfig, document_of
 
 Card = TypeVar("Card")
 
 
 def load_setup(
-    path: str | Path, seed: int | None = None, *, network: bool = True, supply: bool = True
+    config: AnyConfig, seed: int | None = None, *, network: bool = True, supply: bool = True
 ) -> Setup:
     """Read a configuration and all that it names.
 
@@ -43,21 +43,20 @@ def load_setup(
     Raises
     ------
     DocumentError
-        With every mistake in the configuration and in the cards it names, each with its line.
+        With every mistake in the configuration and in the cards it names, each with its line or its key.
     """
-    return setup_of(read_document(path), Path(path).parent, seed, network=network, supply=supply)
+    return setup_of(document_of(config), seed, network=network, supply=supply)
 
 
 def setup_of(
     document: Document,
-    folder: Path,
     seed: int | None = None,
     *,
     network: bool = True,
     full_input: bool = True,
     supply: bool = True,
 ) -> Setup:
-    """As `load_setup`, for a document that is read already; cards are looked for in `folder`.
+    """As `load_setup`, for a document that is read already; cards are looked for in its folder.
 
     Without `full_input` the user brings the inputs: a full one need not suit the device, the supply or the tile.
     Without `supply` inputs are as large as the supply allows.
@@ -67,6 +66,7 @@ def setup_of(
         raise DocumentError(mistakes)
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
+    folder = Path(document.name).parent
     card = _load(
         load_card, config.device.card, SHIPPED_DEVICE, folder, document, ("device", "card"), mistakes
     )
@@ -91,7 +91,7 @@ def setup_of(
         key = ("array", "cell", "r_arm") if own else ("device", "card")
         what = f"{r_arm:g} ohm for a Hall arm would make a cell give power, allowed: above {least:.4g} ohm"
         raise DocumentError([*mistakes, document.mistake(key, what)])
-    setup = _concrete(config, card, periphery)
+    setup = _concrete(Path(document.name), config, card, periphery)
     for paths, what in contradictions(setup, network=network, full_input=full_input, supply=supply):
         if not any(key[: len(path)] == path or path[: len(key)] == key for key in wrong for path in paths):
             mistakes.append(document.mistake(paths[0], what))
@@ -116,7 +116,8 @@ def _load(
         return loader(path)
     except DocumentError as error:
         if str(error).endswith("no such file"):
-            what = f"{error}. Allowed: {shipped!r} (shipped), or the path of a card, relative to this file"
+            beside = "this file" if document.value_places else "the working folder"
+            what = f"{error}. Allowed: {shipped!r} (shipped), or the path of a card, relative to {beside}"
             mistakes.append(document.mistake(key, what))
         else:
             mistakes.extend(error.mistakes)
@@ -129,7 +130,7 @@ def _read_once(loader: Callable[[Path | None], object], path: Path | None, _chan
     return loader(path)
 
 
-def _concrete(config: Config, card: DeviceCard, periphery: PeripheryCard) -> Setup:
+def _concrete(source: Path, config: Config, card: DeviceCard, periphery: PeripheryCard) -> Setup:
     device, array = config.device, config.array
     concrete = replace(
         array_of(array.architecture, card, periphery),
@@ -139,6 +140,7 @@ def _concrete(config: Config, card: DeviceCard, periphery: PeripheryCard) -> Set
     )
     per_ampere = concrete.r_channel if concrete.architecture.input_unit == "V" else 1.0
     return Setup(
+        source=source,
         config=config,
         card=card,
         periphery=periphery,

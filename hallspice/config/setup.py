@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from hallspice.config.schema import Config
 class Setup:
     """Everything a command needs, as numbers in SI units."""
 
+    source: Path
+    """File of the configuration, or the name of one that is no file; cards are looked for beside it."""
     config: Config
     card: DeviceCard
     periphery: PeripheryCard

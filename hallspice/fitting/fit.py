@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from compact_model.cards.device import DeviceCard, load_card
+from compact_model.cards.inputs import remembered
 from compact_model.cards.quantity import parse_quantity
 from compact_model.fit import fitted_card as cards
 from compact_model.fit import fitting
 from compact_model.fit.fitting import FitResult
 from compact_model.measured.laboratory import Imperfections, Laboratory, Protocol
 from compact_model.measured.reader import load_data
+from compact_model.measured.records import DataSet
 from hallspice import results
 from hallspice.files import staged_folder, write_text
 from hallspice.fitting import figures
@@ -27,20 +29,43 @@ from hallspice.fitting.results import (
     PredictedFraction,
 )
 from hallspice.page.tables import csv_text
-from hallspice.progress import Reporter
+from hallspice.progress import SILENT, Reporter
 
 STAGES = 4
 
 
-def fit_data(path: Path, out: Path, report: Path, *, progress: Reporter) -> FitResults:
-    """Fit a data set, write the card to `out` and the report into the folder `report`.
+@remembered()
+def fit(
+    data: str | Path | DataSet,
+    out: str | Path | None = None,
+    report: str | Path | None = None,
+    *,
+    progress: Reporter = SILENT,
+) -> FitResults:
+    """Fit a device card to measurements: values with intervals, and what the data leave open.
 
-    Returns
-    -------
-    The content of ``results.json``.
+    Parameters
+    ----------
+    data
+        YAML file that names tables, columns and units, or what `load_data` has read from one.
+    out
+        Card to write.
+    report
+        Folder for report, tables and ``results.json``; None: nothing of them is written.
+    progress
+        Told how far it is, and what was found.
+
+    Raises
+    ------
+    DocumentError
+        With every mistake of the data set and its line.
+    DataError
+        When its tables can't be used, or determine no parameter of the card.
     """
     progress(0, STAGES, "fit: reading")
-    data = load_data(path)
+    file = data.name if isinstance(data, DataSet) else Path(data).name
+    if not isinstance(data, DataSet):
+        data = load_data(data)
     stage = iter(range(1, STAGES + 1))
     with staged_folder(report) as folder:
         result = fitting.fit_data(
@@ -48,16 +73,19 @@ def fit_data(path: Path, out: Path, report: Path, *, progress: Reporter) -> FitR
         )
         card = cards.fitted_card(result, datetime.now(UTC).strftime("%Y-%m-%d"))
         drawn = _figures(result)
-        found = _results(result, card, path)
+        found = _results(result, card, file)
         written = results.write(
             folder,
             found,
             page=page_of(result, card, found, drawn),
             tables={"residuals.csv": _residuals(result)},
         )
-        write_text(out, cards.card_text(card))
+        if out is not None:
+            write_text(out, cards.card_text(card))
     progress(STAGES + 1, STAGES + 1, "fit: done")
-    say(progress, found, out, report)
+    if report is None:
+        return found
+    say(progress, found, out, Path(report))
     return written
 
 
@@ -121,11 +149,11 @@ def _residuals(result: FitResult) -> str:
     return csv_text(["record", "reading", "measured", "fitted", "of_which_artefacts", "used"], rows)
 
 
-def _results(result: FitResult, card: DeviceCard, path: Path) -> FitResults:
+def _results(result: FitResult, card: DeviceCard, file: str) -> FitResults:
     return FitResults(
         versions=results.versions_of(),
         warnings=_warnings(result),
-        data=FittedData.of(result, path.name),
+        data=FittedData.of(result, file),
         card=card.name,
         fitted=[FittedParameter.of(one) for one in result.fitted],
         undetermined=undetermined(result),

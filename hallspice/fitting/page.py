@@ -211,7 +211,7 @@ def _separated(result: FitResult) -> Section:
     )
 
 
-def say(progress: Reporter, found: FitResults, out: Path, report: Path) -> None:
+def say(progress: Reporter, found: FitResults, out: str | Path | None, report: Path) -> None:
     """Say the fitted parameters in the terminal."""
     table = TerminalTable(title=f"Fit of {found.data.name}", title_justify="left")
     for name in ("parameter", "value", "95 % interval", "unit"):
@@ -221,5 +221,6 @@ def say(progress: Reporter, found: FitResults, out: Path, report: Path) -> None:
     progress.say(table)
     for text in found.undetermined:
         progress.say(f"Not determined: {text}")
-    progress.say(f"Card: {out}")
+    if out is not None:
+        progress.say(f"Card: {out}")
     progress.say(f"Report: {report / 'report.html'}")

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from circuits.workers import cores
+from compact_model.cards.inputs import remembered
 from hallspice import results
 from hallspice.characterisation import figures as device_figures
 from hallspice.config.load import load_setup
+from hallspice.config.source import AnyConfig
 from hallspice.files import staged_folder
 from hallspice.inference import figures
 from hallspice.inference import uncertainty as propagation
@@ -22,26 +24,45 @@ from hallspice.inference.page import page_of
 from hallspice.inference.results import Histories, InferenceResults
 from hallspice.networks import figures as network_figures
 from hallspice.page.tables import csv_text
-from hallspice.progress import Reporter
+from hallspice.progress import SILENT, Reporter
 from nn_mapping.data import class_names, load_dataset
 
 
+@remembered()
 def run(
-    config: Path,
-    out: Path,
+    config: AnyConfig,
+    out: str | Path | None = None,
     *,
-    seed: int | None,
-    data_dir: Path | None,
-    progress: Reporter,
+    seed: int | None = None,
+    data_dir: Path | None = None,
     uncertainty: int = 0,
+    progress: Reporter = SILENT,
 ) -> InferenceResults:
-    """Do everything that a configuration asks for, and write the results into `out`.
+    """Train a network, map it to arrays, evaluate it through the circuit, and check it in ngspice.
 
-    With `uncertainty` above 0, evaluate again on that many cards drawn from the errors of a fitted card.
+    Parameters
+    ----------
+    config
+        YAML file, the same as a dict, or a `Config`.
+    out
+        Folder for report, tables and ``results.json``; None: nothing is written.
+    seed
+        Replaces that of the configuration.
+    data_dir
+        Folder of the data set's files; None: where it is installed, or from the internet.
+    uncertainty
+        Evaluate again on that many cards drawn from the errors of a fitted card.
+    progress
+        Told how far it is, and what was found.
+
+    Raises
+    ------
+    DocumentError
+        With every mistake of the configuration: its line, or its key, and what is allowed.
     """
     setup = load_setup(config, seed)
     if what := unevaluated(setup):
-        raise ValueError(f"{config} array.architecture: {what}")
+        raise ValueError(f"{setup.source} array.architecture: {what}")
     if uncertainty:
         propagation.check(setup)
     plan = write_plan(setup)
@@ -53,10 +74,12 @@ def run(
             drawn = propagation.propagate(chip, networks.levels, uncertainty, cores(), progress)
             found = dataclasses.replace(found, uncertainty=drawn)
         networks.level_network.save(folder / "network.npz")
-        said = results_of(found, config.name)
+        said = results_of(found, setup.source.name)
         page = page_of(said, _figures(said, found))
         written = results.write(folder, said, page=page, tables=_tables(said, found))
-    say(progress, written, out)
+    if out is None:
+        return said
+    say(progress, written, Path(out))
     return written
 
 

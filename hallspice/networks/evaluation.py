@@ -8,18 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
+from compact_model.cards.inputs import remembered
 from compact_model.constants import REFERENCE_TEMPERATURE
 from compact_model.retention import retained_levels
 from hallspice import results
 from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
+from hallspice.config.source import AnyConfig
 from hallspice.files import staged_folder
 from hallspice.networks import figures
 from hallspice.networks.kept import level_set_of, make_networks, on_tiles, readout_of
 from hallspice.networks.page import page_of, say
 from hallspice.networks.results import TOGETHER, EffectByLayer, EffectOnChips, EvaluateResults
 from hallspice.page.tables import csv_text
-from hallspice.progress import Reporter
+from hallspice.progress import SILENT, Reporter
 from nn_mapping.chips import ChipOptions, Chips, Variation, monte_carlo
 from nn_mapping.data import Dataset, class_names, load_dataset
 from nn_mapping.mapping import MappedNetwork
@@ -79,16 +81,38 @@ class _Bench:
         )
 
 
+@remembered()
 def evaluate(
-    config: Path,
-    out: Path,
+    config: AnyConfig,
+    out: str | Path | None = None,
     *,
-    network_file: Path | None,
-    seed: int | None,
-    data_dir: Path | None,
-    progress: Reporter,
+    network_file: Path | None = None,
+    seed: int | None = None,
+    data_dir: Path | None = None,
+    progress: Reporter = SILENT,
 ) -> EvaluateResults:
-    """Draw chips with each effect of the section ``variation`` alone and with all of them, and write the table."""
+    """Accuracy on many chips: each effect of the section ``variation`` alone, and all of them.
+
+    Parameters
+    ----------
+    config
+        YAML file, the same as a dict, or a `Config`.
+    out
+        Folder for report, tables and ``results.json``; None: nothing is written.
+    network_file
+        ``network.npz`` of an earlier training; None: it is trained.
+    seed
+        Replaces that of the configuration.
+    data_dir
+        Folder of the data set's files; None: where it is installed, or from the internet.
+    progress
+        Told how far it is, and what was found.
+
+    Raises
+    ------
+    DocumentError
+        With every mistake of the configuration: its line, or its key, and what is allowed.
+    """
     setup = load_setup(config, seed)
     dataset = load_dataset(setup.config.network.dataset, data_dir)
     effects = _effects(setup)
@@ -111,7 +135,9 @@ def evaluate(
             page=page_of(found, _figures(found, class_names(dataset.name))),
             tables={"chips.csv": csv_text(["effect", "size", "chip", "accuracy"], lines)},
         )
-    say(progress, found, out)
+    if out is None:
+        return found
+    say(progress, found, Path(out))
     return written
 
 

@@ -6,29 +6,52 @@ from pathlib import Path
 
 from rich.table import Table
 
+from compact_model.cards.inputs import remembered
 from hallspice import results
 from hallspice.config.contradictions import layers_of
 from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
+from hallspice.config.source import AnyConfig
 from hallspice.files import staged_folder
 from hallspice.networks.kept import level_set_of, make_networks, recipe_of
 from hallspice.networks.results import InSituResults, InSituTraining, TrainingRecipe, TrainResults
 from hallspice.page.tables import csv_text
-from hallspice.progress import Reporter
+from hallspice.progress import SILENT, Reporter
 from nn_mapping.data import Dataset, load_dataset
 from nn_mapping.in_situ import InSitu, Update, train_in_situ
 from nn_mapping.trained import TrainedNetwork
 
 
+@remembered()
 def train(
-    config: Path, out: Path, *, seed: int | None, data_dir: Path | None, progress: Reporter
+    config: AnyConfig,
+    out: str | Path,
+    *,
+    seed: int | None = None,
+    data_dir: Path | None = None,
+    progress: Reporter = SILENT,
 ) -> TrainResults | InSituResults:
-    """Train the network of a configuration and write it into `out`.
+    """Train the network of a configuration on the device's levels.
 
-    Returns
-    -------
-    The content of ``results.json``.
+    Parameters
+    ----------
+    config
+        YAML file, the same as a dict, or a `Config`.
+    out
+        Folder for the network (``network.npz``), its curves and ``results.json``.
+    seed
+        Replaces that of the configuration.
+    data_dir
+        Folder of the data set's files; None: where it is installed, or from the internet.
+    progress
+        Told how far it is, and what was found.
+
+    Raises
+    ------
+    DocumentError
+        With every mistake of the configuration: its line, or its key, and what is allowed.
     """
+    out = Path(out)
     setup = load_setup(config, seed)
     dataset = load_dataset(setup.config.network.dataset, data_dir)
     if setup.config.network.in_situ.updates:

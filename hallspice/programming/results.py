@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -189,14 +188,14 @@ class WriteResults(Report):
 
 
 def results_of(
-    config: Path, setup: Setup, plan: Writing, plant: Plant, outcome: WriteOutcome, study: DisturbResult
+    setup: Setup, plan: Writing, plant: Plant, outcome: WriteOutcome, study: DisturbResult
 ) -> WriteResults:
     """The results of writing an array.
 
     Parameters
     ----------
-    config, setup
-        File of the configuration, and what it says.
+    setup
+        The configuration.
     plan, plant, outcome
         How the array was written, on what, and what came of it.
     study
@@ -207,7 +206,7 @@ def results_of(
         versions=versions_of("numpy"),
         warnings=_warnings(setup, plan, outcome, study, isinstance(plant, SpicePlant)),
         config=setup.config,
-        config_file=config.name,
+        config_file=setup.source.name,
         seed=setup.config.seed,
         engine=_engine(plant),
         array=WrittenArray.of(outcome.target.shape, plan.config),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from circuits.spice import engine
 from circuits.write.deck import Timing, switching_devices
@@ -20,6 +21,7 @@ from circuits.write.write_verify import WriteOutcome
 from circuits.write.writing import Writing
 from compact_model import synapse
 from compact_model.cards.csv_table import read_matrix
+from compact_model.cards.inputs import remembered
 from compact_model.cards.quantity import Quantity
 from compact_model.cards.storage import scratch_folder
 from compact_model.hallbar import hall_bar
@@ -27,6 +29,7 @@ from compact_model.numeric import Floats
 from hallspice import results
 from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
+from hallspice.config.source import AnyConfig
 from hallspice.files import staged_folder
 from hallspice.page.tables import csv_text
 from hallspice.programming import figures
@@ -41,7 +44,7 @@ from hallspice.programming.results import (
     WriteResults,
     results_of,
 )
-from hallspice.progress import Reporter
+from hallspice.progress import SILENT, Reporter
 from veriloga.dialects import DeviceForm
 from veriloga.model import cell_model
 from veriloga.programs import COMPILER, compiled, find_program
@@ -60,32 +63,43 @@ KEPT_DECKS = 32
 """Decks that are kept of a loop around ngspice."""
 
 
-def write_array(
-    config: Path, levels: Path, out: Path, *, use_ngspice: bool, seed: int | None, progress: Reporter
+@remembered()
+def write(
+    config: AnyConfig,
+    levels: str | Path | ArrayLike,
+    out: str | Path | None = None,
+    *,
+    use_ngspice: bool = False,
+    seed: int | None = None,
+    progress: Reporter = SILENT,
 ) -> WriteResults:
-    """Program an array and write the results into `out`.
+    """Program an array: pulses, energy, time, disturb, and the cells that can't be written.
 
     Parameters
     ----------
     config
-        YAML configuration; sections `device`, `array` (its size is that of the levels) and `write`.
+        YAML file, the same as a dict, or a `Config`; sections `device`, `array` (its size is that of the levels) and
+        `write`.
     levels
-        CSV of wanted Hall resistances in ohm, rows x columns.
+        Wanted Hall resistances (rows, columns) [Ohm], or a CSV file of them.
     out
-        Folder.
+        Folder for report, tables, netlists and ``results.json``; None: nothing is written.
     use_ngspice
         Close the loop around ngspice instead of the compact model.
-    seed, progress
-        Replaces the configuration's; what is done so far.
+    seed
+        Replaces that of the configuration.
+    progress
+        Told how far it is, and what was found.
 
-    Returns
-    -------
-    The content of ``results.json``.
+    Raises
+    ------
+    DocumentError
+        With every mistake of the configuration or of the file of levels: its line, or its key, and what is allowed.
+    ValueError
+        For levels out of range.
     """
     setup = load_setup(config, seed, network=False)
-    low = setup.card.hall.r_reset.value
-    high = low + synapse.window(setup.card)
-    target = read_matrix(levels, Quantity("ohm", "a level", low=low * (1 - 1e-9), below=high))
+    target = _wanted(setup, levels)
     device = cell_model(setup.card).device if use_ngspice else hall_bar(setup.card)
     plan = writing(setup, device)
     rows, columns = target.shape
@@ -94,7 +108,7 @@ def write_array(
     with staged_folder(out) as folder, scratch_folder() as scratch:
         (folder / "netlists").mkdir()
         if use_ngspice:
-            plan, plant = _spice_plant(setup, plan, solver, folder / "netlists", scratch, config.parent)
+            plan, plant = _spice_plant(setup, plan, solver, folder / "netlists", scratch)
         else:
             if setup.config.write.select != "switch":
                 raise ValueError(
@@ -116,7 +130,7 @@ def write_array(
         study = DisturbResult(
             one_write_largest=one.worst, schemes=_all_schemes(setup, plan, target.shape, progress)
         )
-        found = results_of(config, setup, plan, plant, outcome, study)
+        found = results_of(setup, plan, plant, outcome, study)
         drawn = {
             "errors": figures.errors(outcome.error, plan.recipe.tolerance, ~outcome.written),
             "pulses": figures.pulses(outcome.pulses),
@@ -125,12 +139,32 @@ def write_array(
         written = results.write(
             folder, found, page=page_of(found, drawn), tables=_tables(found, outcome, one)
         )
-    say(progress, found, out)
+    if out is None:
+        return found
+    say(progress, found, Path(out))
     return written
 
 
+def _wanted(setup: Setup, levels: str | Path | ArrayLike) -> Floats:
+    """The levels to write, each in the window of the device."""
+    low = setup.card.hall.r_reset.value
+    high = low + synapse.window(setup.card)
+    allowed = Quantity("ohm", "a level", low=low * (1 - 1e-9), below=high)
+    if isinstance(levels, (str, Path)):
+        return read_matrix(levels, allowed)
+    wanted = np.asarray(levels, dtype=float)
+    if wanted.ndim != 2 or not wanted.size:
+        raise ValueError(f"levels have the shape {wanted.shape}, allowed: (rows, columns)")
+    for (row, column), level in np.ndenumerate(wanted):
+        try:
+            allowed.read(float(level))
+        except ValueError as error:
+            raise ValueError(f"levels[{row}, {column}]: {error}, allowed: {allowed.allowed}") from None
+    return wanted
+
+
 def _spice_plant(
-    setup: Setup, plan: Writing, solver: WriteSolver, folder: Path, scratch: Path, cards: Path
+    setup: Setup, plan: Writing, solver: WriteSolver, folder: Path, scratch: Path
 ) -> tuple[Writing, SpicePlant]:
     faults = setup.config.write.faults
     if any(faults.model_dump().values()):
@@ -167,7 +201,7 @@ def _spice_plant(
         module=module,
         i_read=plan.i_read,
         compensated=setup.config.write.compensated,
-        select=_select(setup.config.write.select, cards),
+        select=_select(setup.config.write.select, setup.source.parent),
         keep=keep,
     )
     return dataclasses.replace(plan, device=device), plant

@@ -128,7 +128,8 @@ def section_axes(document: Document) -> list[Axis]:
         listed = values if isinstance(values, list) else [values]
         paths = [(*path, number) for number in range(len(listed))] if isinstance(values, list) else [path]
         try:
-            axes.append(_axis(names, listed, document.name, [document.value_places[item] for item in paths]))
+            places = [place for item in paths if (place := document.value_places.get(item))]
+            axes.append(_axis(names, listed, document.name, places))
         except DocumentError as error:
             mistakes += [document.mistake(path, mistake.what) for mistake in error.mistakes]
     if mistakes:

@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from pydantic.main import IncEx
-from rich.console import RenderableType
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
 from compact_model.cards.storage import scratch_folder
@@ -25,6 +24,7 @@ from hallspice.inference.collect import results_of
 from hallspice.inference.examination import build, examine, write_plan
 from hallspice.networks.kept import Networks
 from hallspice.networks.sources import PACKAGES
+from hallspice.progress import SILENT
 from hallspice.sweeps.results import PointOutcome, PointValues
 from nn_mapping.data import Dataset, load_dataset
 
@@ -104,14 +104,6 @@ def compute(task: Task) -> PointOutcome:
     return PointOutcome(values=values, seconds=time.perf_counter() - start)
 
 
-class _Silent:
-    def __call__(self, done: int, total: int, message: str) -> None:
-        """Nobody watches a worker."""
-
-    def say(self, what: RenderableType) -> None:
-        """Nobody listens to a worker."""
-
-
 @lru_cache(maxsize=1)
 def _dataset(name: str, data_dir: Path | None) -> Dataset:
     return load_dataset(name, data_dir)
@@ -126,7 +118,7 @@ def _built(task: Task) -> tuple[Chip, Networks]:
     if name not in _built_last:
         dataset = _dataset(task.setup.config.network.dataset, task.data_dir)
         _built_last.clear()
-        _built_last[name] = build(task.setup, dataset, _Silent(), workers=1)
+        _built_last[name] = build(task.setup, dataset, SILENT, workers=1)
     chip, networks = _built_last[name]
     return dataclasses.replace(chip, setup=task.setup), networks
 
@@ -134,7 +126,7 @@ def _built(task: Task) -> tuple[Chip, Networks]:
 def _values(task: Task) -> PointValues:
     chip, networks = _built(task)
     with scratch_folder() as folder:
-        found = examine(chip, networks, write_plan(task.setup), folder / "netlists", _Silent(), workers=1)
+        found = examine(chip, networks, write_plan(task.setup), folder / "netlists", SILENT, workers=1)
     results, causes = results_of(found), found.causes
     accuracy, energy, certificate = results.accuracy, results.energy_per_inference_j, results.certificate
     layers = results.array.layers[-1]

@@ -25,18 +25,19 @@ from compact_model.cards.document import (
     Mistake,
     Place,
     dotted,
-    read_document,
     validate,
 )
+from compact_model.cards.inputs import remembered
 from hallspice import results
 from hallspice.config.load import setup_of
 from hallspice.config.schema import Config, Sweep
 from hallspice.config.setup import Setup
+from hallspice.config.source import AnyConfig, document_of
 from hallspice.files import staged_folder, write_text
 from hallspice.inference.examination import unevaluated, write_plan
 from hallspice.page.provenance import common_origins
 from hallspice.page.style import engineering, percent
-from hallspice.progress import Reporter
+from hallspice.progress import SILENT, Reporter
 from hallspice.results import versions_of
 from hallspice.sweeps.design import (
     MAX_POINTS,
@@ -86,9 +87,10 @@ class Plan:
     """By the content hash of the point."""
 
 
+@remembered()
 def sweep(
-    config: Path,
-    out: Path,
+    config: AnyConfig,
+    out: str | Path,
     *,
     options: Sequence[str] = (),
     choices: Mapping[str, object] | None = None,
@@ -96,14 +98,16 @@ def sweep(
     scheduler: str = LOCAL,
     workers: int | None = None,
     data_dir: Path | None = None,
-    progress: Reporter,
+    progress: Reporter = SILENT,
 ) -> SweepResults:
     """Compute every point that has no result in `out` yet, and write table, figures and report.
+
+    Points are computed in processes: a script calls this under ``if __name__ == "__main__":``.
 
     Parameters
     ----------
     config
-        Configuration; its section ``sweep`` says what changes.
+        YAML file, the same as a dict, or a `Config`; its section ``sweep`` says what changes.
     out
         Folder of the results. Finished points of an earlier sweep there are taken over when nothing that they depend
         on has changed.
@@ -127,7 +131,7 @@ def sweep(
     SweepResults
         The content of ``sweep.json``.
     """
-    start = time.perf_counter()
+    start, out = time.perf_counter(), Path(out)
     planned = plan(config, options, choices or {}, seed, data_dir)
     with _alone(out):
         folder = out / POINTS
@@ -140,7 +144,7 @@ def sweep(
             [(point.inputs, point.seed, outcomes[name]) for name, point in planned.points.items()],
             {axis.name: [column_name(key) for key in axis.keys] for axis in planned.axes},
         )
-        said = _results(config, planned, found, len(kept), time.perf_counter() - start)
+        said = _results(planned, found, len(kept), time.perf_counter() - start)
         with staged_folder(out, INDEX) as stage:
             if HAS_PARQUET:
                 write_parquet(stage / "results.parquet", found.rows, said)
@@ -174,7 +178,7 @@ def _computed(
 
 
 def plan(
-    config: Path,
+    config: AnyConfig,
     options: Sequence[str],
     choices: Mapping[str, object],
     seed: int | None,
@@ -187,7 +191,7 @@ def plan(
     DocumentError
         With every mistake, each with the line of the file or the option that it is in.
     """
-    document = read_document(config)
+    document = document_of(config)
     base = validate(document, Config)
     chosen = Sweep.model_validate({**base.sweep.model_dump(), **choices})
     axes = combined(section_axes(document), [option_axis(text) for text in options])
@@ -202,7 +206,7 @@ def plan(
     certified: set[tuple[str, int, int]] = set()
     for assignment in points(axes, chosen.design, chosen.points, first_seed):
         try:
-            setup = _checked(_overlaid(document, assignment, axes), config.parent)
+            setup = _checked(_overlaid(document, assignment, axes))
         except DocumentError as error:
             for mistake in error.mistakes:
                 known = (mistake.file, mistake.place, mistake.key, mistake.what)
@@ -247,8 +251,8 @@ def _plain(value: Any) -> Cell:
     return json.dumps(value) if isinstance(value, list) else value
 
 
-def _checked(document: Document, folder: Path) -> Setup:
-    setup = setup_of(document, folder)
+def _checked(document: Document) -> Setup:
+    setup = setup_of(document)
     if what := unevaluated(setup):
         raise DocumentError([document.mistake(("array", "architecture"), what)])
     try:
@@ -397,7 +401,7 @@ def _said(outcome: PointOutcome) -> str:
     return f"accuracy {100 * outcome.values.accuracy:.2f} %"
 
 
-def _results(config: Path, planned: Plan, found: Summary, kept: int, seconds: float) -> SweepResults:
+def _results(planned: Plan, found: Summary, kept: int, seconds: float) -> SweepResults:
     setups = [point.task.setup for point in planned.points.values()]
     cards: dict[str, list[object]] = {}
     for setup in setups:
@@ -406,7 +410,7 @@ def _results(config: Path, planned: Plan, found: Summary, kept: int, seconds: fl
     warnings = {warning for setup in setups for warning in setup.warnings}
     chosen = {axis.name: _listed(axis) for axis in planned.axes}
     return SweepResults(
-        config_file=config.name,
+        config_file=setups[0].source.name,
         config=setups[0].config,
         sweep=planned.choices.model_copy(update={"set": chosen}),
         seconds=seconds,

@@ -1,0 +1,68 @@
+"""Where a configuration comes from: a file, plain data, or an object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from compact_model.cards.document import Document, read_document, validate
+from hallspice.config.schema import Config
+
+AnyConfig = str | Path | Mapping[str, Any] | Config
+"""A YAML file, the same keys and values as a dict, or a `Config`."""
+
+CARDS = (("device", "card"), ("array", "periphery"), ("write", "select"))
+"""Keys that may name a file."""
+
+OBJECT = "configuration"
+"""Name of a configuration that is no file, in messages and results."""
+
+
+def document_of(config: AnyConfig) -> Document:
+    """The keys and values of a configuration; cards that it names are looked for in the folder of `Document.name`.
+
+    Examples
+    --------
+    >>> document_of({"array": {"rows": np.int64(32), "wire": {"r_row": "10 mohm"}}}).data
+    {'array': {'rows': 32, 'wire': {'r_row': '10 mohm'}}}
+    """
+    return read_document(config) if isinstance(config, (str, Path)) else Document(OBJECT, _plain(config))
+
+
+def load_config(path: str | Path) -> Config:
+    """Read a configuration file, keys and ranges checked; paths of cards become relative to the working folder.
+
+    Raises
+    ------
+    DocumentError
+        With every mistake and its line.
+
+    Examples
+    --------
+    >>> load_config("examples/compare.yaml").array.rows
+    8
+    """
+    config = validate(read_document(path), Config)
+    sections = {}
+    for section, key in CARDS:
+        card = Path(path).parent / getattr(getattr(config, section), key)
+        if card.is_file():
+            sections[section] = getattr(config, section).model_copy(update={key: str(card)})
+    return config.model_copy(update=sections)
+
+
+def _plain(value: object) -> Any:
+    """Data of the kinds that a YAML file has."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_unset=True)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
