@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from compact_model.cards.device import load_card
-from veriloga import bench as benches
 from veriloga.model import MODULE, CellModel, cell_model
-from veriloga.programs import run_ngspice, run_vacask
+from veriloga.programs import ONE_THREAD, run_ngspice, run_vacask
+from veriloga.simulated import ngspice_deck, vacask_netlist
 from veriloga.verify import train_bench, write_forms
 
 R_SEGMENT = 0.05  # one wire segment of the array [ohm]
@@ -71,7 +71,7 @@ def array_deck(size: int, *, compiled: bool) -> str:
             s0 = (7 * row + 3 * column) % 11 / 20
             lines.append(f"{prefix}{row}_{column} {w} {b} h{row}_{column} g{row}_{column} {master} s0={s0}")
     saved = f"v(w0_{size - 1}) v(b0_{size - 1})"
-    lines += [f".save {saved}", ".control", benches.ONE_THREAD, f"tran {STEP} {PHASES * length:.9g} 0 {STEP}"]
+    lines += [f".save {saved}", ".control", ONE_THREAD, f"tran {STEP} {PHASES * length:.9g} 0 {STEP}"]
     return "\n".join([*lines, f"write array.raw {saved}", "quit 0", ".endc", ".end", ""])
 
 
@@ -84,10 +84,10 @@ def one_device(model: CellModel, folder: Path) -> None:
         for name in ("OSDI", "subcircuit", "VACASK"):
             if name == "VACASK":
                 path, run = folder / "train.sim", run_vacask
-                path.write_text(benches.vacask_netlist(bench, reltol=reltol))
+                path.write_text(vacask_netlist(bench, reltol=reltol))
             else:
                 path, run = folder / f"train_{name}.cir", run_ngspice
-                path.write_text(benches.ngspice_deck(bench, compiled=name == "OSDI", reltol=reltol))
+                path.write_text(ngspice_deck(bench, compiled=name == "OSDI", reltol=reltol))
             best = np.inf
             for _ in range(3):
                 start = cpu_seconds()

@@ -24,5 +24,8 @@ ERG_PER_CM2: float = 1e-3
 REFERENCE_TEMPERATURE: float = 300.0
 """Temperature at which barriers and resistances of a card are stated [K]."""
 
+ZERO_CELSIUS: float = constants.zero_Celsius
+"""[K]"""
+
 YEAR: float = constants.Julian_year
 """[s]"""

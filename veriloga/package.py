@@ -16,6 +16,7 @@ from compact_model.cards.csv_table import read_csv
 from compact_model.cards.storage import scratch_folder
 from veriloga import bench as benches
 from veriloga.bench import Bench, BenchSolution
+from veriloga.corners import CELL, corner_library, spectre_cell, spectre_include, threshold_sigma
 from veriloga.dialects import Dialect, ExportForm
 from veriloga.model import LENGTHS, MODULE, CellModel
 from veriloga.programs import (
@@ -27,16 +28,9 @@ from veriloga.programs import (
     run_ngspice,
     run_vacask,
 )
-from veriloga.subcircuit import (
-    CELL,
-    FROZEN,
-    corner_library,
-    frozen_subcircuit_text,
-    spectre_cell,
-    spectre_include,
-    subcircuit_text,
-    threshold_sigma,
-)
+from veriloga.reference import solve_python
+from veriloga.simulated import ngspice_deck, switched, vacask_netlist
+from veriloga.subcircuit import FROZEN, frozen_subcircuit_text, subcircuit_text
 from veriloga.symbols import kicad_symbol, xschem_symbol
 from veriloga.verilog_a import verilog_a_text
 
@@ -69,7 +63,7 @@ def write_package(model: CellModel, form: ExportForm, dialect: Dialect, folder: 
     if form is ExportForm.VERILOGA and find_program(COMPILER):
         compiled(folder / f"{MODULE}.va", folder / f"{MODULE}.osdi")
     for bench in benches.export_benches(model):
-        expected = expected_csv(bench, benches.solve_python(model, bench), model)
+        expected = expected_csv(bench, solve_python(model, bench), model)
         (folder / f"expected_{bench.name}.csv").write_text(expected, encoding="utf-8")
         for name, text in _decks(bench, form, dialect):
             (folder / name).write_text(text, encoding="utf-8")
@@ -98,10 +92,10 @@ def _model_files(
 
 def _decks(bench: Bench, form: ExportForm, dialect: Dialect) -> Iterator[tuple[str, str]]:
     if form is ExportForm.VERILOGA:
-        yield f"{bench.name}_osdi.cir", benches.ngspice_deck(bench, compiled=True)
-        yield f"{bench.name}.sim", benches.vacask_netlist(bench)
+        yield f"{bench.name}_osdi.cir", ngspice_deck(bench, compiled=True)
+        yield f"{bench.name}.sim", vacask_netlist(bench)
     elif form is ExportForm.SPICE and dialect is Dialect.NGSPICE:
-        yield f"{bench.name}_sub.cir", benches.ngspice_deck(bench, compiled=False)
+        yield f"{bench.name}_sub.cir", ngspice_deck(bench, compiled=False)
 
 
 def expected_csv(bench: Bench, outcome: BenchSolution, model: CellModel) -> str:
@@ -163,7 +157,7 @@ def _difference(folder: Path, deck: str, expected: Path) -> float:
         needed=("cell", "time_s", "s"),
         allowed=None,
     )
-    found = [np.interp(time, vectors["time"], benches.switched(vectors, cell)) for cell, time, _ in lines]
+    found = [np.interp(time, vectors["time"], switched(vectors, cell)) for cell, time, _ in lines]
     return float(np.abs(np.array(found) - np.array([s for _, _, s in lines])).max())
 
 

@@ -24,6 +24,9 @@ HOW_TO_INSTALL = {
 }
 """How to get each program."""
 
+ONE_THREAD = "set num_threads=1"
+"""Command to ngspice: its threads cost far more than they save on small circuits."""
+
 _LOG_LINES = 12
 _FAILURE = re.compile(
     r"\berror\b|singular matrix|timestep too small|no such|can't (find|parse)|aborted|unknown (model|parameter|option)",

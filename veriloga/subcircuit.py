@@ -1,4 +1,4 @@
-"""The cell as a subcircuit of behavioural sources, in the dialects of four simulators; corners; Spectre wrapper."""
+"""The cell as a subcircuit of behavioural sources, in the dialects of four simulators."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from datetime import date
 
 import numpy as np
 
-from compact_model import spread
 from compact_model.constants import REFERENCE_TEMPERATURE
 from veriloga.dialects import Dialect, caveat
 from veriloga.model import (
@@ -21,22 +20,17 @@ from veriloga.model import (
     STATE_CAPACITANCE,
     TEMPERATURE_FLOOR,
     CellModel,
-    closed_law_fraction,
 )
 from veriloga.verilog_a import header
 
 FROZEN = f"{MODULE}_frozen"
 """Name of the linear subcircuit whose state does not move."""
 
-CELL = f"{MODULE}_cell"
-"""Name of the subcircuit in a library section: the cell in that corner."""
-
-_SIGMAS = 3.0  # of a corner
 _WIDTH = 100
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
+class SubcircuitWords:
     """How one simulator says what the others say differently."""
 
     open: str  # before an expression of parameters
@@ -50,20 +44,20 @@ class _Words:
     normal: str  # a draw with mean 1; sigma
 
 
-_WORDS = {
-    Dialect.NGSPICE: _Words(
+SUBCIRCUIT_WORDS = {
+    Dialect.NGSPICE: SubcircuitWords(
         "{", "}", "({c} ? {a} : {b})", "temper", "params: ", "B{n} {p} V = ", "B{n} {p} I = ", ("", ""),
         "agauss(1, {three}, 3)",
     ),
-    Dialect.XYCE: _Words(
+    Dialect.XYCE: SubcircuitWords(
         "{", "}", "IF({c}, {a}, {b})", "TEMP", "PARAMS: ", "B{n} {p} V=", "B{n} {p} I=", ("{", "}"),
         "AGAUSS(1, {three}, 3)",
     ),
-    Dialect.LTSPICE: _Words(
+    Dialect.LTSPICE: SubcircuitWords(
         "{", "}", "if({c}, {a}, {b})", "temp", "params: ", "B{n} {p} V=", "B{n} {p} I=", ("", ""),
         "1+gauss({one})",
     ),
-    Dialect.HSPICE: _Words(
+    Dialect.HSPICE: SubcircuitWords(
         "'", "'", "(({c}) ? ({a}) : ({b}))", "temper", "", "E{n} {p} VOL=", "G{n} {p} CUR=", ("'", "'"),
         "agauss(1, {three}, 3)",
     ),
@@ -96,10 +90,20 @@ def _text(model: CellModel, dialect: Dialect, day: date, name: str, title: str, 
 
 
 def _moving(model: CellModel, dialect: Dialect) -> Iterator[str]:
-    w = _WORDS[dialect]
-    law, bank, heat = model.device.law, model.device.bank, model.device.heat
+    w = SUBCIRCUIT_WORDS[dialect]
     yield from _opening(model, dialect, MODULE)
     yield from _polarity(model, dialect)
+    yield from _programmed(model, w)
+    if model.electrothermal:
+        yield from _heating(model, w)
+    yield from _drive(model, w)
+    yield from _grains(model, w)
+    yield from _port(model, w)
+
+
+def _programmed(model: CellModel, w: SubcircuitWords) -> Iterator[str]:
+    """States at the start, and a node that tells static analyses from transients."""
+    bank = model.device.bank
     yield "* programmed state of each grain: given, or filled from s0, lowest thresholds first"
     below = np.cumsum(bank.weight) - bank.weight
     for k, (filled, weight) in enumerate(zip(below, bank.weight, strict=True), start=1):
@@ -112,22 +116,32 @@ def _moving(model: CellModel, dialect: Dialect) -> Iterator[str]:
     yield "* 0 in static analyses, 1 as soon as time runs"
     yield "Vg g 0 dc 0 pwl(0 0 1e-12 1)"
     yield ""
-    ambient = f"({w.celsius}+273.15)"
+
+
+def _temperature(model: CellModel, w: SubcircuitWords) -> str:
+    """Expression of the channel's temperature [K]."""
+    return "v(t)" if model.electrothermal else f"({w.celsius}+273.15)"
+
+
+def _heating(model: CellModel, w: SubcircuitWords) -> Iterator[str]:
+    """Thermal network of Set B, as Foster stages on the nodes rise1 and rise2."""
+    heat = model.device.heat
+    yield "* temperature rise over the oxide and in the substrate [K], channel temperature [K]"
+    for stage in (0, 1):
+        capacitance = heat.tau[stage] / heat.resistance[stage]
+        yield f"Crise{stage + 1} rise{stage + 1} 0 {capacitance:.15g}"
+        flow = f"v(rise{stage + 1})/{heat.resistance[stage]:.15g}-v(ip,in)*v(ip,in)/{_resistance(model, 'v(t)', w)}"
+        yield _behavioural(w.current, f"rise{stage + 1}", f"rise{stage + 1} 0", flow, w)
+    warm = f"({w.celsius}+273.15)+v(rise1)+v(rise2)"
+    yield _behavioural(w.voltage, "t", "t 0", _limited(warm, TEMPERATURE_FLOOR, w), w)
+
+
+def _drive(model: CellModel, w: SubcircuitWords) -> Iterator[str]:
+    """Threshold and barrier at the temperature, and the drive of all grains."""
+    law, temperature = model.device.law, _temperature(model, w)
+    bare = f"(1-{law.ambient_coefficient:.15g}*({temperature}-300))"
     if model.electrothermal:
-        yield "* temperature rise over the oxide and in the substrate [K], channel temperature [K]"
-        for stage in (0, 1):
-            capacitance = heat.tau[stage] / heat.resistance[stage]
-            yield f"Crise{stage + 1} rise{stage + 1} 0 {capacitance:.15g}"
-            flow = f"v(rise{stage + 1})/{heat.resistance[stage]:.15g}-v(ip,in)*v(ip,in)/{_resistance(model, 'v(t)', w)}"
-            yield _behavioural(w.current, f"rise{stage + 1}", f"rise{stage + 1} 0", flow, w)
-        warm = f"{ambient}+v(rise1)+v(rise2)"
-        yield _behavioural(w.voltage, "t", "t 0", _limited(warm, TEMPERATURE_FLOOR, w), w)
-        span = law.t_curie - REFERENCE_TEMPERATURE
-        bare = f"(({law.t_curie:.15g}-v(t))/{span:.15g})"
-        temperature = "v(t)"
-    else:
-        bare = f"(1-{law.ambient_coefficient:.15g}*({ambient}-300))"
-        temperature = ambient
+        bare = f"(({law.t_curie:.15g}-{temperature})/{law.t_curie - REFERENCE_TEMPERATURE:.15g})"
     yield "* threshold at the temperature, over that at 300 K"
     yield _behavioural(w.voltage, "soft", "soft 0", _limited(bare, SOFTENING_FLOOR, w), w)
     if model.electrothermal:
@@ -140,6 +154,11 @@ def _moving(model: CellModel, dialect: Dialect) -> Iterator[str]:
     yield _behavioural(w.voltage, "a", "a 0", f"sqrt(v(x)*v(x)+{SMOOTHING**2:.15g})", w)
     yield _behavioural(w.voltage, "h", "h 0", "0.5+0.5*v(x)/v(a)", w)
     yield ""
+
+
+def _grains(model: CellModel, w: SubcircuitWords) -> Iterator[str]:
+    """A node per grain with its deviation from the programmed state; their sum."""
+    law, bank = model.device.law, model.device.bank
     yield "* grains: deviation from the programmed state"
     for k, theta in enumerate(bank.theta.tolist(), start=1):
         # Written out so that the simulator evaluates and differentiates as little as possible: one exponential, one
@@ -159,6 +178,12 @@ def _moving(model: CellModel, dialect: Dialect) -> Iterator[str]:
     terms = "+".join(f"{weight:.15g}*v(d{k})" for k, weight in enumerate(bank.weight, start=1))
     yield from _wrapped(_behavioural(w.voltage, "f", "f 0", f"{_parameter('start', w)}+{terms}", w), "+", w)
     yield ""
+
+
+def _port(model: CellModel, w: SubcircuitWords) -> Iterator[str]:
+    """Channel and arms: a star, and what makes it the port equations at the present state."""
+    law, heat = model.device.law, model.device.heat
+    resistance = _resistance(model, _temperature(model, w), w)
     r_yy, r_off = model.value("r_yy"), model.value("r_off")
     yield "* star of four resistors; the part that switches is antisymmetric, the misalignment symmetric"
     yield from _star(model)
@@ -178,7 +203,7 @@ def _moving(model: CellModel, dialect: Dialect) -> Iterator[str]:
 
 
 def _held(model: CellModel, dialect: Dialect) -> Iterator[str]:
-    w = _WORDS[dialect]
+    w = SUBCIRCUIT_WORDS[dialect]
     law, heat = model.device.law, model.device.heat
     r_x, r_y, r_off = heat.r_channel, model.value("r_yy"), model.value("r_off")
     yield f".subckt {FROZEN} ip in hp hn {w.parameters}s0=0"
@@ -200,7 +225,7 @@ def _star(model: CellModel) -> Iterator[str]:
 
 
 def _opening(model: CellModel, dialect: Dialect, name: str) -> Iterator[str]:
-    w = _WORDS[dialect]
+    w = SUBCIRCUIT_WORDS[dialect]
     yield "* Parameters of an instance:"
     for p in model.parameters:
         if p.instance and not p.name.startswith("s0_"):
@@ -212,7 +237,7 @@ def _opening(model: CellModel, dialect: Dialect, name: str) -> Iterator[str]:
 
 def _polarity(model: CellModel, dialect: Dialect) -> Iterator[str]:
     """Torque factor over the threshold's local spread, as `drive`: preset by a large field, gate, field."""
-    w, torque = _WORDS[dialect], model.device.torque
+    w, torque = SUBCIRCUIT_WORDS[dialect], model.device.torque
     preset = model.device.h_preset * (1.0 - 1e-9)
     sign = w.ternary.format(c="h_x > 0", a="1", b="-1")
     yield f".param moment={w.open}{w.ternary.format(c=f'abs(h_x) < {preset:.15g}', a='m_i', b=sign)}{w.close}"
@@ -222,7 +247,7 @@ def _polarity(model: CellModel, dialect: Dialect) -> Iterator[str]:
     yield f".param drive={w.open}{torque.gain:.15g}*field/{saturated}/i_scale{w.close}"
 
 
-def _resistance(model: CellModel, temperature: str, w: _Words) -> str:
+def _resistance(model: CellModel, temperature: str, w: SubcircuitWords) -> str:
     heat = model.device.heat
     if heat.tcr == 0.0:
         return f"{heat.r_channel:.15g}"
@@ -230,21 +255,21 @@ def _resistance(model: CellModel, temperature: str, w: _Words) -> str:
     return f"({heat.r_channel:.15g}*{_limited(warming, RESISTANCE_FLOOR, w)})"
 
 
-def _limited(u: str, floor: float, w: _Words) -> str:
+def _limited(u: str, floor: float, w: SubcircuitWords) -> str:
     below = f"{floor * floor:.15g}/({2 * floor:.15g}-min({u},{floor:.15g}))"
     return w.ternary.format(c=f"{u} > {floor:.15g}", a=u, b=below)
 
 
-def _behavioural(kind: str, name: str, nodes: str, expression: str, w: _Words) -> str:
+def _behavioural(kind: str, name: str, nodes: str, expression: str, w: SubcircuitWords) -> str:
     return f"{kind.format(n=name, p=nodes)}{w.body[0]}{expression}{w.body[1]}"
 
 
-def _parameter(name: str, w: _Words) -> str:
+def _parameter(name: str, w: SubcircuitWords) -> str:
     """A parameter inside a behavioural expression."""
     return name if w.body[0] else f"{w.open}{name}{w.close}"
 
 
-def _wrapped(line: str, mark: str, w: _Words, *, spaces: bool = False) -> Iterator[str]:
+def _wrapped(line: str, mark: str, w: SubcircuitWords, *, spaces: bool = False) -> Iterator[str]:
     """A long line, continued: at spaces, or anywhere between the terms of a sum."""
     if w.open == "'" and not spaces:  # a quoted expression stays on one line
         yield line
@@ -253,122 +278,3 @@ def _wrapped(line: str, mark: str, w: _Words, *, spaces: bool = False) -> Iterat
     first, *rest = textwrap.wrap(pieces, _WIDTH, break_long_words=False, break_on_hyphens=False)
     yield first
     yield from (f"{mark} {piece}" for piece in rest)
-
-
-def threshold_sigma(model: CellModel) -> float:
-    """Relative standard deviation of the critical current between devices.
-
-    The spread of the fraction after a pulse of the middle of the ladder, over the slope of the fraction against the
-    logarithm of the current there: what it takes in current to make that difference. Zero for a device that does not
-    switch.
-    """
-    ladder = model.card.synapse.ladder.value
-    current, length = ladder[len(ladder) // 2], model.card.synapse.t_pulse.value
-    step = 1e-3
-    below, above = closed_law_fraction(model, current * np.exp(np.array([-step, step])), length)
-    if above == below:  # a device that this current doesn't switch
-        return 0.0
-    return spread.spread_after(model.card, current).device * 2 * step / float(above - below)
-
-
-def corner_library(model: CellModel, dialect: Dialect, day: date, *, compiled: bool = False) -> str:
-    """Library with sections `typ`, `fast`, `slow` and `mc`: the same subcircuit, another critical current.
-
-    LTspice has no sections: there the subcircuits are named after them.
-
-    Parameters
-    ----------
-    model
-        The cell.
-    dialect
-        Language.
-    day
-        Date of the header.
-    compiled
-        The cell inside is the compiled module (ngspice), not the behavioural subcircuit.
-    """
-    w, sigma = _WORDS[dialect], threshold_sigma(model)
-    title = "Corners and spread of a field-free spin-orbit-torque Hall bar"
-    lines = [f"* {line}".rstrip() for line in header(model, day, title)]
-    lines += [
-        "*",
-        f"* Critical current between devices: sigma = {sigma:.4g} (relative), from the number of independent regions.",
-        f"* Corners lie {_SIGMAS:g} sigma away; section mc draws every instance anew.",
-        f"* Dialect: {dialect.value}." + (" Not run in it." if caveat(dialect) else ""),
-    ]
-    draw = w.normal.format(three=f"{3 * sigma:.6g}", one=f"{sigma:.6g}")
-    for section, scale in (
-        ("typ", "1"),
-        ("fast", f"{1 - _SIGMAS * sigma:.6g}"),
-        ("slow", f"{1 + _SIGMAS * sigma:.6g}"),
-        ("mc", draw),
-    ):
-        passed = {name: name for name in ("s0", "h_x", "m_i", "q")} | {"i_scale": "spread"}
-        given = " ".join(f"{name}={w.open}{value}{w.close}" for name, value in passed.items())
-        cell = (
-            f"N1 ip in hp hn {MODULE}_{section} {given}" if compiled else f"X1 ip in hp hn {MODULE} {given}"
-        )
-        sections = dialect is not Dialect.LTSPICE  # which knows no sections of a library
-        name = CELL if sections else f"{CELL}_{section}"
-        lines += [
-            "",
-            *([f".lib {section}"] if sections else []),
-            f".subckt {name} ip in hp hn {w.parameters}s0=0 h_x=0 m_i=1 q=1",
-            f".param spread={w.open}{scale}{w.close}",
-            *([f".model {MODULE}_{section} {MODULE}"] if compiled else []),
-            cell,
-            f".ends {name}",
-            *([f".endl {section}"] if sections else []),
-        ]
-    return "\n".join([*lines, ""])
-
-
-def spectre_include(model: CellModel, day: date) -> str:
-    """Spectre file: the Verilog-A module, corners and mismatch, and a subcircuit around it. Not run."""
-    sigma = threshold_sigma(model)
-    title = "Spectre include for a field-free spin-orbit-torque Hall bar"
-    lines = ["simulator lang=spectre", "", *(f"// {line}".rstrip() for line in header(model, day, title))]
-    lines += [
-        "//",
-        "// Written for Spectre from its documentation; not run in it.",
-        f'// Use: include "{MODULE}.scs" section=typ     x1 (ip in hp hn) {CELL} s0=0',
-        "",
-        f"library {MODULE}_lib",
-    ]
-    for section, value in (
-        ("typ", 1.0),
-        ("fast", 1 - _SIGMAS * sigma),
-        ("slow", 1 + _SIGMAS * sigma),
-        ("mc", 1.0),
-    ):
-        lines += [f"section {section}", f"parameters hallbar_i_scale={value:.6g}"]
-        if section == "mc":
-            lines += [
-                "statistics {",
-                "    mismatch {",
-                f"        vary hallbar_i_scale dist=gauss std={sigma:.6g}",
-                "    }",
-                "}",
-            ]
-        lines += [f'include "{MODULE}_cell.scs"', f"endsection {section}"]
-    return "\n".join([*lines, f"endlibrary {MODULE}_lib", ""])
-
-
-def spectre_cell(model: CellModel, day: date) -> str:
-    """Spectre file with the subcircuit around the Verilog-A module. Not run."""
-    title = "Spectre cell of a field-free spin-orbit-torque Hall bar"
-    return "\n".join(
-        [
-            "simulator lang=spectre",
-            "",
-            *(f"// {line}".rstrip() for line in header(model, day, title)),
-            "",
-            f'ahdl_include "{MODULE}.va"',
-            "",
-            f"subckt {CELL} (ip in hp hn)",
-            "parameters s0=0 h_x=0 m_i=1 q=1",
-            f"core (ip in hp hn) {MODULE} s0=s0 h_x=h_x m_i=m_i q=q i_scale=hallbar_i_scale",
-            f"ends {CELL}",
-            "",
-        ]
-    )

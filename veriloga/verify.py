@@ -10,16 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from compact_model.constants import BOLTZMANN, REFERENCE_TEMPERATURE
+from compact_model.constants import BOLTZMANN, REFERENCE_TEMPERATURE, ZERO_CELSIUS
 from compact_model.numeric import Floats
 from veriloga import bench as benches
-from veriloga.bench import KELVIN, ONE_THREAD, Bench, BenchEngine, BenchSolution, DrivenCell, Waveform
+from veriloga.bench import Bench, BenchEngine, BenchSolution, DrivenCell, Waveform
 from veriloga.dialects import Dialect
 from veriloga.model import MODULE, CellModel
 from veriloga.programs import (
     COMPILER,
     HOW_TO_INSTALL,
     NGSPICE,
+    ONE_THREAD,
     VACASK,
     ProgramError,
     compiled,
@@ -28,6 +29,8 @@ from veriloga.programs import (
     run_ngspice,
     run_vacask,
 )
+from veriloga.reference import solve_python, solve_radau
+from veriloga.simulated import solve_ngspice, solve_vacask
 from veriloga.subcircuit import frozen_subcircuit_text, subcircuit_text
 from veriloga.verilog_a import verilog_a_text
 
@@ -163,7 +166,9 @@ def temperature_bench(model: CellModel, celsius: float) -> Bench:
     """The ladder at another ambient temperature."""
     bench = benches.ladder_bench(model)
     return replace(
-        bench, name=f"ambient{abs(celsius):.0f}{'m' if celsius < 0 else ''}", temperature=celsius + KELVIN
+        bench,
+        name=f"ambient{abs(celsius):.0f}{'m' if celsius < 0 else ''}",
+        temperature=celsius + ZERO_CELSIUS,
     )
 
 
@@ -212,18 +217,15 @@ def certify(
 
     for name, bench, reltol, step in settings:
         if bench.name not in references:
-            exact = benches.solve_python(model, bench)
+            exact = solve_python(model, bench)
             # Python's closed form of long and many pulses stands in for the slow integration, which it equals.
             slow = bench.name in ("train", "width") or bench.name.startswith("ambient")
-            reference = benches.solve_radau(model, bench) if slow else exact
-            references[bench.name] = reference
+            references[bench.name] = wanted = solve_radau(model, bench) if slow else exact
             if slow:
-                checks.append(
-                    _compared(name, BenchEngine.PYTHON, "64 parts per ramp", exact, reference, 1e-6)
-                )
+                checks.append(_compared(name, BenchEngine.PYTHON, "64 parts per ramp", exact, wanted, 1e-6))
             if name == PULSE_TRAIN:
                 traces[BenchEngine.PYTHON], after[BenchEngine.PYTHON] = exact.trace, exact.fraction[0]
-                after[BenchEngine.RADAU] = reference.fraction[0]
+                after[BenchEngine.RADAU] = wanted.fraction[0]
         tell(f"{name}: reference")
         for engine in simulators:
             found = run_engine(bench, engine, folder, reltol=reltol, longest_step=step)
@@ -268,8 +270,8 @@ def run_engine(
 ) -> BenchSolution:
     """Run a bench in one of the simulators."""
     if engine is BenchEngine.VACASK:
-        return benches.solve_vacask(bench, folder, reltol=reltol, longest_step=longest_step)
-    return benches.solve_ngspice(
+        return solve_vacask(bench, folder, reltol=reltol, longest_step=longest_step)
+    return solve_ngspice(
         bench, folder, compiled=engine is BenchEngine.OSDI, reltol=reltol, longest_step=longest_step
     )
 
@@ -312,7 +314,7 @@ def static_deck(*, compiled_module: bool) -> str:
         [
             "* Static analyses of a programmed cell",
             *cell,
-            f".options temp={_TEMPERATURE - KELVIN:.15g} reltol=1e-6",
+            f".options temp={_TEMPERATURE - ZERO_CELSIUS:.15g} reltol=1e-6",
             "I1 0 p dc 1e-3 ac 1",
             ".control",
             ONE_THREAD,
@@ -351,7 +353,7 @@ def static_netlist() -> str:
             "e1 (hall 0 a b) vcvs gain=1",
             "control",
             "  abort always",
-            f"  options temp={_TEMPERATURE - KELVIN:.15g} reltol=1e-6",
+            f"  options temp={_TEMPERATURE - ZERO_CELSIUS:.15g} reltol=1e-6",
             "  save v(a) v(b) v(hall)",
             "  analysis static_op op",
             '  analysis static_ac ac from=1 to=1e6 mode="dec" points=1',

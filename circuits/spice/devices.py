@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import dataclass
 
 from circuits.spice.words import WORDS, Words
-from compact_model.constants import REFERENCE_TEMPERATURE
+from compact_model.constants import REFERENCE_TEMPERATURE, ZERO_CELSIUS
 from compact_model.numeric import Floats
 from veriloga.dialects import ARRAY_FORMS, ArrayDialect, DeviceForm
 from veriloga.model import MODULE
@@ -87,7 +87,7 @@ class Devices:
 
     def options(self, reltol: str, *further: str) -> str:
         """Line of options."""
-        celsius = self.ambient - 273.15
+        celsius = self.ambient - ZERO_CELSIUS
         return " ".join([self.words.options.format(celsius=celsius, reltol=reltol), *further])
 
     def element(self, name: str, nodes: tuple[str, ...], given: dict[str, float]) -> str:

@@ -12,9 +12,7 @@ from circuits.spice.devices import Devices
 from circuits.spice.words import WORDS, Words
 from compact_model.numeric import Floats, Ints, Mask
 from veriloga.dialects import ArrayDialect, caveat
-
-ONE_THREAD = "set num_threads=1"
-"""Command to ngspice: threads cost far more than they save on small circuits."""
+from veriloga.programs import ONE_THREAD
 
 _NGSPICE = WORDS[ArrayDialect.NGSPICE]
 _PER_LINE = 8

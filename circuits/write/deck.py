@@ -10,11 +10,12 @@ import numpy as np
 
 from circuits.network import GROUND, BranchKind, Network, Role
 from circuits.spice.devices import Devices
-from circuits.spice.netlist import ONE_THREAD, blocks, saving
+from circuits.spice.netlist import blocks, saving
 from circuits.spice.words import Words
 from compact_model.numeric import Floats, Mask
 from veriloga.dialects import DeviceForm, Dialect
 from veriloga.model import MODULE, CellModel
+from veriloga.programs import ONE_THREAD
 from veriloga.subcircuit import subcircuit_text
 
 _RELTOL = "0.0001"  # states after pulses are then right to some 1e-4 of the window, at half the time of 1e-5

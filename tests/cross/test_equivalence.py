@@ -12,10 +12,12 @@ import pytest
 from compact_model.cards.device import load_card
 from veriloga import bench as benches
 from veriloga.bench import Bench, BenchEngine, BenchSolution, DrivenCell
+from veriloga.corners import corner_library
 from veriloga.dialects import Dialect
 from veriloga.model import MODULE, CellModel, cell_model
-from veriloga.programs import ProgramError, read_raw, run_ngspice
-from veriloga.subcircuit import corner_library
+from veriloga.programs import ProgramError, read_raw, run_ngspice, run_vacask
+from veriloga.reference import solve_python
+from veriloga.simulated import ngspice_deck, outcome, vacask_netlist
 from veriloga.verify import certify, find_engines, run_engine, write_forms
 
 DAY = date(2026, 1, 2)
@@ -67,7 +69,7 @@ def test_certificate_of_the_electrothermal_set(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def ladders(model: CellModel, folder: Path) -> dict[BenchEngine, BenchSolution]:
     bench = benches.ladder_bench(model)
-    found = {BenchEngine.PYTHON: benches.solve_python(model, bench)}
+    found = {BenchEngine.PYTHON: solve_python(model, bench)}
     for engine in (BenchEngine.SUBCIRCUIT, BenchEngine.OSDI, BenchEngine.VACASK):
         if not MISSING[engine]:
             found[engine] = run_engine(bench, engine, folder)
@@ -105,7 +107,7 @@ def test_closed_gate_preset_and_saturation_in_every_form(
         )
     )  # fmt: skip
     bench = Bench(name="polarity", title="Polarity", cells=cells, samples=reading, longest_step=5e-6)
-    found, wanted = run_engine(bench, engine, folder), benches.solve_python(model, bench)
+    found, wanted = run_engine(bench, engine, folder), solve_python(model, bench)
     assert np.abs(found.fraction - wanted.fraction).max() < 5e-4
     assert np.abs(wanted.fraction[[1, 3]] - np.array([[1.0], [0.5]])).max() < 1e-9  # closed gates hold
 
@@ -125,7 +127,7 @@ def test_method_and_start_do_not_matter(
 ) -> None:
     bench = benches.pulse_train("changed", "short train", [14e-3, -12e-3], 1e-4)
     compiled = engine is BenchEngine.OSDI
-    deck = benches.ngspice_deck(bench, compiled=compiled)
+    deck = ngspice_deck(bench, compiled=compiled)
     if change == "uic":
         lines = [line + " uic" if line.startswith("tran ") else line for line in deck.splitlines()]
     else:
@@ -133,8 +135,8 @@ def test_method_and_start_do_not_matter(
     path = folder / "changed.cir"
     path.write_text("\n".join([*lines, ""]))
     run_ngspice(path)
-    changed = benches.outcome(bench, read_raw(folder / "changed.raw"))
-    wanted = benches.solve_python(model, bench)
+    changed = outcome(bench, read_raw(folder / "changed.raw"))
+    wanted = solve_python(model, bench)
     assert np.abs(changed.fraction - wanted.fraction).max() < 5e-4
 
 
@@ -169,14 +171,14 @@ def test_parameters_out_of_range_are_refused(folder: Path, engine: BenchEngine, 
         longest_step=1e-6,
     )
     if engine is BenchEngine.VACASK:
-        text, path = benches.vacask_netlist(bench), folder / "refused.sim"
+        text, path = vacask_netlist(bench), folder / "refused.sim"
     else:
-        text, path = benches.ngspice_deck(bench, compiled=True), folder / "refused.cir"
+        text, path = ngspice_deck(bench, compiled=True), folder / "refused.cir"
     (folder / "refused.raw").unlink(missing_ok=True)
     path.write_text(text.replace("s0=0", bad, 1))
     with pytest.raises(ProgramError):
         if engine is BenchEngine.VACASK:
-            benches.run_vacask(path)
+            run_vacask(path)
         else:
             run_ngspice(path)
             read_raw(folder / "refused.raw")
@@ -261,7 +263,7 @@ def test_a_single_grain_can_be_altered_between_runs(
 def test_few_steps_are_rejected(folder: Path, engine: BenchEngine) -> None:
     bench = benches.pulse_train("steps", "short train", [14e-3, -12e-3, 13e-3], 1e-4)
     deck = folder / "steps.cir"
-    text = benches.ngspice_deck(bench, compiled=engine is BenchEngine.OSDI)
+    text = ngspice_deck(bench, compiled=engine is BenchEngine.OSDI)
     deck.write_text(text.replace("quit 0", "rusage accept rejected\nquit 0"))
     log = "\n".join(run_ngspice(deck))
     accepted, rejected = (

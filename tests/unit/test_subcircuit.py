@@ -11,16 +11,10 @@ from pathlib import Path
 import pytest
 
 from compact_model.cards.device import load_card
+from veriloga.corners import corner_library, spectre_cell, spectre_include, threshold_sigma
 from veriloga.dialects import Dialect
 from veriloga.model import CellModel, cell_model
-from veriloga.subcircuit import (
-    corner_library,
-    frozen_subcircuit_text,
-    spectre_cell,
-    spectre_include,
-    subcircuit_text,
-    threshold_sigma,
-)
+from veriloga.subcircuit import frozen_subcircuit_text, subcircuit_text
 
 DATA = Path(__file__).parents[1] / "data"
 DAY = date(2026, 1, 2)
