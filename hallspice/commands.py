@@ -83,12 +83,10 @@ class Outcome:
     """False when a check or a part of the work failed."""
 
     @classmethod
-    def of_folder(
-        cls, results: Results | Mapping[str, Any], out: Path, *, text: str = "", passed: bool = True
-    ) -> Outcome:
+    def of_folder(cls, results: Results, out: Path, *, text: str = "", passed: bool = True) -> Outcome:
         """The outcome of a command that wrote the files of `results` into the folder `out`."""
-        document = results if isinstance(results, Mapping) else results.model_dump(mode="json")
-        files = [out / name for name in document["files"]]
+        document = results.model_dump(mode="json")
+        files = [out / name for name in results.files]
         warnings = document.get("warnings", ())
         return cls(result=document, files=files, warnings=warnings, text=text, passed=passed)
 

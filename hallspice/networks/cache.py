@@ -6,9 +6,9 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import Timeout
+from pydantic import JsonValue
 
 from hallspice.files import OutputError
 from hallspice.networks.kept import cache_folder, lock_of
@@ -40,7 +40,7 @@ def entries(folder: Path) -> list[KeptNetwork]:
     return sorted(found, key=lambda entry: entry.age)
 
 
-def contents() -> tuple[dict[str, Any], str]:
+def contents() -> tuple[dict[str, JsonValue], str]:
     """Where the cache is and what it holds, as data and in words."""
     folder = cache_folder()
     found = entries(folder)
@@ -53,13 +53,13 @@ def contents() -> tuple[dict[str, Any], str]:
         ),
         f"{len(found)} networks, {_bytes(size)}",
     ]
-    networks = [
+    networks: list[JsonValue] = [
         {"name": one.path.stem, "what": one.what, "size_bytes": one.size, "age_s": one.age} for one in found
     ]
     return {"folder": str(folder), "size_bytes": size, "networks": networks}, "\n".join(lines)
 
 
-def clear(older_than: float) -> tuple[dict[str, Any], str]:
+def clear(older_than: float) -> tuple[dict[str, JsonValue], str]:
     """Remove the networks that are at least `older_than` [s] old, except what a process is training just now."""
     removed: list[KeptNetwork] = []
     in_use: list[KeptNetwork] = []
@@ -81,10 +81,9 @@ def clear(older_than: float) -> tuple[dict[str, Any], str]:
         *(f"{entry.path.stem[:8]} is in use and stays." for entry in in_use),
         f"Removed {len(removed)} networks, {_bytes(size)}. What is needed again will be trained again.",
     ]
-    names = [entry.path.stem for entry in removed]
-    return {"removed": names, "in_use": [entry.path.stem for entry in in_use], "size_bytes": size}, "\n".join(
-        lines
-    )
+    names: list[JsonValue] = [entry.path.stem for entry in removed]
+    kept: list[JsonValue] = [entry.path.stem for entry in in_use]
+    return {"removed": names, "in_use": kept, "size_bytes": size}, "\n".join(lines)
 
 
 def _what(path: Path) -> str:
