@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import secrets
 import shutil
 import stat
-import tempfile
 from collections.abc import Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -101,15 +101,15 @@ def staged_folder(
         target.mkdir(parents=True, exist_ok=True)
         remove_abandoned(target.glob(f"{_STAGE}*"))
         _check_unowned(target, index, _standing(target, [index, *names]))
-        stage = Path(tempfile.mkdtemp(dir=target, prefix=_STAGE))
-    try:
-        with held(stage):
-            with _writing(target, NO_ROOM):
-                yield stage
-            with _writing(target):
-                _move(stage, target, index)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+    stage = target / f"{_STAGE}{secrets.token_hex(4)}"
+    with ExitStack() as stack:
+        with _writing(target):
+            stack.enter_context(held(stage, folder=True))
+        stack.callback(shutil.rmtree, stage, ignore_errors=True)
+        with _writing(target, NO_ROOM):
+            yield stage
+        with _writing(target):
+            _move(stage, target, index)
 
 
 def _move(stage: Path, target: Path, index: str) -> None:

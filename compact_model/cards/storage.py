@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -12,10 +13,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-YOUNG = 5.0
-"""What was made less than this ago [s] may not be held yet by the process that made it."""
-
 _SCRATCH = "hallspice-"
+_NEW = ".hallspice-new-"
+
+_YOUNG = 60.0
+"""What is new for longer [s] was never locked: its process died as it made it."""
 
 
 @contextmanager
@@ -27,15 +29,14 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     target = Path(os.path.realpath(path))
     remove_abandoned(target.parent.glob(f".{target.name}.*.partial"))
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    partial.touch()
-    try:
-        with held(partial):
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+    with held(partial, folder=False):
+        try:
             yield partial
             flush(partial)
             partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -43,30 +44,41 @@ def scratch_folder() -> Iterator[Path]:
     """A folder for files that nobody keeps; those of processes that were killed are removed."""
     place = Path(tempfile.gettempdir())
     remove_abandoned(path for path in place.glob(f"{_SCRATCH}*") if path.is_dir() and _is_own(path))
-    with tempfile.TemporaryDirectory(prefix=_SCRATCH) as name, held(Path(name)):
-        yield Path(name)
+    folder = place / f"{_SCRATCH}{secrets.token_hex(4)}"
+    with held(folder, folder=True):
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Lock a file or folder, so that others see that its process lives; the system frees it, however that ends."""
-    handle = os.open(path, os.O_RDONLY)
+def held(path: Path, *, folder: bool) -> Iterator[None]:
+    """A new file or folder, locked so that others see that its process lives; the system frees it, however that ends.
+
+    It is locked before it has its name, so that what others find under such a name and can lock is abandoned.
+    """
+    _remove_unborn(path.parent)
+    new = path.with_name(f"{_NEW}{secrets.token_hex(4)}")
+    if folder:
+        new.mkdir(mode=0o700)
+    else:
+        new.touch()
+    handle = os.open(new, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
+        new.rename(path)
         yield
     finally:
         os.close(handle)
 
 
 def remove_abandoned(paths: Iterable[Path]) -> None:
-    """Remove those files and folders that nobody holds, as far as they can be removed."""
+    """Remove those files and folders that no process holds, as far as they can be removed."""
     for path in paths:
         with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > YOUNG and _is_free(path):
-                if path.is_dir():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink()
+            if _is_free(path):
+                _remove(path)
 
 
 def flush(path: Path) -> None:
@@ -76,6 +88,20 @@ def flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _remove_unborn(place: Path) -> None:
+    for path in place.glob(f"{_NEW}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _YOUNG and _is_own(path):
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink()
 
 
 def _is_free(path: Path) -> bool:

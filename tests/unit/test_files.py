@@ -180,9 +180,6 @@ def test_the_next_result_cleans_up_after_a_killed_process(
     (out / "notes.txt").write_text("mine")
     _killed(out, while_moving=while_moving)
     assert len(list(out.glob(".partial-*"))) == len(list(temporary.glob("hallspice-*"))) == 1
-    _write(out, ["a.csv"])  # too early: what is young may just be made
-    assert len(list(out.glob(".partial-*"))) == 1
-    monkeypatch.setattr(storage, "YOUNG", -1.0)
     with storage.scratch_folder() as held, staged_folder(out) as stage:
         storage.remove_abandoned([held, stage])  # of a process that lives
         assert held.exists()
@@ -194,11 +191,17 @@ def test_the_next_result_cleans_up_after_a_killed_process(
     assert list(temporary.iterdir()) == []
 
 
-def test_what_a_killed_process_left_of_a_file_is_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(storage, "YOUNG", -1.0)
+def test_what_a_killed_process_left_of_a_file_is_removed(tmp_path: Path) -> None:
     (tmp_path / ".a.txt.99.partial").write_text("half")
     (tmp_path / ".b.txt.99.partial").write_text("of another")
     write_text(tmp_path / "a.txt", "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".b.txt.99.partial", "a.txt"]
+
+
+def test_what_was_never_locked_is_removed_when_it_is_old(tmp_path: Path) -> None:
+    old, young = tmp_path / ".hallspice-new-1", tmp_path / ".hallspice-new-2"
+    old.mkdir()
+    young.mkdir()
+    os.utime(old, (1e9, 1e9))
+    write_text(tmp_path / "a.txt", "whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [young.name, "a.txt"]
