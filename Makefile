@@ -29,8 +29,8 @@ browser: ## install chromium for the tests of the reports, where that can be don
 test: check docs browser ## everything that must hold: check, docs, then all tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-fuzz: $(READY) ## read 500,000 broken files (tests/property/test_fuzz.py reads 10,000), new ones each time
-	HALLSPICE_FUZZ=50 $(BIN)/pytest -x tests/property/test_fuzz.py
+fuzz: $(READY) ## read 500,000 broken files, kill commands 200 times; other ones each time
+	HALLSPICE_FUZZ=50 $(BIN)/pytest -x tests/property/test_fuzz.py tests/property/test_kills.py
 
 mutants: $(READY) ## change 200 places of the code, one at a time, and list what no test notices (MUTANTS=options)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tools.mutants $(MUTANTS)
