@@ -179,6 +179,15 @@ def mean_power(forms: Mapping[Role, Floats], moment: Floats) -> dict[Role, float
     return {role: float(np.sum(form * moment)) for role, form in forms.items()}
 
 
+def driver_loss(delivered: float, efficiency: float) -> float:
+    """What drivers draw beyond the energy (or power) that they deliver, in its unit; `efficiency` in (0, 1].
+
+    >>> driver_loss(3.0, 0.5)
+    3.0
+    """
+    return delivered * (1 / efficiency - 1)
+
+
 def read_energy(costs: PartCosts, power: Mapping[Role, float], work: Work) -> ReadEnergy:
     """Energy of some reads.
 
@@ -207,7 +216,7 @@ def read_energy(costs: PartCosts, power: Mapping[Role, float], work: Work) -> Re
     return ReadEnergy(
         cells=time * (of[Role.CELL] + of[Role.SWITCH]),
         wires=time * of[Role.WIRE],
-        drivers=time * (of[Role.DRIVER] + delivered * (1 / costs.driver_efficiency - 1)),
+        drivers=time * (of[Role.DRIVER] + driver_loss(delivered, costs.driver_efficiency)),
         amplifiers=time * costs.amplifier_power * work.amplifiers,
         sense=time * (of[Role.SENSE] + of[Role.AMPLIFIER]),
         dac=work.dacs * costs.dac_energy,

@@ -70,6 +70,8 @@ class WriteConfig:
         Channel of a cell; it does not depend on the state [Ohm].
     r_select_on, r_select_off
         Select (or bypass) switch [Ohm].
+    efficiency
+        Energy that a driver delivers over the energy that it draws, in (0, 1].
 
     Examples
     --------
@@ -89,6 +91,7 @@ class WriteConfig:
     r_channel: float = 500.0
     r_select_on: float = 20.0
     r_select_off: float = 1e9
+    efficiency: float = 1.0
 
     def __post_init__(self) -> None:
         for name, kind in (("architecture", Architecture), ("scheme", BiasScheme), ("order", Order)):
@@ -100,6 +103,8 @@ class WriteConfig:
             if not 0 < getattr(self, name) < np.inf:
                 unit = "V" if name == "v_compliance" else "Ohm"
                 raise ValueError(f"{name} = {getattr(self, name)} {unit}, allowed: 0 < value < inf")
+        if not 0 < self.efficiency <= 1:
+            raise ValueError(f"efficiency = {self.efficiency}, allowed: 0 < value <= 1")
         if self.r_select_off <= self.r_select_on:
             raise ValueError(
                 f"r_select_off = {self.r_select_off} Ohm, allowed: above r_select_on = {self.r_select_on} Ohm"

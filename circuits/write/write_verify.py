@@ -184,7 +184,7 @@ class WriteOutcome:
     resets: Ints  # reset pulses
     largest_current: Floats  # [A]
     needed_volts: Floats  # driver voltage that the last wanted current needs [V]
-    energy: dict[str, float]  # part -> [J]; the parts sum to what the drivers delivered, and the reads
+    energy: dict[str, float]  # part -> [J]; what the drivers delivered, and the reads
     time: float  # [s]
     rounds: tuple[Floats, ...]  # wanted current of every round, 0: no pulse [A]
 

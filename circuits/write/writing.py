@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from circuits.network import Role
-from circuits.read.energy import PartCosts, Work, read_energy
+from circuits.read.energy import PartCosts, Work, driver_loss, read_energy
+from circuits.write.circuit import PARTS
 from circuits.write.faults import FaultRates
 from circuits.write.plant import ModelPlant, Plant
 from circuits.write.scheme import WriteConfig
@@ -25,7 +27,7 @@ from compact_model.numeric import Floats
 
 
 def verify_energy(config: WriteConfig, columns: int, i_read: float, costs: PartCosts) -> float:
-    """Energy of one verify read [J]: what the write driver delivers, and one conversion.
+    """Energy of one verify read [J]: what the write driver draws, and one conversion; no supply of an amplifier.
 
     Parameters
     ----------
@@ -34,13 +36,13 @@ def verify_energy(config: WriteConfig, columns: int, i_read: float, costs: PartC
     i_read
         Current through the cell [A].
     costs
-        Of the parts around the array; ``t_on`` is the length of the read. What a driver draws beyond what it delivers
-        is not counted in writing.
+        Of the parts around the array; ``t_on`` is the length of the read. The driver is that of writing, with its own
+        efficiency.
     """
     cell = i_read**2 * config.r_channel
     power = {Role.CELL: cell, Role.DRIVER: i_read**2 * config.nominal_resistance(columns) - cell}
     work = Work(reads=1, amplifiers=0, dacs=0, adcs=1, additions=0)
-    return read_energy(replace(costs, driver_efficiency=1.0), power, work).total
+    return read_energy(replace(costs, driver_efficiency=config.efficiency), power, work).total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,12 @@ class Writing:
     def outcome(
         self, target: Floats, plant: Plant, seed: int, observe: Callable[[int, Floats], None] | None = None
     ) -> WriteOutcome:
-        """Program one array; `target` (rows, columns) [Ohm], the others as for `program`."""
+        """Program one array; `target` (rows, columns) [Ohm], the others as for `program`.
+
+        Its energy is what the drivers draw: with what they take beyond what they deliver, as a part of `drivers`.
+        """
         generator = np.random.default_rng([seed, 1])
         limit = self.config.v_compliance
-        return program(plant, target, self.recipe, self.curve, self.ladder, limit, generator, observe)
+        done = program(plant, target, self.recipe, self.curve, self.ladder, limit, generator, observe)
+        loss = driver_loss(math.fsum(done.energy[part] for part in PARTS), self.config.efficiency)
+        return replace(done, energy={**done.energy, "drivers": done.energy["drivers"] + loss})

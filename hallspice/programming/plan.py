@@ -61,6 +61,7 @@ def _circuit(setup: Setup) -> WriteConfig:
         r_channel=array.r_channel,
         r_select_on=card.r_select_on.value,
         r_select_off=card.r_select_off.value,
+        efficiency=card.efficiency.value,
     )
 
 

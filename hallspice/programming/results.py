@@ -55,6 +55,7 @@ class WrittenArray(Result):
     r_channel: Annotated[float, Measure("ohm", "channel of a cell")]
     r_select_on: Annotated[float, Measure("ohm", "select or bypass switch that is on")]
     r_select_off: Annotated[float, Measure("ohm", "select or bypass switch that is off")]
+    efficiency: Annotated[float, Measure("1", "energy that a driver delivers over the energy that it draws")]
 
     @classmethod
     def of(cls, shape: tuple[int, int], config: WriteConfig) -> WrittenArray:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from circuits.write.solver import WriteSolver
 from circuits.write.writing import Writing
 from compact_model.hallbar import hall_bar
 from hallspice.config.load import load_setup
@@ -27,6 +29,35 @@ def test_a_verify_read_takes_the_driver_s_power_and_one_conversion(tmp_path: Pat
     ohm = 500 + 50 + 1 + 500 * 20 / 520
     assert serial.recipe.read_energy == near(1e-6 * ohm * 50e-6 + 0.42e-12, rel=1e-9)
     assert (serial.recipe.read_time, serial.i_read) == (50e-6, 1e-3)
+
+
+def test_losses_of_the_drivers_are_counted_with_the_drivers(tmp_path: Path) -> None:
+    """Pulses of known cost: at an efficiency of 0.8 a quarter of what is delivered comes on top."""
+    array = "array: {architecture: active_series, rows: 2, columns: 3}\n"
+    target = np.array([[0.33, 0.46, 0.49], [0.52, 0.54, 0.57]])
+
+    def energy(text: str) -> dict[str, float]:
+        found = plan(tmp_path, array + text)
+        solver = WriteSolver(2, 3, found.config)
+        return found.outcome(target, found.plant(solver, np.random.default_rng(5)), 7).energy
+
+    ideal, real = energy("seed: 1\n"), energy("write: {efficiency: 0.8}\n")
+    delivered = sum(ideal[part] for part in ("cells", "select", "wires", "drivers"))
+    assert real["drivers"] == near(ideal["drivers"] + delivered / 4, rel=1e-12)
+    assert [real[part] for part in ("cells", "select", "wires")] == [
+        ideal[part] for part in ("cells", "select", "wires")
+    ]
+    conversions = 0.42e-12 * ideal["verify"] / plan(tmp_path, array).recipe.read_energy
+    assert real["verify"] == near((ideal["verify"] - conversions) / 0.8 + conversions, rel=1e-12)
+    of_rows = plan(tmp_path, array.replace("}", ", driver: {efficiency: 0.5}}"))  # those of ordinary reads
+    assert of_rows.recipe.read_energy == plan(tmp_path, array).recipe.read_energy
+
+
+def test_an_efficiency_is_a_share(tmp_path: Path) -> None:
+    config = plan(tmp_path, "seed: 1").config
+    for wrong in (0.0, 1.1, float("nan")):
+        with pytest.raises(ValueError, match=r"efficiency = .*, allowed: 0 < value <= 1"):
+            replace(config, efficiency=wrong)
 
 
 def test_drivers_and_faults_are_what_the_configuration_says(tmp_path: Path) -> None:
