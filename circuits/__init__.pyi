@@ -4,8 +4,9 @@ from .arrays.crossbar import crossbar as crossbar
 from .arrays.crossbar import ideal_transfer as ideal_transfer
 from .arrays.mismatch import Mismatch as Mismatch
 from .arrays.mismatch import draw_mismatch as draw_mismatch
+from .builder import NetworkBuilder as NetworkBuilder
 from .network import Network as Network
-from .network import NetworkBuilder as NetworkBuilder
+from .network import Role as Role
 from .periphery import PeripheryCard as PeripheryCard
 from .periphery import load_periphery as load_periphery
 from .read.energy import part_costs as part_costs

@@ -13,7 +13,8 @@ from circuits.arrays.parts import (
     to_ground,
     transconductors,
 )
-from circuits.network import Network, NetworkBuilder, Role
+from circuits.builder import NetworkBuilder
+from circuits.network import Network, Role
 from compact_model.numeric import Floats
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.mismatch import Mismatch
-from circuits.network import GROUND, NetworkBuilder, Role
+from circuits.builder import NetworkBuilder
+from circuits.network import GROUND, Role
 from compact_model.numeric import Floats, Ints
 
 Pair = tuple[Ints, Ints]

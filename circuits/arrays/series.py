@@ -16,7 +16,8 @@ from circuits.arrays.parts import (
     transconductors,
     voltage_senses,
 )
-from circuits.network import GROUND, Network, NetworkBuilder, Role
+from circuits.builder import NetworkBuilder
+from circuits.network import GROUND, Network, Role
 from compact_model.numeric import Floats, Ints
 
 

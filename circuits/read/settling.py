@@ -64,7 +64,8 @@ def elmore_delay(factored: Factored, inputs: ArrayLike) -> Floats:
     --------
     1 kohm from the source to a node with 1 nF and 1 kohm to ground:
 
-    >>> from circuits.network import NetworkBuilder, Role
+    >>> from circuits.builder import NetworkBuilder
+    >>> from circuits.network import Role
     >>> from circuits.solve.nodal import factor
     >>> build = NetworkBuilder()
     >>> a, b = build.nodes("a", 1), build.nodes("b", 1)

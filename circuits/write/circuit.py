@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from circuits.arrays.parts import column_wire, row_wire
-from circuits.network import GROUND, Network, NetworkBuilder, Role
+from circuits.builder import NetworkBuilder
+from circuits.network import GROUND, Network, Role
 from circuits.write.scheme import BiasScheme, WriteConfig
 from compact_model.numeric import Floats, Ints, Mask
 

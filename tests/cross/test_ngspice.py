@@ -12,7 +12,8 @@ from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar
 from circuits.arrays.mismatch import draw_mismatch
-from circuits.network import GROUND, Network, NetworkBuilder, Role
+from circuits.builder import NetworkBuilder
+from circuits.network import GROUND, Network, Role
 from circuits.read.noise import output_noise
 from circuits.solve.nodal import factor
 from circuits.spice import engine, ngspice, size

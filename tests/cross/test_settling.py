@@ -4,7 +4,8 @@ import pytest
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar
-from circuits.network import GROUND, BranchKind, NetworkBuilder, Role
+from circuits.builder import NetworkBuilder
+from circuits.network import GROUND, BranchKind, Role
 from circuits.read.settling import elmore_delay, settling_estimate, step_response
 from circuits.solve.nodal import Factored, factor
 from circuits.spice import engine

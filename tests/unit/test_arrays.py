@@ -10,7 +10,8 @@ from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar, ideal_transfer, slots
 from circuits.arrays.mismatch import Mismatch, draw_mismatch, no_mismatch
 from circuits.arrays.parts import hall_cells, transconductors
-from circuits.network import GROUND, NetworkBuilder, Role
+from circuits.builder import NetworkBuilder
+from circuits.network import GROUND, Role
 from circuits.solve.nodal import factor
 
 RESISTIVE = Architecture.RESISTIVE

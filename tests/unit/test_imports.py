@@ -29,6 +29,7 @@ RUNGS = {  # rooms of a package; a room may import those of lower rungs alone
     ),
     "circuits": (
         ("network", "periphery", "threads", "workers"),
+        ("builder",),
         ("arrays",),
         ("solve",),
         ("spice",),

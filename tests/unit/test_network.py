@@ -4,7 +4,8 @@ import pytest
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar
-from circuits.network import GROUND, BranchKind, Network, NetworkBuilder, Role
+from circuits.builder import NetworkBuilder
+from circuits.network import GROUND, BranchKind, Network, Role
 from circuits.solve.block_lu import SingularNetworkError
 from circuits.solve.nodal import factor
 

@@ -3,7 +3,8 @@ import pytest
 
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar
-from circuits.network import GROUND, NetworkBuilder, Role
+from circuits.builder import NetworkBuilder
+from circuits.network import GROUND, Role
 from circuits.spice.netlist import batch_deck, netlist
 
 PARALLEL = ArrayConfig(architecture="active_parallel")
