@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from compact_model.cards.storage import scratch_folder
 from compact_model.numeric import Floats
 
 COMPILER, VACASK, NGSPICE = "openvaf-r", "vacask", "ngspice"
@@ -27,12 +32,17 @@ HOW_TO_INSTALL = {
 ONE_THREAD = "set num_threads=1"
 """Command to ngspice: its threads cost far more than they save on small circuits."""
 
-_LOG_LINES = 12
 _FAILURE = re.compile(
     r"\berror\b|singular matrix|timestep too small|no such|can't (find|parse)|aborted|unknown (model|parameter|option)",
     re.IGNORECASE,
 )
 _HARMLESS = re.compile(r"reference value|no\. of data|truncation error", re.IGNORECASE)
+
+START_UP_FILES = ("spinit", ".spiceinit", "spice.rc")
+"""What ngspice reads before a deck: the system's file, the user's, and the user's other name for it."""
+
+_NGSPICE_READS = ("SPICE_", "NGSPICE_")
+_LOG_LINES, _LAST_LINES, _AROUND = 12, 3, 2
 
 
 class ProgramError(RuntimeError):
@@ -46,13 +56,32 @@ class ProgramError(RuntimeError):
 
     def __init__(self, what: str, *, deck: str = "", log: Sequence[str] = (), hint: str = "") -> None:
         self.deck = deck
-        tail = [f"    {line}" for line in log[-_LOG_LINES:]]
-        parts = [
-            what,
-            *(["last lines of the log:", *tail] if tail else []),
-            *([f"Try: {hint}"] if hint else []),
-        ]
-        super().__init__("\n".join(parts))
+        super().__init__(explained(what, telling_lines(log, _FAILURE), hint))
+
+
+def telling_lines(log: Sequence[str], failure: re.Pattern[str]) -> list[str]:
+    """The dozen lines of a log that say what went wrong: those around each complaint, and the last ones.
+
+    A complaint ("Error on line 6", "simulation aborted") seldom holds its own reason: that stands beside it.
+    """
+    near = {
+        place
+        for number, line in enumerate(log)
+        if failure.search(line)
+        for place in range(number - _AROUND, number + _AROUND + 1)
+        if 0 <= place < len(log)
+    }
+    wanted = sorted(near | set(range(max(0, len(log) - (_LAST_LINES if near else _LOG_LINES)), len(log))))
+    if len(wanted) > _LOG_LINES:
+        wanted = [*wanted[: _LOG_LINES - _LAST_LINES], *wanted[-_LAST_LINES:]]
+    return [log[place] for place in wanted]
+
+
+def explained(what: str, said: Sequence[str], hint: str) -> str:
+    """The text of an error: what happened, what the program said, what to try."""
+    lines = [f"    {line}" for line in said]
+    parts = [what, *(["from the log:", *lines] if lines else []), *([f"Try: {hint}"] if hint else [])]
+    return "\n".join(parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +149,44 @@ def compiled(source: Path, target: Path) -> Path:
     return target
 
 
+@contextmanager
+def bare_ngspice() -> Iterator[tuple[list[str], dict[str, str]]]:
+    """First words of a command that runs ngspice without anybody's start-up files, and the environment for it.
+
+    ``-n`` leaves out the user's ``.spiceinit``; an empty file stands in for the system's ``spinit``; variables that
+    ngspice reads are left out. Decks say themselves what they need.
+
+    Raises
+    ------
+    ProgramError
+        When there is no ngspice.
+    """
+    path = needed_program(NGSPICE).path
+    with empty_start_up_files() as (_, changed):
+        others = {name: text for name, text in os.environ.items() if not name.startswith(_NGSPICE_READS)}
+        yield [path, "-n"], {**others, **changed}
+
+
+@contextmanager
+def empty_start_up_files() -> Iterator[tuple[Path, dict[str, str]]]:
+    """A folder with empty start-up files, and the variables that send ngspice there."""
+    with scratch_folder() as folder:
+        for name in START_UP_FILES:
+            (folder / name).write_text("* no settings but those of the deck\n", encoding="utf-8")
+        yield folder, {"SPICE_SCRIPTS": str(folder), "SPICE_USERINIT_DIR": str(folder)}
+
+
+def how_it_ended(code: int) -> str:
+    """The end of a run that failed, by its exit code: simulators report errors with 0 as well."""
+    if code < 0:
+        return f"was killed by signal {-code}"
+    return f"failed with exit code {code}" if code else "reported an error"
+
+
 def run_ngspice(deck: Path, *, timeout_s: float = 600.0) -> tuple[str, ...]:
-    """Run a deck with ``ngspice -b`` in its own folder; the log."""
-    return _run(NGSPICE, [needed_program(NGSPICE).path, "-b", deck.name], deck, timeout_s)
+    """Run a deck with ``ngspice -b`` in its own folder, without start-up files; the log."""
+    with bare_ngspice() as (command, environment):
+        return _run(NGSPICE, [*command, "-b", deck.name], deck, timeout_s, environment)
 
 
 def run_vacask(netlist: Path, *, timeout_s: float = 600.0) -> tuple[str, ...]:
@@ -130,40 +194,75 @@ def run_vacask(netlist: Path, *, timeout_s: float = 600.0) -> tuple[str, ...]:
     return _run(VACASK, [needed_program(VACASK).path, netlist.name], netlist, timeout_s)
 
 
-def _run(name: str, command: Sequence[str], deck: Path, timeout_s: float) -> tuple[str, ...]:
+def _run(
+    name: str,
+    command: Sequence[str],
+    deck: Path,
+    timeout_s: float,
+    environment: Mapping[str, str] | None = None,
+) -> tuple[str, ...]:
     text = deck.read_text(encoding="utf-8")
     try:
         run = subprocess.run(
-            command, cwd=deck.parent, capture_output=True, text=True, timeout=timeout_s, check=False
+            command,
+            cwd=deck.parent,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise ProgramError(f"{name} took longer than {timeout_s:g} s", deck=text) from None
     log = (*run.stdout.splitlines(), *run.stderr.splitlines())
-    bad = [line for line in log if _FAILURE.search(line) and not _HARMLESS.search(line)]
-    if run.returncode or bad:
-        end = f"failed with exit code {run.returncode}"
-        if run.returncode < 0:
-            end = f"was killed by signal {-run.returncode}"
-        raise ProgramError(f"{name} {end}", deck=text, log=bad or log)
+    if run.returncode or any(_FAILURE.search(line) and not _HARMLESS.search(line) for line in log):
+        raise ProgramError(f"{name} {how_it_ended(run.returncode)}", deck=text, log=log)
     return log
 
 
 def read_raw(path: Path) -> dict[str, Floats]:
-    """Vectors of the first plot of a binary SPICE raw file, by lower-case name; complex ones as magnitudes."""
+    """Vectors of the first plot of a SPICE raw file, by lower-case name; complex ones as magnitudes.
+
+    Parameters
+    ----------
+    path
+        Binary or text (``set filetype=ascii``).
+
+    Raises
+    ------
+    ProgramError
+        When there is no such file, or it isn't a raw file, or not a whole one.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise ProgramError(f"the simulator wrote no {path.name}") from None
-    head, _, data = content.partition(b"Binary:\n")
-    lines = head.decode("utf-8", "replace").splitlines()
-    fields = dict(line.split(":", 1) for line in lines if ":" in line and not line.startswith("\t"))
-    names = [line.split()[1].lower() for line in lines if line.startswith("\t")]
-    if not names:  # the first variable may stand on the line "Variables:"
-        raise ProgramError(f"{path.name} is no binary raw file")
-    points = int(fields["No. Points"])
+    mark = re.search(rb"^(Binary|Values):[ \t]*\r?\n", content, re.MULTILINE)
+    head = content[: mark.start()].decode("utf-8", "replace").splitlines() if mark else []
+    fields = dict(line.split(":", 1) for line in head if ":" in line and not line.startswith("\t"))
+    names = [line.split()[1].lower() for line in head if line.startswith("\t")]
+    if mark is None or not names or not fields.keys() >= {"No. Points", "Flags"}:
+        raise ProgramError(f"{path.name} is no raw file of SPICE")
+    read = _binary_values if mark[1] == b"Binary" else _text_values
     kind = np.dtype(complex) if "complex" in fields["Flags"] else np.dtype(float)
-    count = int(fields["No. Variables"])
-    table = np.frombuffer(data, kind, points * count).reshape(points, count)
+    try:
+        table = read(content[mark.end() :], kind, int(fields["No. Points"]), len(names))
+    except ValueError:
+        raise ProgramError(f"{path.name} is damaged: it doesn't hold the values that it announces") from None
     if kind.kind == "c":
         table = np.abs(table)
     return {name: np.array(table[:, column], dtype=float) for column, name in enumerate(names)}
+
+
+def _binary_values(data: bytes, kind: np.dtype[Any], points: int, count: int) -> NDArray[Any]:
+    return np.frombuffer(data, kind, points * count).reshape(points, count)
+
+
+def _text_values(data: bytes, kind: np.dtype[Any], points: int, count: int) -> NDArray[Any]:
+    """Each point is its number, then its values: ``1.5``, or ``1.5,-2`` where they are complex."""
+    words = data.decode("ascii", "replace").split()
+    wanted = np.array(words[: points * (1 + count)], dtype=str).reshape(points, 1 + count)[:, 1:]
+    if kind.kind == "f":
+        return wanted.astype(float)
+    parts = np.array([word.split(",") for word in wanted.ravel()], dtype=float)
+    return (parts[:, 0] + 1j * parts[:, 1]).reshape(points, count)

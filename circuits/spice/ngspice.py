@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from numpy.typing import ArrayLike
 from circuits.network import GROUND, Network
 from circuits.spice.engine import (
     FAILURE,
-    HOW_TO_INSTALL,
     SimulatorMissing,
     SpiceError,
     find_simulator,
@@ -24,6 +22,7 @@ from circuits.spice.engine import (
 from circuits.spice.netlist import HOLD, batch_deck
 from circuits.spice.size import LONGEST, check_size
 from compact_model.numeric import Floats, Ints
+from veriloga.programs import ProgramError, bare_ngspice, how_it_ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,7 @@ def transient(deck: str, vectors: Sequence[str], *, module: str | Path | None = 
 
 
 def run_batch(path: str | Path, *, timeout_s: float = 300.0) -> BatchRun:
-    """Run a deck with ``ngspice -b``.
+    """Run a deck with ``ngspice -b``, without anybody's start-up files.
 
     Raises
     ------
@@ -141,20 +140,19 @@ def run_batch(path: str | Path, *, timeout_s: float = 300.0) -> BatchRun:
     SpiceError
         When it exits with an error, says so in its log, or takes longer than `timeout_s`.
     """
-    executable = shutil.which("ngspice")
-    if executable is None:
-        raise SimulatorMissing("there is no program ngspice on this machine", hint=HOW_TO_INSTALL)
-    command = [executable, "-b", str(path)]
     try:
-        run = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+        with bare_ngspice() as (start, environment):
+            command = [*start, "-b", str(path)]
+            run = subprocess.run(
+                command, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
+            )
+    except ProgramError as error:
+        raise SimulatorMissing(str(error)) from None
     except subprocess.TimeoutExpired:
-        raise SpiceError(f"{' '.join(command)} took longer than {timeout_s:.0f} s") from None
-    except OSError as error:
-        raise SpiceError(f"{executable} can't be run: {error.strerror}", hint=HOW_TO_INSTALL) from None
+        raise SpiceError(f"ngspice -b {path} took longer than {timeout_s:.0f} s") from None
     log = (*run.stdout.splitlines(), *run.stderr.splitlines())
-    bad = [line for line in log if FAILURE.search(line)]
-    if run.returncode or bad:
-        what = f"{' '.join(command)} failed with exit code {run.returncode}"
-        raise SpiceError(what, log=bad or log, hint="look at the deck, the log names the line or the node")
+    if run.returncode or any(FAILURE.search(line) for line in log):
+        what = f"ngspice -b {path} {how_it_ended(run.returncode)}"
+        raise SpiceError(what, log=log, hint="look at the deck, the log names the line or the node")
     pairs = re.findall(r"^(\w+) = (\S+)$", run.stdout, re.MULTILINE)
     return BatchRun(log, {name: float(value) for name, value in pairs})
