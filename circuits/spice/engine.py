@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
 import ctypes.util
+import hashlib
 import logging
 import os
+import pwd
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,7 +23,10 @@ from typing import Any
 
 import numpy as np
 
+from circuits.spice.binding import find_binding
+from compact_model.cards.storage import scratch_folder
 from compact_model.numeric import Floats
+from veriloga.programs import START_UP_FILES, empty_start_up_files, explained, telling_lines
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +46,22 @@ FAILURE = re.compile(
 )
 
 
-_LOG_LINES = 12
+LOAD_LIMIT = 30.0
+"""How long the shared library may take to load and start [s]."""
+
+_TRY_LIBRARY = """
+import ctypes, sys
+library = ctypes.CDLL(sys.argv[1])
+for name in "Spice_Init", "Spice_Init_Sync", "Spice_Command", "Spice_Circ", "Spice_AllVecs", "Get_Vec_Info":
+    if not hasattr(library, "ng" + name):
+        sys.exit(f"no ngspice: {sys.argv[1]} is another library (it has no ng{name})")
+library.ngSpice_Init(*[None] * 7)
+"""
+
+_DECK_HINT = "the nodal engine names floating nodes and wrong values; the deck is in the error"
+_MODULE_HINT = "compile the module again, for the interface of this ngspice (`hallspice export veriloga`)"
+
+_STARTING = threading.Lock()
 
 
 class SpiceError(RuntimeError):
@@ -59,13 +78,7 @@ class SpiceError(RuntimeError):
     def __init__(self, what: str, *, deck: str = "", log: Sequence[str] = (), hint: str = "") -> None:
         self.deck = deck
         self.log = tuple(log)
-        tail = [f"    {line}" for line in self.log[-_LOG_LINES:]]
-        parts = [
-            what,
-            *(["last lines of the log:", *tail] if tail else []),
-            *([f"Try: {hint}"] if hint else []),
-        ]
-        super().__init__("\n".join(parts))
+        super().__init__(explained(what, telling_lines(self.log, FAILURE), hint))
 
 
 class SimulatorMissing(SpiceError):  # noqa: N818 - says what it is
@@ -171,73 +184,124 @@ def deck_options() -> tuple[str, ...]:
 
 
 class SharedNgspice:
-    """The shared library, driven through PySpice; `shared_ngspice` has the one of this process.
+    """The shared library, driven through its Python binding; `shared_ngspice` has the one of this process.
+
+    ngspice keeps one global state and isn't safe for threads. Each method here is one turn of ngspice (a whole run from
+    loading the deck to fetching its vectors), and one thread has its turn at a time; others wait.
+
+    It reads nobody's start-up files, unless PySpice had started the library before.
 
     Attributes
     ----------
     engine
-        PySpice's object.
+        The binding's object. Who calls it directly holds `turn` meanwhile, where other threads use ngspice too.
     """
 
     def __init__(self, library: str) -> None:
+        fault = library_fault(library)
+        if fault:
+            raise SpiceError(fault, hint=HOW_TO_INSTALL)
         try:
-            ctypes.CDLL(library)  # PySpice can't recover from a library that doesn't load
-        except OSError as error:
-            raise SpiceError(
-                f"the shared library of ngspice can't be loaded: {error}", hint=HOW_TO_INSTALL
-            ) from None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PySpice 1.5 is older than this Python
-            from PySpice.Spice.NgSpice.Shared import NgSpiceShared
+            binding = find_binding().shared.NgSpiceShared
+        except ImportError as error:
+            raise SimulatorMissing(f"no Python binding of ngspice: {error}", hint="make setup") from None
+        self._relay = _Relay(binding._logger)
+        self._lock = threading.RLock()
+        self._modules: set[bytes] = set()
+        made: Any = type("_Engine", (binding,), {"library_path": library, "_logger": self._relay})
+        self._code_models: list[Path] = []
+        if not binding._instances:
+            self._code_models = sorted(Path(library).resolve().parent.glob("ngspice/*.cm"))
+        with self._own_turn(), _bare_start():
+            self.engine: Any = made.new_instance()
+            self.engine._logger = self._relay
 
-        # Everything that ngspice says comes back as its log and is judged here, instead of being printed; and
-        # "Unsupported Ngspice version" only means that PySpice is older than ngspice.
-        logging.getLogger(f"{NgSpiceShared.__module__}.{NgSpiceShared.__name__}").addFilter(_relog)
-        NgSpiceShared.LIBRARY_PATH = library
-        self.engine: Any = NgSpiceShared.new_instance()
-        self._modules: set[str] = set()
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Keep other threads from using ngspice."""
+        with self._lock:
+            yield
+
+    @contextmanager
+    def _own_turn(self) -> Iterator[None]:
+        """A turn in which the messages of the binding go to hallspice's own log: they are judged here."""
+        with self._lock:
+            before, self._relay.own = self._relay.own, True
+            try:
+                yield
+            finally:
+                self._relay.own = before
 
     def ask(self, command: str) -> list[str]:
         """What ngspice answers to a command, whether it liked it or not."""
-        with suppress(NameError):  # that is what PySpice's errors are
-            self.engine.exec_command(command)
-        return self._log()
+        with self._own_turn():
+            with suppress(NameError):  # that is what PySpice's errors are
+                self.engine.exec_command(command)
+            return self._log()
 
     def run(self, deck: str, nodes: Sequence[str], at: Floats, within: float) -> dict[str, Floats]:
         """Run a deck with one transient; the wanted node voltages at the time points nearest to `at`.
 
         A SpiceError when one of these is farther away than `within` [s].
         """
-        with self._loaded(deck):
-            self._do(deck, self.engine.run)
-            plot = self.engine.plot(None, self.engine.last_plot)
-            missing = [name for name in nodes if name not in plot]
-            if missing:
-                what = f"ngspice gave no voltage of node {missing[0]}"
-                raise SpiceError(what, deck=deck, log=self._log())
-            time = np.array(plot["time"]._data, dtype=float)
-            after = np.searchsorted(time, at).clip(1, len(time) - 1)
-            nearest = after - (at - time[after - 1] < time[after] - at)
-            if np.abs(time[nearest] - at).max() > within:
-                raise SpiceError("ngspice left out an input vector", deck=deck, log=self._log())
-            return {name: np.array(plot[name]._data, dtype=float)[nearest] for name in nodes}
-
-    def load(self, module: Path) -> None:
-        """Load a compiled module, unless it is loaded."""
-        name = str(module.resolve())
-        if name not in self._modules:
-            self._do("", lambda: self.engine.exec_command(f"osdi {name}"))
-            self._modules.add(name)
+        found = self.waveforms(deck, nodes)
+        time = found["time"]
+        after = np.searchsorted(time, at).clip(1, len(time) - 1)
+        nearest = after - (at - time[after - 1] < time[after] - at)
+        if np.abs(time[nearest] - at).max() > within:
+            raise SpiceError("ngspice left out an input vector", deck=deck)
+        return {name: found[name][nearest] for name in nodes}
 
     def waveforms(self, deck: str, vectors: Sequence[str]) -> dict[str, Floats]:
         """Run a deck with one transient; the time and the wanted vectors."""
-        with self._loaded(deck):
+        with self._own_turn(), self._loaded(deck):
             self._do(deck, self.engine.run)
             plot = self.engine.plot(None, self.engine.last_plot)
             missing = [name for name in vectors if name not in plot]
             if missing:
                 raise SpiceError(f"ngspice gave no vector {missing[0]}", deck=deck, log=self._log())
             return {name: np.array(plot[name]._data, dtype=float) for name in ("time", *vectors)}
+
+    def load(self, module: Path) -> None:
+        """Load a compiled module, unless one of the same content is loaded.
+
+        Raises
+        ------
+        SpiceError
+            When there is no such file, when ngspice can't load it (no module, or for another version of the
+            interface), and when another module of its name was loaded before: ngspice would go on with that one.
+        """
+        try:
+            content = hashlib.sha256(module.read_bytes()).digest()
+        except OSError as error:
+            raise SpiceError(f"no compiled module {module}: {error.strerror}", hint=_MODULE_HINT) from None
+        with self._own_turn():
+            if content in self._modules:
+                return
+            before = self._devices()
+            with scratch_folder() as folder:  # ngspice takes no path with spaces, PySpice none beyond ASCII
+                link = folder / "module.osdi"
+                link.symlink_to(module.resolve())
+                what = f"ngspice can't load the compiled module {module}"
+                self._do("", lambda: self.engine.exec_command(f"osdi {link}"), what, _MODULE_HINT)
+            again = [name for name in self._devices() - before if name in before]
+            if again:
+                raise SpiceError(
+                    f"{module}: another module {again[0]} is loaded, and ngspice would go on with that one",
+                    hint="a process of its own for each compiled module",
+                )
+            self._modules.add(content)
+
+    def load_code_models(self) -> None:
+        """Load what the start-up file of the system usually loads (polynomial sources, digital parts), once."""
+        with self._own_turn():
+            for path in self._code_models:
+                self.ask(f"codemodel {path}")
+            self._code_models = []
+
+    def _devices(self) -> Counter[str]:
+        """Names of the device models that ngspice has, and how often it has them."""
+        return Counter(line.split()[0] for line in self.ask("devhelp") if line.strip())
 
     @contextmanager
     def _loaded(self, deck: str) -> Iterator[None]:
@@ -249,7 +313,7 @@ class SharedNgspice:
             self.ask("remcirc")
             self.ask("destroy all")
 
-    def _do(self, deck: str, action: Any) -> None:
+    def _do(self, deck: str, action: Any, what: str = "ngspice failed", hint: str = _DECK_HINT) -> None:
         failed = ""
         try:
             with _signals_later():
@@ -257,17 +321,88 @@ class SharedNgspice:
         except NameError as error:
             failed = str(error)
         log = self._log()
-        bad = [line for line in log if FAILURE.search(line)]
-        if failed or bad:
-            raise SpiceError(
-                "ngspice failed" + (f" ({failed})" if failed else ""),
-                deck=deck,
-                log=bad or log,
-                hint="the nodal engine names floating nodes and wrong values; the deck is in the error",
-            )
+        if failed or any(FAILURE.search(line) for line in log):
+            raise SpiceError(what + (f" ({failed})" if failed else ""), deck=deck, log=log, hint=hint)
 
     def _log(self) -> list[str]:
         return [*self.engine._stdout, *self.engine._stderr]
+
+
+class _Relay:
+    """The binding's logger as ngspice's messages meet it.
+
+    While hallspice runs ngspice they are debug messages of hallspice, which judges the log itself (the binding takes
+    "Using KLU as Direct Linear Solver" for an error); at other times they go where the user's process sends them.
+    """
+
+    def __init__(self, theirs: logging.Logger) -> None:
+        self.theirs = theirs
+        self.own = False
+
+    def __getattr__(self, level: str) -> Any:
+        return logger.debug if self.own else getattr(self.theirs, level)
+
+
+@contextmanager
+def _bare_start() -> Iterator[None]:
+    """Let the library start without anybody's start-up files.
+
+    Its own functions for that crash in version 46 and don't reach ``.spiceinit`` on Linux. So it is sent to a folder
+    with empty ones; the working directory changes for these milliseconds where there is a file to be kept from.
+    """
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    with empty_start_up_files() as (folder, variables), ExitStack() as after:
+        for name, text in variables.items():
+            before = os.environ.get(name)
+            os.environ[name] = text
+            if before is None:
+                after.callback(os.environ.pop, name)
+            else:
+                after.callback(os.environ.__setitem__, name, before)
+        if any(Path(place, name).exists() for place in ("", home) for name in START_UP_FILES):
+            handle = os.open(".", os.O_RDONLY)
+            after.callback(os.close, handle)
+            after.callback(os.fchdir, handle)
+            os.chdir(folder)
+        yield
+
+
+@cache
+def library_fault(library: str, limit_s: float = LOAD_LIMIT) -> str:
+    """Why a file can't be used as the shared library; empty when it can.
+
+    Found out in a process of its own, which may crash or hang.
+
+    Parameters
+    ----------
+    library
+        Path, or a name that the system's loader finds.
+    limit_s
+        How long loading and starting may take [s].
+    """
+    with empty_start_up_files() as (folder, variables):
+        try:
+            run = subprocess.run(
+                [sys.executable, "-I", "-c", _TRY_LIBRARY, _absolute(library)],
+                cwd=folder,
+                env={**os.environ, **variables},
+                capture_output=True,
+                text=True,
+                timeout=limit_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return f"the shared library {library} takes longer than {limit_s:g} s to load"
+    if run.returncode == 0:
+        return ""
+    if run.returncode < 0:
+        return f"the shared library {library} was killed by signal {-run.returncode} when it was loaded"
+    reason = (run.stderr.splitlines() or ["?"])[-1]
+    return f"the shared library of ngspice can't be loaded: {reason.partition(': ')[2] or reason}"
+
+
+def _absolute(library: str) -> str:
+    return str(Path(library).absolute()) if os.sep in library else library
 
 
 @contextmanager
@@ -288,15 +423,20 @@ def _signals_later() -> Iterator[None]:
             signal.raise_signal(given)
 
 
-@cache
 def shared_ngspice() -> SharedNgspice:
-    """The shared library of this process: ngspice keeps global state, so there is one.
+    """The shared library of this process: ngspice keeps global state, so there is one, for all threads.
 
     Raises
     ------
     SimulatorMissing, SpiceError
         When there is no library, or it can't be loaded.
     """
+    with _STARTING:
+        return _started()
+
+
+@cache
+def _started() -> SharedNgspice:
     library = find_library()
     if library is None:
         given = os.environ.get(LIBRARY_VARIABLE)
@@ -305,8 +445,3 @@ def shared_ngspice() -> SharedNgspice:
         )
         raise SimulatorMissing(what, hint=HOW_TO_INSTALL)
     return SharedNgspice(library)
-
-
-def _relog(record: logging.LogRecord) -> bool:
-    logger.debug("%s", record.getMessage())
-    return False

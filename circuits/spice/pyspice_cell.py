@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from circuits.spice.binding import find_binding
 from circuits.spice.engine import shared_ngspice
 from veriloga.dialects import Dialect
 from veriloga.model import MODULE, CellModel
+from veriloga.programs import ONE_THREAD
 from veriloga.subcircuit import subcircuit_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # PySpice 1.5 is older than this Python
-    from PySpice.Spice.Netlist import SubCircuitFactory
 
 NODES = ("ip", "in", "hp", "hn")
 """Terminals: ends of the channel, Hall contacts."""
@@ -25,7 +22,7 @@ NODES = ("ip", "in", "hp", "hn")
 _MODEL = "hallbar"
 
 
-class HallBarCell(SubCircuitFactory):  # type: ignore[misc]  # PySpice has no types
+class HallBarCell(find_binding().netlist.SubCircuitFactory):  # type: ignore[misc]  # it has no types
     """The cell as a subcircuit for PySpice.
 
     Parameters
@@ -95,8 +92,9 @@ def pyspice_simulator(
     """
     shared = shared_ngspice()
     if module is not None:
-        shared.ask(f"osdi {module.resolve()}")
-    shared.ask("set num_threads=1")  # threads cost more than they save on small circuits
+        shared.load(module)
+    shared.load_code_models()
+    shared.ask(ONE_THREAD)
     made = circuit.simulator(
         temperature=26.85,
         nominal_temperature=26.85,
