@@ -57,7 +57,7 @@ def device(
         card = load_card(card)
     with staged_folder(out) as folder:
         progress(0, 3, "device: published facts")
-        found = _results(card)
+        found = results_of(card)
         progress(1, 3, "device: characteristic curves")
         computed = _curves(card)
         drawn = _figures(card, computed)
@@ -106,7 +106,8 @@ def _csv(rows: Sequence[Mapping[str, object]]) -> str:
     return csv_text(list(rows[0]), [["" if v is None else v for v in row.values()] for row in rows])
 
 
-def _results(card: DeviceCard) -> DeviceResults:
+def results_of(card: DeviceCard) -> DeviceResults:
+    """A card's levels, energies and score."""
     board = facts.scoreboard(card)
     return DeviceResults(
         versions=results.versions_of(),

@@ -396,7 +396,7 @@ def test_wrong_pulses_and_wrong_cards_are_refused_with_the_line(tmp_path: Path) 
     (tmp_path / "pulses.csv").write_text("i_a,t_pulse_s\n11 mA,200 us\n11 mV,200 us\n")
     result = hallspice("pulse", "default", tmp_path / "pulses.csv", "--out", tmp_path / "trace.csv")
     assert result.exit_code == 2
-    assert "pulses.csv:3:1: i_a: '11 mV' is not convertible to A" in result.stderr
+    assert "pulses.csv:3:1 i_a: '11 mV' is not convertible to A" in result.stderr
     assert not (tmp_path / "trace.csv").exists()
     entry = "provenance: assumed, source: mine}"
     (tmp_path / "card.yaml").write_text(

@@ -109,6 +109,20 @@ def test_energy_and_time_add_up(compared: tuple[Path, Result]) -> None:
         parts = [row[f"energy_{part}_j"] for part in ("array", "amplifiers", "dac", "adc", "digital")]
         assert sum(parts) == pytest.approx(row["energy_j"], rel=1e-12)
     rows = by_name(compared[0])
+    parallel = rows["active_parallel"]
+    assert parallel["energy_dac_j"] == pytest.approx(8 * 6 * 0.39e-12)  # rows of six bits
+    assert parallel["energy_adc_j"] == pytest.approx(8 * 0.42e-12)  # a conversion per column
+    reads = parallel["calibration_reads"]
+    assert parallel["calibration_time_s"] == pytest.approx(reads * parallel["latency_s"])
+    assert parallel["calibration_energy_j"] == pytest.approx(reads * parallel["energy_j"])
+    found = json.loads((compared[0] / "results.json").read_text())
+    assert (found["t_read_s"], found["t_calibration_s"]) == (1e-5, 1.0)
+    with (compared[0] / "comparison.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert [list(line) for line in lines] == [list(row) for row in rows.values()]
+    assert [float(line["energy_j"]) for line in lines] == pytest.approx(
+        [row["energy_j"] for row in rows.values()], rel=1e-14
+    )
     # eight reads one after the other, each with its settling
     assert rows["row_multiplexed"]["latency_s"] == pytest.approx(
         8 * rows["active_parallel"]["latency_s"], rel=0.01

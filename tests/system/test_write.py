@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from pathlib import Path
@@ -41,6 +42,11 @@ def test_an_array_is_written_and_everything_is_on_file(tmp_path: Path) -> None:
     found = results(tmp_path)
     there = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file())
     assert sorted(found["files"]) == there
+    assert (found["array"]["rows"], found["array"]["columns"], found["cells"]) == (5, 4, 20)
+    shares = [row["yield"] for row in found["yield_against_tolerance"]]
+    error = np.abs(np.loadtxt(tmp_path / "out" / "error.csv", delimiter=",", skiprows=1))
+    assert shares == [np.mean(error <= limit) for limit in (1e-3, 2e-3, 4e-3, 6e-3, 1e-2, 2e-2)]
+    assert found["largest_error_ohm"] == pytest.approx(error.max(), rel=1e-12)
     parts = {name: value for name, value in found["energy_j"].items() if name != "total"}
     assert set(parts) == {"cells", "select", "wires", "drivers", "verify"}
     assert math.isclose(math.fsum(parts.values()), found["energy_j"]["total"], rel_tol=1e-12)
@@ -110,6 +116,12 @@ def test_a_supply_that_is_too_low_is_reported_per_cell(tmp_path: Path) -> None:
     (cell,) = results(tmp_path)["given_up"]
     assert (cell["row"], cell["column"]) == (0, 1)
     assert cell["needed_v"] > 7
+    assert cell["target_ohm"] == 0.57
+    assert 0.33 <= cell["achieved_ohm"] < 0.57 - 4e-3
+    with (tmp_path / "out" / "given_up.csv").open() as file:
+        (line,) = csv.DictReader(file)
+    assert list(line) == list(cell)
+    assert float(line["needed_v"]) == pytest.approx(cell["needed_v"], rel=1e-14)
     assert "compliance" in cell["reason"]
 
 
