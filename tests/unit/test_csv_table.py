@@ -94,7 +94,7 @@ def test_ends_of_lines_of_every_system(end: str) -> None:
 def test_the_first_line_tells_the_separator() -> None:
     allowed = ",;\t"
     assert _cells(parse_csv("a,b\n1,2;3\n", "x.csv", separators=allowed)) == [("a", "b"), ("1", "2;3")]
-    assert _cells(parse_csv("a\tb\n1,5\t2\n", "x.csv", separators=allowed)) == [("a", "b"), ("1,5", "2")]
+    assert _cells(parse_csv("a\tb\n1,5\t2,5\n", "x.csv", separators=allowed)) == [("a", "b"), ("1,5", "2,5")]
     # a comma of the header stays, below it is the decimal point
     assert _cells(parse_csv("I, mA;R;T\n1,5;2;3\n", "x.csv", separators=allowed)) == [
         ("I, mA", "R", "T"),
