@@ -169,7 +169,7 @@ class HallCells:
         return weights
 
     def _pulse(self, chosen: Ints, current: Floats) -> None:
-        """One pulse into each of the chosen cells, as `circuits.write_plant` applies it."""
+        """One pulse into each of the chosen cells, as `circuits.write.plant` applies it."""
         effective = current / self.threshold[chosen]
         if self.settings.cycle_noise:
             effective = effective / (1 + self.settings.cycle_noise * self.random.standard_normal(len(chosen)))

@@ -125,9 +125,9 @@ def step_response(
     ------
     ValueError
         When the network holds no capacitors, or `t_stop` isn't positive.
-    circuits.ngspice.TooLargeError
+    circuits.spice.size.TooLargeError
         When ngspice would take longer than `limit_s`.
-    circuits.ngspice.SpiceError
+    circuits.spice.engine.SpiceError
         When ngspice fails.
     """
     network = factored.network

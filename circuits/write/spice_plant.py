@@ -35,7 +35,7 @@ class Phase:
 
 @dataclass(kw_only=True)
 class SpicePlant(DrivenPlant):
-    """Same as `circuits.write_plant.ModelPlant`, with ngspice moving the states.
+    """Same as `circuits.write.plant.ModelPlant`, with ngspice moving the states.
 
     Attributes
     ----------

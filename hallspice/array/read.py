@@ -96,7 +96,7 @@ def read_array(
     seed
         Replaces that of the configuration.
     longest
-        Longest time that ngspice may be expected to take [s]; None: `circuits.ngspice.LONGEST`.
+        Longest time that ngspice may be expected to take [s]; None: `circuits.spice.size.LONGEST`.
     progress
         Told of time slots.
 
