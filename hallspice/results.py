@@ -26,8 +26,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from hallspice.files import RESULTS
+from hallspice.page.csv_text import csv_text
 from hallspice.page.page import Page
-from hallspice.page.tables import csv_text
 
 REPORT = "report.html"
 

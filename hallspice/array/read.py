@@ -28,7 +28,7 @@ from hallspice.array.read_engine import ReadEngine
 from hallspice.config.load import setup_of
 from hallspice.config.setup import Setup
 from hallspice.files import write_text
-from hallspice.page.tables import csv_text
+from hallspice.page.csv_text import csv_text
 from hallspice.progress import Reporter
 
 ROUNDING = 1e-6  # a published level may lie this far outside the window that it was rounded from, relative

@@ -20,7 +20,7 @@ from hallspice.characterisation import figures
 from hallspice.characterisation.page import page_of, say
 from hallspice.characterisation.results import DeviceResults, Score
 from hallspice.files import staged_folder, write_text
-from hallspice.page.tables import csv_lines, csv_text
+from hallspice.page.csv_text import csv_lines, csv_text
 from hallspice.progress import SILENT, Reporter
 
 LOOP_FIELDS_OE = (-1000.0, -400.0, -200.0, 0.0, 200.0, 400.0, 1000.0)

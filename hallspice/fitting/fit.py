@@ -28,7 +28,7 @@ from hallspice.fitting.results import (
     LeftOut,
     PredictedFraction,
 )
-from hallspice.page.tables import csv_text
+from hallspice.page.csv_text import csv_text
 from hallspice.progress import SILENT, Reporter
 
 STAGES = 4

@@ -14,7 +14,7 @@ from compact_model.measured.extraction import LevelTable
 from compact_model.measured.reader import load_data
 from hallspice.files import write_text
 from hallspice.fitting.results import LevelsResults
-from hallspice.page.tables import csv_text
+from hallspice.page.csv_text import csv_text
 
 
 def describe_levels(source: Path, out: Path, error_rate: float) -> tuple[LevelsResults, list[str]]:

@@ -23,7 +23,7 @@ from hallspice.inference.findings import say
 from hallspice.inference.page import page_of
 from hallspice.inference.results import Histories, InferenceResults
 from hallspice.networks import figures as network_figures
-from hallspice.page.tables import csv_text
+from hallspice.page.csv_text import csv_text
 from hallspice.progress import SILENT, Reporter
 from nn_mapping.data import class_names, load_dataset
 

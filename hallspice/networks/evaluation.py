@@ -20,7 +20,7 @@ from hallspice.networks import figures
 from hallspice.networks.kept import level_set_of, make_networks, on_tiles, readout_of
 from hallspice.networks.page import page_of, say
 from hallspice.networks.results import TOGETHER, EffectByLayer, EffectOnChips, EvaluateResults
-from hallspice.page.tables import csv_text
+from hallspice.page.csv_text import csv_text
 from hallspice.progress import SILENT, Reporter
 from nn_mapping.chips import ChipOptions, Chips, Variation, monte_carlo
 from nn_mapping.data import Dataset, class_names, load_dataset

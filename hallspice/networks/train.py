@@ -15,7 +15,7 @@ from hallspice.config.source import AnyConfig
 from hallspice.files import staged_folder
 from hallspice.networks.kept import level_set_of, make_networks, recipe_of
 from hallspice.networks.results import InSituResults, InSituTraining, TrainingRecipe, TrainResults
-from hallspice.page.tables import csv_text
+from hallspice.page.csv_text import csv_text
 from hallspice.progress import SILENT, Reporter
 from nn_mapping.data import Dataset, load_dataset
 from nn_mapping.in_situ import InSitu, Update, train_in_situ

@@ -26,7 +26,7 @@ from hallspice.files import staged_folder
 from hallspice.networks import figures
 from hallspice.networks.kept import trained
 from hallspice.networks.results import TrainingRecipe
-from hallspice.page.tables import csv_text
+from hallspice.page.csv_text import csv_text
 from hallspice.paper.page import HEADS, NAMES, SETS, page_of, row_cells, say
 from hallspice.paper.results import PaperResults, PaperRow
 from hallspice.paper.score import PUBLISHED, score

@@ -31,7 +31,7 @@ from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
 from hallspice.config.source import AnyConfig
 from hallspice.files import staged_folder
-from hallspice.page.tables import csv_text
+from hallspice.page.csv_text import csv_text
 from hallspice.programming import figures
 from hallspice.programming.page import page_of, say
 from hallspice.programming.plan import writing

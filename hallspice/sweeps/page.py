@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hallspice.page.csv_text import csv_text
 from hallspice.page.page import Answer, Caption, Column, Detail, Page, Section, Table
 from hallspice.page.provenance import folded_origins
 from hallspice.page.style import engineering, percent
-from hallspice.page.tables import csv_text
 from hallspice.sweeps import figures as sweep_figures
 from hallspice.sweeps.results import Cell, SweepResults
 from hallspice.sweeps.summary import Design, Row, Summary

@@ -17,7 +17,7 @@ from circuits.spice.engine import deck_options, find_simulator
 from circuits.spice.ngspice import run_batch
 from hallspice.cli.application import app
 from hallspice.inference.results import InferenceResults
-from hallspice.page.tables import csv_text
+from hallspice.page.csv_text import csv_text
 
 needs_ngspice = pytest.mark.skipif(find_simulator().library is None, reason="missing program: libngspice")
 needs_executable = pytest.mark.skipif(find_simulator().executable is None, reason="missing program: ngspice")

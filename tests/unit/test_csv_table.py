@@ -6,7 +6,7 @@ import pytest
 from compact_model.cards.csv_table import MAX_MISTAKES, CellError, CsvTable, parse_csv, read_csv, read_matrix
 from compact_model.cards.document import DocumentError
 from compact_model.cards.quantity import Quantity
-from hallspice.page.tables import csv_text
+from hallspice.page.csv_text import csv_text
 
 STATE = Quantity("ohm", "a state", above=0.0)
 

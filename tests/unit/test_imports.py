@@ -65,7 +65,7 @@ LINES_OF_A_FILE, LINES_OF_A_FUNCTION, ENTRIES_OF_A_TABLE = 550, 80, 10
 # What is too large or named twice today. These lists only shrink: an entry that is no longer true fails.
 LONG_FILES: set[str] = set()
 LONG_FUNCTIONS: set[str] = set()
-SAME_NAMES = {"tables.py"}
+SAME_NAMES: set[str] = set()
 
 
 @dataclass(frozen=True)
