@@ -62,6 +62,44 @@ def test_waveforms_with_edges_against_a_stiff_solver() -> None:
         np.testing.assert_allclose(device.temperature(state)[0], 300 + y[:2].sum(), atol=0.5)
 
 
+def test_a_heating_ramp_is_the_limit_of_many_pulses() -> None:
+    """Set B, 0 to 20 mA in 2 us, while the slower stage (1 us) warms: 4000 flat pulses at the middle of their step."""
+    device = hallbar.hall_bar(SET_B)
+    ramped = device.followed(device.prepared(), np.array([0.0, 2e-6]), np.array([0.0, 20e-3]), parts=256)
+    state, parts = device.prepared(), 4000
+    for part in range(parts):
+        state = device.pulsed(state, 20e-3 * (part + 0.5) / parts, 2e-6 / parts)
+    assert 0.1 < float(device.fraction(state)[0]) < 0.9
+    assert device.fraction(ramped) == pytest.approx(device.fraction(state), abs=5e-5)  # (1/256)^2 is 2e-5
+    np.testing.assert_allclose(ramped.rise, state.rise, rtol=1e-3)
+
+
+def test_devices_of_either_polarity_see_the_same_train() -> None:
+    """Three pulses, two devices, the second with its interface moment reversed: as one device after the other."""
+    device = hallbar.hall_bar(CARD)
+    both = device.prepared(2)
+    reversed_moment = device.preset(device.prepared(1), -3000.0 * 1e3 / (4.0 * np.pi))
+    both = replace(
+        both,
+        polarity=replace(both.polarity, m_i=np.array([1.0, float(reversed_moment.polarity.m_i[0])])),
+    )
+    currents = np.array([12e-3, -13e-3, 11e-3])
+    _, together = device.trained(both, currents, 200e-6)
+    for column, alone in enumerate((device.prepared(1), reversed_moment)):
+        _, fraction = device.trained(alone, currents, 200e-6)
+        np.testing.assert_allclose(together[:, column], fraction[:, 0], rtol=1e-9, atol=1e-12)
+    assert np.abs(together[:, 0] - together[:, 1]).max() > 0.3
+
+
+def test_many_heated_devices_are_as_two() -> None:
+    """More than the 1024 of one block, with currents of their own."""
+    device = hallbar.hall_bar(SET_B)
+    currents = np.where(np.arange(2050) % 3 == 0, 13e-3, 14e-3)
+    few = device.fraction(device.pulsed(device.prepared(2), np.array([13e-3, 14e-3]), 1e-6))
+    many = device.fraction(device.pulsed(device.prepared(2050), currents, 1e-6))
+    np.testing.assert_allclose(many, np.where(np.arange(2050) % 3 == 0, few[0], few[1]), rtol=1e-12)
+
+
 @pytest.mark.parametrize(("current", "length"), [(13e-3, 200e-6), (15.4e-3, 1e-6), (20e-3, 10e-9)])
 def test_heated_pulses_against_a_stiff_solver(current: float, length: float) -> None:
     device = hallbar.hall_bar(SET_B)

@@ -9,6 +9,7 @@ from compact_model import stack, switching, synapse
 from compact_model.cards.device import DeviceCard, load_card
 
 BOTH = ("A", "B")
+SET_B = load_card().with_choices(switching="B")
 
 
 @pytest.fixture(params=BOTH)
@@ -89,3 +90,13 @@ def test_hall_resistance_in_both_coordinates() -> None:
     np.testing.assert_allclose(
         synapse.hall_resistance(card, s), synapse.hall_resistance_at(card, 1 - 2 * s), rtol=1e-14
     )
+
+
+@pytest.mark.parametrize(("h_x", "t_oxide"), [(0.0, 0.7e-9), (100e3 / (4.0 * np.pi), None)])
+def test_inverse_of_the_heated_law_under_a_field_and_at_another_thickness(
+    h_x: float, t_oxide: float | None
+) -> None:
+    for share in (0.2, 0.68, 0.9):
+        current = switching.programming_current(SET_B, share, h_x=h_x, t_oxide=t_oxide)
+        found = switching.switched_fraction(SET_B, current, h_x=h_x, t_oxide=t_oxide)
+        assert float(found) == pytest.approx(share, abs=1e-9)
