@@ -65,12 +65,12 @@ def test_waveforms_with_edges_against_a_stiff_solver() -> None:
 def test_a_heating_ramp_is_the_limit_of_many_pulses() -> None:
     """Set B, 0 to 20 mA in 2 us, while the slower stage (1 us) warms: 4000 flat pulses at the middle of their step."""
     device = hallbar.hall_bar(SET_B)
-    ramped = device.followed(device.prepared(), np.array([0.0, 2e-6]), np.array([0.0, 20e-3]), parts=256)
+    ramped = device.followed(device.prepared(), np.array([0.0, 2e-6]), np.array([0.0, 20e-3]), parts=1024)
     state, parts = device.prepared(), 4000
     for part in range(parts):
         state = device.pulsed(state, 20e-3 * (part + 0.5) / parts, 2e-6 / parts)
     assert 0.1 < float(device.fraction(state)[0]) < 0.9
-    assert device.fraction(ramped) == pytest.approx(device.fraction(state), abs=5e-5)  # (1/256)^2 is 2e-5
+    assert device.fraction(ramped) == pytest.approx(device.fraction(state), abs=2e-5)
     np.testing.assert_allclose(ramped.rise, state.rise, rtol=1e-3)
 
 
