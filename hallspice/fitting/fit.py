@@ -59,7 +59,7 @@ def fit(
     ------
     DocumentError
         With every mistake of the data set and its line.
-    DataError
+    MeasurementError
         When its tables can't be used, or determine no parameter of the card.
     """
     progress(0, STAGES, "fit: reading")
