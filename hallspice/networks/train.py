@@ -25,7 +25,7 @@ from nn_mapping.trained import TrainedNetwork
 @remembered()
 def train(
     config: AnyConfig,
-    out: str | Path,
+    out: str | Path | None = None,
     *,
     seed: int | None = None,
     data_dir: Path | None = None,
@@ -38,7 +38,7 @@ def train(
     config
         YAML file, the same as a dict, or a `Config`.
     out
-        Folder for the network (``network.npz``), its curves and ``results.json``.
+        Folder for the network (``network.npz``), its curves and ``results.json``; None: nothing is written.
     seed
         Replaces that of the configuration.
     data_dir
@@ -51,7 +51,6 @@ def train(
     DocumentError
         With every mistake of the configuration: its line, or its key, and what is allowed.
     """
-    out = Path(out)
     setup = load_setup(config, seed)
     dataset = load_dataset(setup.config.network.dataset, data_dir)
     if setup.config.network.in_situ.updates:
@@ -70,8 +69,11 @@ def train(
         )
         curves = csv_text(["epoch", *network.history], _epochs(network))
         written = results.write(folder, found, tables={"training.csv": curves})
+    if out is None:
+        return found
+    network_file = Path(out) / "network.npz"
     progress.say(
-        f"Accuracy on the device's levels, digital: {100 * found.accuracy:.2f} %. Network: {out / 'network.npz'}"
+        f"Accuracy on the device's levels, digital: {100 * found.accuracy:.2f} %. Network: {network_file}"
     )
     return written
 
@@ -81,7 +83,9 @@ def _epochs(network: TrainedNetwork) -> list[list[float]]:
     return [[epoch, *values] for epoch, values in enumerate(curves, start=1)]
 
 
-def _train_in_situ(setup: Setup, dataset: Dataset, out: Path, progress: Reporter) -> InSituResults:
+def _train_in_situ(
+    setup: Setup, dataset: Dataset, out: str | Path | None, progress: Reporter
+) -> InSituResults:
     """One network for each way of updating, with the same first weights, images and gradients' rule."""
     chosen = setup.config.network.in_situ
     recipe, levels = recipe_of(setup), level_set_of(setup)
@@ -119,6 +123,8 @@ def _train_in_situ(setup: Setup, dataset: Dataset, out: Path, progress: Reporter
             in_situ=tuple(trainings),
         )
         written = results.write(folder, found, tables={"training.csv": csv_text(head, lines)})
+    if out is None:
+        return found
     table = Table(title="Training by pulses into the cells", title_justify="left")
     for column in ("update", "accuracy", "pulses per cell", "energy in the channels"):
         table.add_column(column)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import hallspice
-from compact_model import DocumentError, load_card, load_data
+from compact_model import DocumentError, fit_data, load_card, load_data
 from hallspice.config.load import load_setup
 
 ROOT = Path(__file__).parents[2]
@@ -44,11 +45,14 @@ def test_a_run_from_a_dict_is_that_from_a_file(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("HALLSPICE_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     hallspice.run(SMALL)  # trains the networks that the others take
+    trained = hallspice.train(SMALL)
+    assert trained.files == ()
     file = as_file(tmp_path, SMALL)
     from_file = hallspice.run(file, tmp_path / "out")
     from_dict = hallspice.run(SMALL)
     assert numbers(from_dict) == numbers(from_file)
     assert from_dict.files == ()
+    assert trained.accuracy == from_dict.accuracy.levels
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "config.yaml", "out"]
     written = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))
     assert written["files"] == list(from_file.files)
@@ -134,18 +138,26 @@ def test_levels_are_written_from_an_array(tmp_path: Path) -> None:
             hallspice.write({}, wrong)
 
 
-def test_a_fit_and_its_card(tmp_path: Path) -> None:
-    data = ROOT / "examples" / "data" / "paper" / "paper.yaml"
-    card = tmp_path / "card.yaml"
+def test_a_fit_and_its_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(ROOT / "examples" / "data" / "paper", tmp_path / "data")
+    data, card = tmp_path / "data" / "paper.yaml", tmp_path / "card.yaml"
+    once = fit_data(load_data(data))
+    monkeypatch.setattr("compact_model.fit.fitting.fit_data", lambda *_: once)
     found = hallspice.fit(data, card)
-    assert list(tmp_path.iterdir()) == [card]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["card.yaml", "data"]
+    assert found.files == ()
     value = {one.name: one.value for one in found.fitted}["hall.r_reset"]
     assert load_card(card).hall.r_reset.value == pytest.approx(value)
     device = hallspice.device(card)
     assert device.card == load_card(card).name
     assert numbers(hallspice.device(load_card(card))) == numbers(device)
-    again = hallspice.fit(load_data(data), card)  # what an earlier call has read may be written again
-    assert numbers(again)["fitted"] == numbers(found)["fitted"]
+    again = hallspice.fit(
+        load_data(data), card, tmp_path / "report"
+    )  # what an earlier call has read may be replaced
+    assert again.fitted == found.fitted
+    assert (tmp_path / "report" / "report.html").is_file()
+    with pytest.raises(ValueError, match="is an input of this command and would be overwritten"):
+        hallspice.fit(data, data)
 
 
 def test_a_sweep_from_a_dict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
