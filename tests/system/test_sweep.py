@@ -99,6 +99,19 @@ def test_the_table_is_tidy_and_the_numbers_are_those_of_a_run(folder: Path, resu
     run = json.loads((folder / "run" / "results.json").read_text())
     assert rows[0]["accuracy"] == run["accuracy"]["circuit"]
     assert rows[0]["latency_s"] == run["latency_s"]
+    assert rows[0]["accuracy_float"] == run["accuracy"]["float"]
+    for cause in run["accuracy"]["causes"]:
+        key = "accuracy" if cause["key"] == "circuit" else f"accuracy_{cause['key']}"
+        assert rows[0][key] == cause["accuracy"], key
+    for part, energy in run["energy_per_inference_j"].items():
+        if part != "total":
+            assert rows[0][f"energy_{part}_j"] == pytest.approx(energy, rel=1e-12), part
+    assert rows[0]["area_m2"] == run["area_m2"]
+    assert rows[0]["cell_area_m2"] == sum(run["cell_area_m2"])
+    assert rows[0]["write_energy_j"] == run["write"]["energy_j"]
+    assert (rows[0]["tiles"], rows[0]["cells"]) == tuple(
+        run["array"]["layers"][-1][n] for n in ("tiles", "cells")
+    )
     # The run solves its tiles in other processes: the same sums in another order.
     assert rows[0]["energy_j"] == pytest.approx(run["energy_per_inference_j"]["total"], rel=1e-12)
 

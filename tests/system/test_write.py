@@ -150,6 +150,9 @@ def test_a_run_evaluates_programmed_states(tmp_path: Path, monkeypatch: pytest.M
     # A tolerance of 4 mohm is 1.7 % of the span of the levels: close to ideal, and not the same.
     assert abs(accuracy["programmed"] - accuracy["circuit"]) < 0.03
     assert accuracy["programmed"] != accuracy["circuit"]
+    losses = {loss["cause"]: loss["points"] for loss in accuracy["losses"]}
+    assert losses["states as written"] == pytest.approx(100 * (accuracy["circuit"] - accuracy["programmed"]))
+    assert list(losses.values()) == sorted(losses.values(), reverse=True)
     assert programmed["written"] > 0.97 * programmed["cells"]
     parts = [value for name, value in programmed["energy_j"].items() if name != "total"]
     assert math.isclose(math.fsum(parts), programmed["energy_j"]["total"], rel_tol=1e-9)
