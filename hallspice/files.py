@@ -11,6 +11,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TextIO
 
 from compact_model.cards.inputs import is_input
 from compact_model.cards.storage import flush, held, remove_abandoned, scratch_folder, whole_file
@@ -35,9 +36,7 @@ class TakenError(ValueError):
 
 
 def write_text(path: str | Path, text: str | Iterable[str]) -> None:
-    """Write a file under a temporary name and rename it, so that it is never seen half-written.
-
-    Devices and pipes are written to as they are; a link is followed. A long text may come in parts.
+    """Write a file, as `text_file` does; a long text may come in parts.
 
     Raises
     ------
@@ -47,17 +46,36 @@ def write_text(path: str | Path, text: str | Iterable[str]) -> None:
         When it can't be written.
     """
     target = Path(path)
-    parts = [text] if isinstance(text, str) else text
-    with _writing(target):
-        if _is_special(target):
-            with target.open("w", encoding="utf-8") as stream:
-                stream.writelines(parts)
-            return
-        check_free(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(target) as partial, partial.open("w", encoding="utf-8") as stream:
-            stream.writelines(parts)
-            stream.flush()
+    with _writing(target), text_file(target) as stream:
+        stream.writelines([text] if isinstance(text, str) else text)
+
+
+@contextmanager
+def text_file(path: str | Path) -> Iterator[TextIO]:
+    """A file to write text to, under a temporary name: it takes its own, whole, when the block ends without an error.
+
+    Devices and pipes are written to as they are; a link is followed.
+
+    Raises
+    ------
+    TakenError
+        When the file is one that the command has read.
+    OutputError
+        When it can't be written.
+    """
+    target = Path(path)
+    with _writing(target, NO_ROOM), ExitStack() as opened:
+        with _writing(target):
+            if _is_special(target):
+                stream = opened.enter_context(target.open("w", encoding="utf-8"))
+            else:
+                check_free(target)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                partial = opened.enter_context(whole_file(target))
+                stream = opened.enter_context(partial.open("w", encoding="utf-8"))
+        yield stream
+        with _writing(target):
+            opened.close()
 
 
 def check_free(target: Path) -> None:

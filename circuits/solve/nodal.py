@@ -153,11 +153,8 @@ class Factored:
         )
         return NodalSolution(voltages.T, (self._read @ voltages).T, power, source_power)
 
-    def currents(self, inputs: ArrayLike) -> Floats:
-        """Current of each branch, from its plus node through the branch to its minus node.
-
-        They sum to zero at every node to the rounding of the currents there, also where the voltage drop of a wire
-        is lost in the voltages of its ends. A voltage source carries what the other branches at its node leave over.
+    def outputs(self, inputs: ArrayLike) -> Floats:
+        """Outputs alone, for any number of inputs: no more is solved or held than there are inputs or outputs.
 
         Parameters
         ----------
@@ -166,7 +163,21 @@ class Factored:
 
         Returns
         -------
-        (batch, branches) [A].
+        (batch, outputs), in the unit of the outputs.
+        """
+        network = self.network
+        batch = network.checked_inputs(inputs)
+        if len(batch) >= min(network.n_inputs, network.n_outputs):
+            return np.asarray(batch @ self.transfer().T)
+        found = np.empty((len(batch), network.n_outputs))
+        for part in _chunks(len(batch)):
+            found[part] = (self._read @ self._driven(batch[part])[0]).T
+        return found
+
+    def currents(self, inputs: ArrayLike) -> Floats:
+        """Current of each branch, from its plus node through the branch to its minus node, (batch, branches) [A].
+
+        As `voltages_and_currents`.
 
         Examples
         --------
@@ -177,9 +188,27 @@ class Factored:
         >>> dict(zip(network.branch_names, currents[0].round(9).tolist()))
         {'Vin0': -0.001, 'Rsns0': 0.001, 'Rcell0_0': 0.001}
         """
+        return self.voltages_and_currents(inputs)[1]
+
+    def voltages_and_currents(self, inputs: ArrayLike) -> tuple[Floats, Floats]:
+        """Voltage of each node, and current of each branch from its plus node through it to its minus node.
+
+        Currents sum to zero at every node to the rounding of the currents there, also where the voltage drop of a wire
+        is lost in the voltages of its ends. A voltage source carries what the other branches at its node leave over.
+
+        Parameters
+        ----------
+        inputs
+            (batch, inputs), in the unit of the sources.
+
+        Returns
+        -------
+        (batch, nodes) [V] and (batch, branches) [A].
+        """
         batch = self.network.checked_inputs(inputs)
-        conducted = self._driven(batch, at_least=2)[1]
-        return with_sources(self.network, np.asarray(conducted), np.asarray(self.drive @ batch.T)).T
+        voltages, conducted = self._driven(batch, at_least=2)
+        currents = with_sources(self.network, np.asarray(conducted), np.asarray(self.drive @ batch.T))
+        return voltages.T, currents.T
 
     def power_forms(self) -> dict[Role, Floats]:
         """Power of each role as a quadratic form of the inputs.

@@ -250,28 +250,51 @@ def read_matrix(path: str | Path, allowed: Quantity) -> Floats:
     DocumentError
         With every mistake (up to 20), each with its line and the column of the table.
     """
-    table = read_csv(path)
-    rows = list(itertools.dropwhile(lambda row: not any(map(_begins_as_number, row.cells)), table.rows))
-    if not rows:
-        raise DocumentError([Mistake(table.name, None, "", "holds no numbers")])
-    count = len(rows[0].cells)
-    values: list[list[float]] = []
+    name = str(path)
+    rows = itertools.dropwhile(
+        lambda row: not any(map(_begins_as_number, row.cells)),
+        _rows(read_text(path, MAX_TABLE_BYTES), name, ","),
+    )
+    lines: list[Floats] = []
     mistakes: list[Mistake] = []
+    count = 0
     for row in rows:
+        count = count or len(row.cells)
         if len(row.cells) != count:
             what = f"{len(row.cells)} numbers, but the lines above have {count}"
-            mistakes.append(table.mistake(row, 0, what))
-            continue
-        values.append([])
-        for column, cell in enumerate(row.cells):
-            try:
-                values[-1].append(allowed.read(float(cell) if _is_number(cell) else cell))
-            except ValueError as error:
-                what = f"{allowed.meaning}: {error}, allowed: {allowed.allowed}"
-                mistakes.append(table.mistake(row, column, what))
+            mistakes.append(Mistake(name, Place(row.line, 1), "", what))
+        elif (numbers := _plain_numbers(row.cells, allowed)) is not None:
+            lines.append(numbers)
+        else:
+            lines.append(np.array(list(_numbers(row, allowed, name, mistakes))))
+        if len(mistakes) >= MAX_MISTAKES:
+            break
     if mistakes:
         raise DocumentError(mistakes[:MAX_MISTAKES])
-    return np.array(values)
+    if not lines:
+        raise DocumentError([Mistake(name, None, "", "holds no numbers")])
+    return np.array(lines)
+
+
+def _plain_numbers(cells: Sequence[str], allowed: Quantity) -> Floats | None:
+    """Numbers without units that are all allowed; None when one isn't. Of a range, the ends decide."""
+    try:
+        numbers = np.array(list(map(float, cells)))
+        for end in (numbers.min(), numbers.max()):
+            allowed.read(float(end))
+    except ValueError:
+        return None
+    return numbers if allowed.least is None else None
+
+
+def _numbers(row: Row, allowed: Quantity, name: str, mistakes: list[Mistake]) -> Iterator[float]:
+    """The numbers of a line one by one; what is none, or isn't allowed, is added to `mistakes`."""
+    for column, cell in enumerate(row.cells):
+        try:
+            yield allowed.read(float(cell) if _is_number(cell) else cell)
+        except ValueError as error:
+            what = f"{allowed.meaning}: {error}, allowed: {allowed.allowed}"
+            mistakes.append(Mistake(name, Place(row.line, column + 1), "", what))
 
 
 def _begins_as_number(cell: str) -> bool:

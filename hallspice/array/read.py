@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -13,22 +14,21 @@ from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar, slots
 from circuits.arrays.mismatch import Mismatch
 from circuits.network import Network
-from circuits.solve.branches import branch_currents
 from circuits.solve.nodal import factor
 from circuits.solve.transfer import Method, transfers
-from circuits.spice.engine import find_simulator
-from circuits.spice.ngspice import node_voltages, simulate
 from circuits.spice.size import LONGEST
 from compact_model import switching, synapse
 from compact_model.cards.csv_table import read_matrix
 from compact_model.cards.document import Document, DocumentError, Mistake, read_document
 from compact_model.cards.quantity import Quantity
 from compact_model.numeric import Floats
+from hallspice.array.full_tables import write_full
 from hallspice.array.read_engine import ReadEngine
+from hallspice.array.solvers import NgspiceSolver, NodalSolver, Solver
 from hallspice.config.load import setup_of
 from hallspice.config.setup import Setup
-from hallspice.files import write_text
-from hallspice.page.csv_text import csv_text
+from hallspice.files import text_file
+from hallspice.page.csv_text import csv_lines
 from hallspice.progress import Reporter
 
 ROUNDING = 1e-6  # a published level may lie this far outside the window that it was rounded from, relative
@@ -98,8 +98,7 @@ def read_array(
     longest
         Longest time that ngspice may be expected to take [s]; None: `circuits.spice.size.LONGEST`.
     progress
-        Told of time slots.
-
+        Told of time slots, and of vectors that are solved in full.
     """
     document = read_document(config)
     setup = setup_of(document, seed, network=False, full_input=False)
@@ -111,21 +110,24 @@ def read_array(
     matrix, vectors = _given(setup, states, inputs)
     array, mismatch = setup.array, setup.mismatch(matrix.shape)
     networks = _networks(matrix, array, mismatch, progress)
-    match engine:
-        case ReadEngine.TRANSFER:
-            solved = _first_order(matrix, vectors, array, mismatch, networks)
-        case ReadEngine.NGSPICE:
-            limit_s = LONGEST if longest is None else longest
-            solved = _simulated(networks, vectors, slots(array, len(matrix)), full, limit_s)
-        case ReadEngine.NODAL:
-            solved = _in_full(networks, vectors, full)
     letter, unit = ("i", "a") if array.architecture.output_unit == "A" else ("v", "v")
     header = [f"{letter}_column_{column}_{unit}" for column in range(matrix.shape[1])]
-    files = [out, *tables]
-    for path, text in zip(files, [csv_text(header, solved.outputs.tolist()), *solved.tables], strict=True):
-        write_text(path, text)
+    with ExitStack() as opened:
+        stream, *full_tables = [opened.enter_context(text_file(path)) for path in (out, *tables)]
+        if engine is ReadEngine.TRANSFER:
+            solved = _first_order(matrix, vectors, array, mismatch, networks)
+        else:
+            runs, limit_s = slots(array, len(matrix)), LONGEST if longest is None else longest
+            nodal = engine is ReadEngine.NODAL
+            solver: Solver = NodalSolver() if nodal else NgspiceSolver(runs=runs, limit_s=limit_s)
+            if full:
+                parts = write_full(full_tables, networks, vectors, solver, progress)
+            else:
+                parts = (solver.outputs(network, vectors) for network in networks)
+            solved = _Solved(outputs=_sum(parts), how=solver.name)
+        stream.writelines(csv_lines(header, (line.tolist() for line in solved.outputs)))
     return Reading(
-        files=files,
+        files=[out, *tables],
         vectors=len(solved.outputs),
         columns=len(header),
         how=solved.how,
@@ -166,7 +168,6 @@ class _Solved:
 
     outputs: Floats  # (vectors, columns)
     how: str
-    tables: Sequence[str] = ()  # node voltages and branch currents as CSV, where they were asked for
     difference: Difference | None = None
 
 
@@ -186,39 +187,6 @@ def _first_order(
         else:
             how += f", not compared with the full solution: more than {CHECKED_CELLS} cells in all time slots"
     return _Solved(outputs=vectors @ found.matrices[0].T, how=how, difference=difference)
-
-
-def _simulated(
-    networks: Iterable[Network], vectors: Floats, runs: int, full: bool, limit_s: float
-) -> _Solved:
-    how = f"ngspice {find_simulator().version}"
-    if not full:
-        outputs = _sum(simulate(network, vectors, limit_s=limit_s, runs=runs) for network in networks)
-        return _Solved(outputs=outputs, how=how)
-
-    def solved(network: Network) -> Solution:
-        voltages = node_voltages(network, vectors, limit_s=limit_s, runs=runs)
-        return voltages, branch_currents(network, voltages, vectors)
-
-    outputs, tables = _everything(networks, solved)
-    return _Solved(outputs=outputs, how=how, tables=tables)
-
-
-def _in_full(networks: Iterable[Network], vectors: Floats, full: bool) -> _Solved:
-    how = ReadEngine.NODAL.value
-    if not full:
-        return _Solved(outputs=_sum(factor(one).solve(vectors).outputs for one in networks), how=how)
-
-    def solved(network: Network) -> Solution:
-        factored = factor(network)
-        return factored.solve(vectors).node_voltages, factored.currents(vectors)
-
-    outputs, tables = _everything(networks, solved)
-    return _Solved(outputs=outputs, how=how, tables=tables)
-
-
-Solution = tuple[Floats, Floats]
-"""Node voltages (vectors, nodes) and branch currents (vectors, branches)."""
 
 
 def _networks(
@@ -276,23 +244,6 @@ def _disturbing(setup: Setup, vectors: Floats) -> Iterator[str]:
             f"inputs drive up to {largest:.4g} A through a channel, and the device begins to switch at {onset:.4g} A: "
             "this read disturbs the states"
         )
-
-
-def _everything(
-    networks: Iterable[Network], solve: Callable[[Network], Solution]
-) -> tuple[Floats, list[str]]:
-    """Outputs, and tables of node voltages and branch currents with one line per vector and time slot."""
-    outputs, nodes, branches = [], [], []
-    names: list[list[str]] = []
-    for slot, network in enumerate(networks):
-        voltages, currents = solve(network)
-        outputs.append(network.read_out(voltages))
-        nodes += [[vector, slot, *row] for vector, row in enumerate(voltages.tolist())]
-        branches += [[vector, slot, *row] for vector, row in enumerate(currents.tolist())]
-        names = [[f"v_{n}_v" for n in network.node_names], [f"i_{n}_a" for n in network.branch_names]]
-    where = ["vector", "slot"]
-    tables = [csv_text([*where, *of], rows) for of, rows in zip(names, (nodes, branches), strict=True)]
-    return _sum(outputs), tables
 
 
 def _input_quantity(setup: Setup, columns: int) -> Quantity:

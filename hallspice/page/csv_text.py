@@ -17,9 +17,14 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def csv_lines(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
     """The same text line by line, for tables that are too long to be held."""
+    return csv_body(itertools.chain([header], rows))
+
+
+def csv_body(rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Lines without a header."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    for row in itertools.chain([header], rows):
+    for row in rows:
         writer.writerow([_field(value) for value in row])
         yield stream.getvalue()
         stream.seek(0)

@@ -62,6 +62,22 @@ def test_mistakes_name_line_and_column(tmp_path: Path, text: str, message: str) 
         read_matrix(_file(tmp_path, text), STATE)
 
 
+def test_what_is_too_near_to_zero_is_refused_inside_a_line(tmp_path: Path) -> None:
+    capacitance = Quantity("F", "a capacitance", low=0.0, least=1e-18)
+    assert read_matrix(_file(tmp_path, "0,2e-18\n"), capacitance).tolist() == [[0, 2e-18]]
+    with pytest.raises(
+        DocumentError, match=r"states\.csv:1:2: a capacitance: 1e-20 F can't be told from zero"
+    ):
+        read_matrix(_file(tmp_path, "0,1e-20,1\n"), capacitance)
+
+
+def test_no_more_than_twenty_mistakes_are_told(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError) as caught:
+        read_matrix(_file(tmp_path, "1,2\n" + "-1,-2\n" * 30), STATE)
+    assert len(caught.value.mistakes) == MAX_MISTAKES
+    assert str(caught.value.mistakes[-1]).startswith(f"{tmp_path / 'states.csv'}:11:2: a state: -2 ohm")
+
+
 def test_a_matrix_has_lines_as_rows(tmp_path: Path) -> None:
     assert read_matrix(_file(tmp_path, "1,2,3\n4,5,6\n"), STATE).tolist() == [[1, 2, 3], [4, 5, 6]]
 

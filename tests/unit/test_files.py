@@ -13,7 +13,7 @@ import pytest
 from compact_model.cards import inputs, storage
 from compact_model.cards.document import DocumentError, read_text
 from compact_model.cards.inputs import read_bytes, remembered
-from hallspice.files import OutputError, TakenError, staged_folder, write_text
+from hallspice.files import OutputError, TakenError, staged_folder, text_file, write_text
 
 
 def _write(out: Path, names: list[str]) -> None:
@@ -205,3 +205,23 @@ def test_what_was_never_locked_is_removed_when_it_is_old(tmp_path: Path) -> None
     os.utime(old, (1e9, 1e9))
     write_text(tmp_path / "a.txt", "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == [young.name, "a.txt"]
+
+
+def test_a_file_that_is_written_part_by_part_is_whole_or_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    path.write_text("old")
+    with pytest.raises(RuntimeError, match="no solution"), text_file(path) as stream:
+        stream.write("new")
+        raise RuntimeError("no solution")
+    assert path.read_text() == "old"
+    with text_file(path) as stream:
+        stream.write("ne")
+        assert path.read_text() == "old"
+        stream.write("w")
+    assert path.read_text() == "new"
+    assert [each.name for each in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_a_device_without_room_is_named_after_writing_part_by_part() -> None:
+    with pytest.raises(OutputError, match="/dev/full: cannot be written"), text_file("/dev/full") as stream:
+        stream.write("x" * 100_000)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from circuits.arrays.crossbar import crossbar
 from circuits.builder import NetworkBuilder
 from circuits.network import GROUND, BranchKind, Network, Role
 from circuits.solve.block_lu import SingularNetworkError
-from circuits.solve.nodal import factor
+from circuits.solve.nodal import Factored, factor
 
 
 def ladder(ohms: list[float]) -> Network:
@@ -105,3 +107,41 @@ def test_a_wrong_input_is_named_with_its_unit(architecture: Architecture, unit: 
     network = crossbar([[0.4]], ArrayConfig(architecture=architecture))
     with pytest.raises(ValueError, match=rf"inputs\[0, 0\] = inf {unit}, allowed"):
         network.checked_inputs([[np.inf]])
+
+
+@pytest.mark.parametrize("shape", [(3, 7), (7, 3), (70, 40)])
+@pytest.mark.parametrize("count", [1, 2, 39, 200])
+def test_outputs_alone_are_those_of_a_solution_and_hold_no_voltages(
+    shape: tuple[int, int], count: int
+) -> None:
+    random = np.random.default_rng(count)
+    states, vectors = random.uniform(0.34, 0.56, shape), random.uniform(-0.5, 0.5, (count, shape[0]))
+    network = crossbar(states, ArrayConfig(architecture="passive_parallel", r_row=0.1))
+    factored = factor(network)
+    outputs = factored.outputs(vectors)
+    expected = factor(network).solve(vectors).outputs
+    np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+    assert not {"response", "adjoint_response"} & vars(factored).keys()
+
+
+def test_as_few_right_hand_sides_as_can_be_are_solved(monkeypatch: pytest.MonkeyPatch) -> None:
+    solved: list[int] = []
+    solve = Factored._voltages
+
+    def counted(self: Factored, right: Any, *arguments: Any, **options: Any) -> Any:
+        solved.append(right.shape[1])
+        return solve(self, right, *arguments, **options)
+
+    monkeypatch.setattr(Factored, "_voltages", counted)
+    for shape, count, wanted in [
+        ((3, 7), 50, 3),
+        ((7, 3), 50, 3),
+        ((7, 3), 5, 3),
+        ((3, 7), 5, 3),
+        ((7, 3), 2, 2),
+        ((3, 7), 2, 2),
+    ]:
+        solved.clear()
+        network = crossbar(np.full(shape, 0.4), ArrayConfig(architecture="series_hall"))
+        factor(network).outputs(np.full((count, shape[0]), 1e-3))
+        assert sum(solved) == wanted
