@@ -25,6 +25,7 @@ from compact_model.numeric import Floats
 from hallspice.array.full_tables import write_full
 from hallspice.array.read_engine import ReadEngine
 from hallspice.array.solvers import NgspiceSolver, NodalSolver, Solver
+from hallspice.config.demand import Demand
 from hallspice.config.load import setup_of
 from hallspice.config.setup import Setup
 from hallspice.files import text_file
@@ -101,7 +102,7 @@ def read_array(
         Told of time slots, and of vectors that are solved in full.
     """
     document = read_document(config)
-    setup = setup_of(document, seed, network=False, full_input=False)
+    setup = setup_of(document, seed, Demand.READ)
     _check_options(setup, document, engine, full=full, longest=longest)
     tables = [out.with_name(f"{out.stem}-{what}.csv") for what in ("nodes", "branches")] if full else []
     for path in (out, *tables):

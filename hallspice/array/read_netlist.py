@@ -13,6 +13,7 @@ from circuits.spice.devices import Devices
 from circuits.spice.engine import deck_options
 from circuits.spice.netlist import device_deck, netlist
 from compact_model.numeric import Floats
+from hallspice.config.demand import Demand
 from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
 from hallspice.files import write_text
@@ -39,7 +40,7 @@ def write_netlist(config: Path, out: Path, *, seed: int | None = None) -> None:
     Where rows take turns (`row_multiplexed`), it is the read of row 0. Capacitances of wires and arms are in it; its
     operating point does not depend on them.
     """
-    setup = load_setup(config, seed, network=False)
+    setup = load_setup(config, seed, Demand.ARRAY)
     array = setup.config.array
     mismatch = setup.mismatch((array.rows, array.columns))
     network = crossbar(drawn_states(setup), setup.with_capacitances(), mismatch)
@@ -65,7 +66,7 @@ def write_device_netlist(
         For cells without a Hall bar, cells with mismatch (the device has none), and forms that a dialect lacks.
     """
     devices = Devices(form=form, dialect=dialect)
-    setup = load_setup(config, seed, network=False)
+    setup = load_setup(config, seed, Demand.ARRAY)
     if not setup.array.architecture.hall:
         raise ValueError(
             "array.architecture: resistive cells hold no Hall bar, allowed: the Hall architectures"

@@ -59,7 +59,7 @@ def train(
 
 
 @command(
-    "hallspice evaluate examples/mnist_active_parallel.yaml --network results/network/network.npz --out results/chips"
+    "hallspice evaluate examples/mnist_chips.yaml --network results/network/network.npz --out results/chips"
 )
 def evaluate(
     config: ConfigFile,

@@ -27,6 +27,7 @@ from hallspice.comparison.page import page_of, say
 from hallspice.comparison.results import ArchitectureResult, CompareResults, EncodingResult, SizeResult
 from hallspice.comparison.trials import SERIES_HALL_IDEAL, all_trials, configured
 from hallspice.comparison.verdict import ADDED, USELESS, Word, clear_time, verdict
+from hallspice.config.demand import Demand
 from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
 from hallspice.config.source import AnyConfig
@@ -64,7 +65,7 @@ def compare(
     DocumentError
         With every mistake of the configuration: its line, or its key, and what is allowed.
     """
-    setup = load_setup(config, seed, network=False, supply=False)
+    setup = load_setup(config, seed, Demand.COMPARE)
     trials = all_trials(setup)
     outcomes: dict[str, TrialResult] = {}
     checks: dict[str, Check] = {}

@@ -13,8 +13,10 @@ from compact_model.cards.document import (
     KeyPath,
 )
 from compact_model.numeric import Floats
+from hallspice.config.demand import Demand
 from hallspice.config.schema import Array, Config, Network
 from hallspice.config.setup import Setup
+from hallspice.config.unused import undrawn, unused
 from nn_mapping.trainable import Convolution, shapes
 
 IMAGE_SIDE = 28
@@ -29,16 +31,17 @@ CLASSES = 10
 Contradiction = tuple[tuple[KeyPath, ...], str]
 
 
-def contradictions(setup: Setup, *, network: bool, full_input: bool, supply: bool) -> Iterator[Contradiction]:
+def contradictions(setup: Setup, demands: Demand) -> Iterator[Contradiction]:
     """Keys that don't fit each other or the device: the keys involved (the one to change first), and what."""
     yield from _levels_of_the_device(setup)
-    if network:
+    if Demand.NETWORK in demands:
         yield from _network_shape(setup.config.network, setup.config.array)
+    if Demand.ONE_ARCHITECTURE in demands:
+        yield from (((key, ("array", "architecture")), what) for key, what in unused(setup.config))
+    if Demand.ONE_CHIP in demands:
+        yield from (((key,), what) for key, what in undrawn(setup.config))
     array = setup.config.array
     if not setup.array.architecture.hall:
-        for name in ("mismatch", "r_off_spread"):
-            if getattr(array.cell, name):
-                yield (("array", "cell", name),), "resistive cells have no Hall arms to differ; leave it out"
         if array.cell.r_low >= array.cell.r_high:
             what = f"{array.cell.r_low:g} ohm is not below r_high = {array.cell.r_high:g} ohm"
             yield (("array", "cell", "r_low"), ("array", "cell", "r_high")), what
@@ -48,8 +51,8 @@ def contradictions(setup: Setup, *, network: bool, full_input: bool, supply: boo
     elif (spread := array.cell.r_off_spread) > allowed:
         what = f"{spread:g} ohm draws cells that would give power, allowed: 0 <= value <= {allowed:.4g} ohm"
         yield (("array", "cell", "r_off_spread"),), what
-    if full_input:
-        yield from _full_input(setup, supply=supply)
+    if Demand.FULL_INPUT in demands:
+        yield from _full_input(setup, supply=Demand.SUPPLY in demands)
 
 
 def _largest_spread(setup: Setup) -> float:

@@ -24,6 +24,7 @@ from compact_model.cards.document import (
     validate_leniently,
 )
 from hallspice.config.contradictions import contradictions, warnings_of
+from hallspice.config.demand import Demand
 from hallspice.config.overlay import overlaid_device, overlaid_periphery
 from hallspice.config.schema import Config
 from hallspice.config.setup import Setup, array_of
@@ -32,35 +33,28 @@ from hallspice.config.source import AnyConfig, document_of
 Card = TypeVar("Card")
 
 
-def load_setup(
-    config: AnyConfig, seed: int | None = None, *, network: bool = True, supply: bool = True
-) -> Setup:
+def load_setup(config: AnyConfig, seed: int | None = None, demands: Demand = Demand.RUN) -> Setup:
     """Read a configuration and all that it names.
 
-    Without `network` it is an array alone that is asked for: the network need not fit the data set or the tile.
-    Without `supply` a full input may need more than the supply gives.
+    Parameters
+    ----------
+    config
+        File, dict or object.
+    seed
+        Replaces that of the configuration.
+    demands
+        What the command demands of it.
 
     Raises
     ------
     DocumentError
         With every mistake in the configuration and in the cards it names, each with its line or its key.
     """
-    return setup_of(document_of(config), seed, network=network, supply=supply)
+    return setup_of(document_of(config), seed, demands)
 
 
-def setup_of(
-    document: Document,
-    seed: int | None = None,
-    *,
-    network: bool = True,
-    full_input: bool = True,
-    supply: bool = True,
-) -> Setup:
-    """As `load_setup`, for a document that is read already; cards are looked for in its folder.
-
-    Without `full_input` the user brings the inputs: a full one need not suit the device, the supply or the tile.
-    Without `supply` inputs are as large as the supply allows.
-    """
+def setup_of(document: Document, seed: int | None = None, demands: Demand = Demand.RUN) -> Setup:
+    """As `load_setup`, for a document that is read already; cards are looked for in its folder."""
     config, mistakes, wrong = validate_leniently(document, Config)
     if config is None:
         raise DocumentError(mistakes)
@@ -92,7 +86,7 @@ def setup_of(
         what = f"{r_arm:g} ohm for a Hall arm would make a cell give power, allowed: above {least:.4g} ohm"
         raise DocumentError([*mistakes, document.mistake(key, what)])
     setup = _concrete(Path(document.name), config, card, periphery)
-    for paths, what in contradictions(setup, network=network, full_input=full_input, supply=supply):
+    for paths, what in contradictions(setup, demands):
         if not any(key[: len(path)] == path or path[: len(key)] == key for key in wrong for path in paths):
             mistakes.append(document.mistake(paths[0], what))
     if mistakes:

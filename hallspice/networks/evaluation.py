@@ -12,6 +12,7 @@ from compact_model.cards.inputs import remembered
 from compact_model.constants import REFERENCE_TEMPERATURE
 from compact_model.retention import retained_levels
 from hallspice import results
+from hallspice.config.demand import Demand
 from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
 from hallspice.config.source import AnyConfig
@@ -113,7 +114,7 @@ def evaluate(
     DocumentError
         With every mistake of the configuration: its line, or its key, and what is allowed.
     """
-    setup = load_setup(config, seed)
+    setup = load_setup(config, seed, Demand.EVALUATE)
     dataset = load_dataset(setup.config.network.dataset, data_dir)
     effects = _effects(setup)
     with staged_folder(out) as folder:

@@ -9,6 +9,7 @@ from rich.table import Table
 from compact_model.cards.inputs import remembered
 from hallspice import results
 from hallspice.config.contradictions import layers_of
+from hallspice.config.demand import Demand
 from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
 from hallspice.config.source import AnyConfig
@@ -51,7 +52,7 @@ def train(
     DocumentError
         With every mistake of the configuration: its line, or its key, and what is allowed.
     """
-    setup = load_setup(config, seed)
+    setup = load_setup(config, seed, Demand.EVALUATE)
     dataset = load_dataset(setup.config.network.dataset, data_dir)
     if setup.config.network.in_situ.updates:
         return _train_in_situ(setup, dataset, out, progress)

@@ -17,6 +17,7 @@ from circuits.write.solver import WriteSolver
 from circuits.write.writing import Writing
 from compact_model.numeric import Floats
 from hallspice.array.read_netlist import write_model
+from hallspice.config.demand import Demand
 from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
 from hallspice.files import write_text
@@ -37,7 +38,7 @@ def write_ladder_netlist(config: Path, out: Path, form: DeviceForm, *, seed: int
     """
     if form is DeviceForm.FROZEN:
         raise ValueError("device form frozen can't be written to: its state is fixed, allowed: subckt, osdi")
-    setup = load_setup(config, seed, network=False)
+    setup = load_setup(config, seed, Demand.ARRAY)
     model = cell_model(setup.card)
     plan = writing(setup, model.device)
     solver = WriteSolver(setup.config.array.rows, setup.config.array.columns, plan.config)

@@ -27,6 +27,7 @@ from compact_model.cards.storage import scratch_folder
 from compact_model.hallbar import hall_bar
 from compact_model.numeric import Floats
 from hallspice import results
+from hallspice.config.demand import Demand
 from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
 from hallspice.config.source import AnyConfig
@@ -98,7 +99,7 @@ def write(
     ValueError
         For levels out of range.
     """
-    setup = load_setup(config, seed, network=False)
+    setup = load_setup(config, seed, Demand.ARRAY)
     target = _wanted(setup, levels)
     device = cell_model(setup.card).device if use_ngspice else hall_bar(setup.card)
     plan = writing(setup, device)

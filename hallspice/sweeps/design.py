@@ -34,6 +34,14 @@ from hallspice.config.section import Section
 MAX_POINTS = 100_000
 """Points of a sweep, repeats with other seeds included."""
 
+UNSWEPT: Mapping[KeyPath, str] = {
+    ("sweep",): "",
+    ("variation",): ": `hallspice evaluate` draws chips, a point is one chip as it is meant",
+    ("compare",): ": `hallspice compare` alone reads it",
+    ("network", "in_situ"): ": `hallspice train` alone reads it",
+}
+"""Sections that say nothing about a point."""
+
 _RANGE = re.compile(
     r"\s*(?P<low>\S.*?)\s*\.\.\s*(?P<high>\S.*?)\s*(?::(?P<law>lin|log)(?::(?P<count>\d+))?)?\s*"
 )
@@ -255,8 +263,9 @@ def _axis(names: str, listed: Sequence[Any], source: str, places: Sequence[Place
         raise wrong(
             "expected a key, or several different ones joined by commas, as in array.rows,array.columns"
         )
-    if any(key[0] == "sweep" for key in keys):
-        raise wrong("the section sweep can't be swept")
+    for section, why in UNSWEPT.items():
+        if any(key[: len(section)] == section for key in keys):
+            raise wrong(f"the section {dotted(section)} can't be swept{why}")
     if not listed:
         raise wrong("no values")
     values: list[Any] = []

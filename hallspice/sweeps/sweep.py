@@ -26,6 +26,7 @@ from compact_model.cards.document import (
     Place,
     dotted,
     validate,
+    validate_leniently,
 )
 from compact_model.cards.inputs import remembered
 from hallspice import results
@@ -33,6 +34,7 @@ from hallspice.config.load import setup_of
 from hallspice.config.schema import Config, Sweep
 from hallspice.config.setup import Setup
 from hallspice.config.source import AnyConfig, document_of
+from hallspice.config.unused import unused
 from hallspice.files import staged_folder, write_text
 from hallspice.inference.examination import unevaluated, write_plan
 from hallspice.page.provenance import common_origins
@@ -206,7 +208,7 @@ def plan(
     certified: set[tuple[str, int, int]] = set()
     for assignment in points(axes, chosen.design, chosen.points, first_seed):
         try:
-            setup = _checked(_overlaid(document, assignment, axes))
+            setup = _checked(_overlaid(document, assignment, axes), assignment)
         except DocumentError as error:
             for mistake in error.mistakes:
                 known = (mistake.file, mistake.place, mistake.key, mistake.what)
@@ -251,7 +253,8 @@ def _plain(value: Any) -> Cell:
     return json.dumps(value) if isinstance(value, list) else value
 
 
-def _checked(document: Document) -> Setup:
+def _checked(document: Document, assignment: Assignment) -> Setup:
+    document, warnings = _of_its_architecture(document, assignment)
     setup = setup_of(document)
     if what := unevaluated(setup):
         raise DocumentError([document.mistake(("array", "architecture"), what)])
@@ -259,7 +262,28 @@ def _checked(document: Document) -> Setup:
         write_plan(setup)
     except ValueError as error:
         raise DocumentError([document.mistake(("write",), str(error))]) from None
-    return setup
+    return dataclasses.replace(setup, warnings=(*warnings, *setup.warnings))
+
+
+def _of_its_architecture(document: Document, assignment: Assignment) -> tuple[Document, list[str]]:
+    """Where architectures are swept: the document without keys of the file that a point's has no use for; warnings."""
+    config = validate_leniently(document, Config)[0] if ("array", "architecture") in assignment else None
+    if config is None:
+        return document, []
+    data, warnings = document.data, []
+    for path, what in unused(config):
+        if path not in assignment:
+            data = _without(data, path)
+            reason = what.partition(";")[0]
+            warnings.append(f"{dotted(path)} ({document.source(path)}) is left out where it {reason}.")
+    return dataclasses.replace(document, data=data), warnings
+
+
+def _without(data: Any, path: KeyPath) -> Any:
+    name, *below = path
+    if not below:
+        return {key: value for key, value in data.items() if key != name}
+    return {**data, name: _without(data[name], tuple(below))}
 
 
 def _overlaid(document: Document, assignment: Assignment, axes: Sequence[Axis]) -> Document:

@@ -25,7 +25,6 @@ seed: 3
 array: {rows: 256, columns: 32}
 network: {layers: [784, 10], epochs: 1}
 certificate: {tiles: 1, vectors: 1}
-variation: {chips: 2, spread_of_window: 0.05, read_noise: 0.02}
 """
 SMALL_ARRAY = """\
 array: {architecture: resistive, rows: 4, columns: 4}
@@ -39,7 +38,7 @@ def make_run(folder: Path) -> list[object]:
 
 
 def make_evaluate(folder: Path) -> list[object]:
-    return ["evaluate", folder / "config.yaml", "--out", folder / "evaluate"]
+    return ["evaluate", folder / "chips.yaml", "--out", folder / "evaluate"]
 
 
 def make_write(folder: Path) -> list[object]:
@@ -82,6 +81,8 @@ def few_images(name: str, _folder: Path | None = None) -> Dataset:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("reports")
     (folder / "config.yaml").write_text(CONFIG)
+    varied = f"{CONFIG}variation: {{chips: 2, spread_of_window: 0.05, read_noise: 0.02}}\n"
+    (folder / "chips.yaml").write_text(varied)
     (folder / "array.yaml").write_text(SMALL_ARRAY)
     (folder / "fit").mkdir()
     with pytest.MonkeyPatch.context() as patch:

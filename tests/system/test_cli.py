@@ -533,7 +533,7 @@ def test_the_states_say_how_large_an_array_is_and_the_inputs_what_its_supply_mus
 def test_a_read_that_switches_cells_is_warned_of(
     tmp_path: Path, array: str, inputs: str, warned: bool
 ) -> None:
-    arguments = _files(tmp_path, f"{array}, cell: {{r_low: 0.1}}", "0.4\n", f"{inputs}\n")
+    arguments = _files(tmp_path, array, "0.4\n", f"{inputs}\n")
     result = hallspice("read", *arguments, "--out", tmp_path / "out.csv")
     assert result.exit_code == 0, result.output
     assert (

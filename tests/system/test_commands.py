@@ -36,7 +36,6 @@ seed: 5
 array: {rows: 40, columns: 30}
 network: {layers: [784, 20, 10], epochs: 1}
 certificate: {tiles: 1, vectors: 1}
-variation: {chips: 2, read_noise: 1 %}
 compare: {draws: 2, vectors: 20}
 """
 
@@ -59,6 +58,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.copytree(ROOT / "examples" / "data", folder / "examples" / "data")
     for name in ("mnist_active_parallel.yaml", "compare.yaml", "sweep_tile_wire_adc.yaml"):
         (folder / "examples" / name).write_text(SMALL)
+    (folder / "examples" / "mnist_chips.yaml").write_text(
+        f"{SMALL}variation: {{chips: 2, read_noise: 1 %}}\n"
+    )
     (folder / "array.yaml").write_text("array: {rows: 2, columns: 2}\n")
     (folder / "pulses.csv").write_text("i_a,t_pulse_s\n13.2 mA,200 us\n")
     (folder / "states.csv").write_text("0.33,0.57\n0.46,0.49\n")

@@ -25,6 +25,7 @@ from hallspice.cli.application import app
 from hallspice.comparison import check
 from hallspice.comparison.trials import all_trials
 from hallspice.comparison.verdict import verdict
+from hallspice.config.demand import Demand
 from hallspice.config.load import load_setup
 
 ROOT = Path(__file__).parents[2]
@@ -324,7 +325,7 @@ def test_a_dead_array_has_its_own_reason(tmp_path: Path) -> None:
         assert rows[name]["verdict"] == "dead"
         assert rows[name]["reason"].startswith("wires and drivers take the voltage of the cells")
     assert "common mode" in rows["active_series"]["reason"]
-    trial = all_trials(load_setup(write(tmp_path), network=False))["active_parallel"]
+    trial = all_trials(load_setup(write(tmp_path), demands=Demand.COMPARE))["active_parallel"]
     spoilt = replace(
         run_trial(trial, load_periphery()), errors=(ReadError(1.0, 1.0),), common_mode=0.0, weakest_cell=1.0
     )

@@ -25,14 +25,13 @@ seed: 5
 array: {rows: 40, columns: 30}
 network: {layers: [784, 10], epochs: 1}
 certificate: {tiles: 0}
-variation: {chips: 2, read_noise: 1 %}
 compare: {draws: 2, vectors: 20}
 """
 
 COMMANDS = {  # long ones; `fit` writes a folder beside its card
     "run": ["run", "small.yaml", "--out", "out"],
     "train": ["train", "small.yaml", "--out", "out"],
-    "evaluate": ["evaluate", "small.yaml", "--out", "out"],
+    "evaluate": ["evaluate", "chips.yaml", "--out", "out"],
     "compare": ["compare", "small.yaml", "--out", "out"],
     "write": ["write", "small.yaml", "--levels", "levels.csv", "--out", "out"],
     "device": ["device", "--out", "out"],
@@ -74,6 +73,7 @@ def desk(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     folder = tmp_path / "desk"
     (folder / "out").mkdir(parents=True)
     (folder / "small.yaml").write_text(SMALL)
+    (folder / "chips.yaml").write_text(f"{SMALL}variation: {{chips: 2, read_noise: 1 %}}\n")
     (folder / "exact.yaml").write_text(SMALL.replace("rows: 40", "exact: true, rows: 40"))
     (folder / "levels.csv").write_text("0.33,0.5\n0.46,0.49\n")
     (folder / "inputs.csv").write_text("0.5,0.25\n")

@@ -15,6 +15,7 @@ from circuits.arrays.config import ArrayConfig
 from circuits.periphery import load_periphery
 from circuits.read.trial import Trial, draw, run_trial
 from hallspice.comparison.trials import all_trials
+from hallspice.config.demand import Demand
 from hallspice.config.load import load_setup
 
 near = partial(pytest.approx, rel=1e-6, abs=0.0)  # the default tolerance of 1e-12 is more than these numbers
@@ -110,7 +111,7 @@ def test_noise_of_a_trial_is_that_of_the_card(tmp_path: Path) -> None:
     """Hooge: (500 ohm / 6)^2 * 3e-3 over 1.62e10 carriers; arms as in the configuration, ambient of the card."""
     path = tmp_path / "compare.yaml"
     path.write_text("array: {rows: 4, columns: 3, cell: {r_arm: 310}, amplifier: {gm: 3 mS}}\n")
-    trial = all_trials(load_setup(path, network=False, supply=False))["active_parallel"]
+    trial = all_trials(load_setup(path, demands=Demand.COMPARE))["active_parallel"]
     assert trial.flicker == near((500 / 6) ** 2 * 3e-3 / 1.62e10)
     assert (trial.config.r_arm, trial.config.gm, trial.temperature) == (310, 3e-3, 300)
     assert (trial.t_read, trial.t_calibration, trial.shape) == (1e-5, 1.0, (4, 3))

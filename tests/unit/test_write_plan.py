@@ -12,6 +12,7 @@ import pytest
 from circuits.write.solver import WriteSolver
 from circuits.write.writing import Writing
 from compact_model.hallbar import hall_bar
+from hallspice.config.demand import Demand
 from hallspice.config.load import load_setup
 from hallspice.programming.plan import writing
 
@@ -82,7 +83,7 @@ def test_drivers_and_faults_are_what_the_configuration_says(tmp_path: Path) -> N
 def plan(folder: Path, text: str) -> Writing:
     path = folder / "write.yaml"
     path.write_text(text)
-    setup = load_setup(path, network=False)
+    setup = load_setup(path, demands=Demand.ARRAY)
     return writing(setup, hall_bar(setup.card))
 
 

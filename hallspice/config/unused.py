@@ -1,0 +1,103 @@
+"""Keys of a configuration that say nothing: its architecture has no use for them, or the command draws no chips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from circuits.arrays.architecture import Architecture
+from circuits.write.scheme import BiasScheme, schemes
+from compact_model.cards.document import KeyPath
+from hallspice.config.schema import Array, Config, Series
+from hallspice.config.section import Section
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """Where a key acts."""
+
+    acts: Callable[[Array], bool]
+    verify: bool = False
+    """Also in the verify reads of writing, which measure a Hall resistance in every architecture."""
+
+
+def _of_columns(array: Array) -> bool:
+    """Hall pairs are joined by the wires of a column, not by ideal amplifiers."""
+    return array.architecture is not Architecture.SERIES_HALL or array.series.isolation == "none"
+
+
+def _returned(array: Array) -> bool:
+    """Write pulses return through a switch, not into the other rail of a driver."""
+    return array.architecture.crossed or BiasScheme.ROW_SERIAL in schemes(array.architecture)
+
+
+_HALL = _Use(lambda array: array.architecture.hall)
+_HALL_OR_VERIFIED = _Use(lambda array: array.architecture.hall, verify=True)
+_CROSSED = _Use(lambda array: array.architecture.crossed)
+
+USES: Mapping[KeyPath, _Use] = {
+    ("array", "wire", "r_column"): _Use(_of_columns),
+    ("array", "sense", "r_input"): _Use(lambda array: array.architecture.output_unit == "A"),
+    ("array", "sense", "r_load"): _Use(
+        lambda array: array.architecture.output_unit == "V" and _of_columns(array)
+    ),
+    ("array", "amplifier", "gm"): _HALL_OR_VERIFIED,
+    ("array", "amplifier", "noise_gamma"): _HALL_OR_VERIFIED,
+    ("array", "amplifier", "i_bias"): _HALL,
+    ("array", "amplifier", "v_supply"): _HALL,
+    ("array", "amplifier", "cmrr_db"): _Use(lambda array: array.architecture.amplified),
+    ("array", "switch"): _Use(lambda array: array.architecture.in_turns),
+    ("array", "series"): _Use(lambda array: array.architecture is Architecture.SERIES_HALL),
+    ("array", "cell", "r_arm"): _HALL_OR_VERIFIED,
+    ("array", "cell", "c_arm"): _HALL,
+    ("array", "cell", "mismatch"): _HALL,
+    ("array", "cell", "r_off_spread"): _HALL,
+    ("array", "cell", "r_low"): _CROSSED,
+    ("array", "cell", "r_high"): _CROSSED,
+    ("array", "read", "i_read"): _HALL_OR_VERIFIED,
+    ("array", "read", "v_read"): _CROSSED,
+    ("write", "r_return"): _Use(_returned),
+}
+"""Keys that don't act everywhere (a section stands for all of its keys)."""
+
+
+def unused(config: Config) -> Iterator[tuple[KeyPath, str]]:
+    """Keys that are not at their default although the configured architecture has no use for them, and why."""
+    written = "write" in config.model_fields_set
+    for path, use in USES.items():
+        if use.acts(config.array) or (use.verify and written):
+            continue
+        why = _why(config.array, use)
+        for key in _given(config, path):
+            yield key, why
+
+
+def undrawn(config: Config) -> Iterator[tuple[KeyPath, str]]:
+    """Keys of the section `variation` that are not at their default, and who reads them."""
+    for key in _given(config, ("variation",)):
+        yield key, "no chips are drawn here, `hallspice evaluate` draws them; leave it out"
+
+
+def _why(array: Array, use: _Use) -> str:
+    if use.acts(array.model_copy(update={"series": Series()})):
+        return "has no effect with series.isolation: ideal; leave it out"
+    users = ", ".join(one for one in Architecture if use.acts(Array(architecture=one)))
+    found = f"has no effect in {array.architecture}, only in {users}"
+    if use.verify:
+        return (
+            f"{found}, and in verify reads: leave it out, or say how the array is written in a section write"
+        )
+    return f"{found}; leave it out"
+
+
+def _given(config: Config, path: KeyPath) -> Iterator[KeyPath]:
+    """Keys at or below `path` whose value is not the default."""
+    section: Section = config
+    for part in path[:-1]:
+        section = getattr(section, str(part))
+    value = getattr(section, str(path[-1]))
+    if isinstance(value, Section):
+        for name in type(value).model_fields:
+            yield from _given(config, (*path, name))
+    elif value != type(section).model_fields[str(path[-1])].default:
+        yield path
