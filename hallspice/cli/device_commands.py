@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hallspice.cli.options import DeviceCard, Quiet, ResultFolder, card_file
+from hallspice.cli.options import CardArgument, Quiet, ResultFolder, card_file
 from hallspice.commands import Outcome, command_of
 
 commands = typer.Typer()
@@ -16,7 +16,7 @@ command = functools.partial(command_of, commands)
 
 
 @command("hallspice device --out results/device")
-def device(out: ResultFolder, card: DeviceCard = "default", quiet: Quiet = False) -> Outcome:
+def device(out: ResultFolder, card: CardArgument = "default", quiet: Quiet = False) -> Outcome:
     """Compare a device card with the published facts, and draw its characteristic curves."""
     from hallspice.characterisation.examine import device as examine
     from hallspice.progress import reporter
@@ -27,7 +27,7 @@ def device(out: ResultFolder, card: DeviceCard = "default", quiet: Quiet = False
 
 @command("hallspice pulse default pulses.csv --out trace.csv")
 def pulse(
-    card: DeviceCard,
+    card: CardArgument,
     pulses: Annotated[Path, typer.Argument(help="CSV: i_a,t_pulse_s,h_x_oe and optionally event,h_z_oe.")],
     out: Annotated[Path, typer.Option(help="CSV to write: the device after each line.", show_default=False)],
     quiet: Quiet = False,
@@ -71,7 +71,7 @@ def fit(
 
 @command("hallspice measure default --protocol loops --out data")
 def measure(
-    card: DeviceCard,
+    card: CardArgument,
     out: Annotated[Path, typer.Option(help="Folder for the data set.", show_default=False)],
     protocol: Annotated[
         str, typer.Option(help="loops, widths, window, shift, ladder, devices, or full.")
@@ -128,7 +128,7 @@ def levels(
 
 @command("hallspice exchange default --out exchange")
 def exchange(
-    card: DeviceCard,
+    card: CardArgument,
     out: Annotated[Path, typer.Option(help="Folder for the tables.", show_default=False)],
     pulses: Annotated[int, typer.Option(help="Pulses from end to end.", min=2, max=10_000)] = 32,
 ) -> Outcome:

@@ -17,7 +17,7 @@ DataDir = Annotated[
     typer.Option(help="Folder of the data set's four idx files, plain or .gz.", show_default=False),
 ]
 ResultFolder = Annotated[Path, typer.Option("--out", help="Folder for the results.", show_default=False)]
-DeviceCard = Annotated[
+CardArgument = Annotated[
     str,
     typer.Argument(
         metavar="CARD", help="Device card: a file, or 'default' for the shipped one.", show_default=False

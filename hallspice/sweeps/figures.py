@@ -11,7 +11,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.ticker import EngFormatter
 
 from hallspice.page.style import BLUE, GREEN, GREY, ORANGE, PURPLE, grid, single, styled, svg
-from hallspice.sweeps.results import Cell
+from hallspice.sweeps.results import TableCell
 from hallspice.sweeps.summary import FEW, Design, Effect, Summary
 
 _MARKS = list(
@@ -61,7 +61,7 @@ def _coloured(axes: Axes, found: Summary) -> None:
     values = list(dict.fromkeys(design.inputs[column] for design in found.designs))
     if len(values) <= FEW:
         numeric = [value for value in values if isinstance(value, (int, float))]
-        ordered: Sequence[Cell] = sorted(numeric) if len(numeric) == len(values) else values
+        ordered: Sequence[TableCell] = sorted(numeric) if len(numeric) == len(values) else values
         for value, (colour, mark) in zip(ordered, _MARKS, strict=False):
             members = [design for design in found.designs if design.inputs[column] == value]
             label = f"{value:.4g}" if isinstance(value, float) else str(value)

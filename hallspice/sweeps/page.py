@@ -13,7 +13,7 @@ from hallspice.page.page import Answer, Caption, Column, Detail, Page, Section, 
 from hallspice.page.provenance import folded_origins
 from hallspice.page.style import engineering, percent
 from hallspice.sweeps import figures as sweep_figures
-from hallspice.sweeps.results import Cell, SweepResults
+from hallspice.sweeps.results import SweepResults, TableCell
 from hallspice.sweeps.summary import Design, Row, Summary
 
 _PERCENT = ("accuracy", "accuracy_levels")
@@ -159,7 +159,7 @@ def _numeric(rows: Sequence[Row], name: str) -> bool:
     return all(isinstance(row[name], (int, float)) or row[name] is None for row in rows)
 
 
-def _cell(value: Cell, in_percent: bool = False) -> str:
+def _cell(value: TableCell, in_percent: bool = False) -> str:
     if isinstance(value, float):
         return f"{100 * value:.2f}" if in_percent else f"{value:.5g}"
     return "" if value is None else str(value)

@@ -10,7 +10,7 @@ from hallspice.config.schema import Config, Sweep
 from hallspice.page.provenance import Origin
 from hallspice.results import Measure, Report, Result
 
-Cell = str | int | float | bool | None
+TableCell = str | int | float | bool | None
 """What a table holds in one place."""
 
 
@@ -21,7 +21,7 @@ def _without_sweep(config: Config) -> dict[str, object]:
 PointConfig = Annotated[Config, PlainSerializer(_without_sweep)]
 """The configuration of a point, which has no section ``sweep``."""
 
-Inputs = Annotated[dict[str, Cell], Measure("as in the name", "value of each key that the sweep sets")]
+Inputs = Annotated[dict[str, TableCell], Measure("as in the name", "value of each key that the sweep sets")]
 """Columns of the keys that change, with their units, and what they are."""
 
 
@@ -93,7 +93,7 @@ class SweepResults(Report):
     kept: Annotated[int, Measure("1", "points that an earlier start had computed")]
     failed: Annotated[int, Measure("1", "points without a result")]
     pareto: Annotated[
-        tuple[dict[str, Cell], ...],
+        tuple[dict[str, TableCell], ...],
         Measure("as in the name", "inputs of the combinations that are not dominated, cheapest first"),
     ]
     columns: Annotated[tuple[str, ...], Field(description="Of the table.")]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hallspice.page.style import engineering
-from hallspice.sweeps.results import Cell, PointOutcome, PointValues
+from hallspice.sweeps.results import PointOutcome, PointValues, TableCell
 
-Row = Mapping[str, Cell]
+Row = Mapping[str, TableCell]
 """A line of the table, by column."""
 
 FEW = 8
@@ -24,7 +24,7 @@ _GROUPS = 4
 class Design:
     """A combination of values, with the mean over its seeds."""
 
-    inputs: Mapping[str, Cell]
+    inputs: Mapping[str, TableCell]
     accuracies: tuple[float, ...]
     energies: tuple[float, ...]
 
@@ -117,7 +117,7 @@ def _answer(design: Design) -> str:
     return f"{100 * design.accuracy:.2f} % at {engineering(design.energy, 'J')} ({described(design.inputs)})"
 
 
-def described(inputs: Mapping[str, Cell]) -> str:
+def described(inputs: Mapping[str, TableCell]) -> str:
     """The values of a design in words."""
     parts = (
         f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value}"
@@ -127,7 +127,7 @@ def described(inputs: Mapping[str, Cell]) -> str:
 
 
 def summary(
-    points: Sequence[tuple[Mapping[str, Cell], int, PointOutcome]], axes: Mapping[str, Sequence[str]]
+    points: Sequence[tuple[Mapping[str, TableCell], int, PointOutcome]], axes: Mapping[str, Sequence[str]]
 ) -> Summary:
     """Put the points of a sweep together.
 
@@ -175,7 +175,7 @@ def summary(
     )
 
 
-def _chosen(inputs: Mapping[str, Cell]) -> dict[str, Cell]:
+def _chosen(inputs: Mapping[str, TableCell]) -> dict[str, TableCell]:
     """What sets a combination apart from others: not the seed."""
     return {name: value for name, value in inputs.items() if name != "seed"}
 

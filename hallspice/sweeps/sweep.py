@@ -54,7 +54,7 @@ from hallspice.sweeps.design import (
 from hallspice.sweeps.executors import Cluster, LocalWorkers, Workers
 from hallspice.sweeps.page import page_of, table_csv, write_parquet
 from hallspice.sweeps.point import LIBRARIES, Task, code_version
-from hallspice.sweeps.results import Cell, PointOutcome, PointRecord, SweepResults
+from hallspice.sweeps.results import PointOutcome, PointRecord, SweepResults, TableCell
 from hallspice.sweeps.summary import Summary, described, summary
 
 INDEX = "sweep.json"
@@ -69,7 +69,7 @@ LOCAL = "processes"
 class Point:
     """One point of a sweep."""
 
-    inputs: Mapping[str, Cell]
+    inputs: Mapping[str, TableCell]
     """Columns of the keys that change, and what they are here."""
     task: Task
 
@@ -248,7 +248,7 @@ def _point(
     return Point(inputs=inputs, task=task)
 
 
-def _plain(value: Any) -> Cell:
+def _plain(value: Any) -> TableCell:
     """A value of the configuration as one cell of a table."""
     return json.dumps(value) if isinstance(value, list) else value
 
