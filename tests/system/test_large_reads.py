@@ -13,6 +13,7 @@ from compact_model.cards.document import read_document
 from compact_model.numeric import Floats
 from hallspice.array.read import read_array
 from hallspice.array.read_engine import ReadEngine
+from hallspice.config.demand import Demand
 from hallspice.config.load import setup_of
 from hallspice.page.csv_text import csv_text
 from hallspice.progress import reporter
@@ -57,7 +58,7 @@ def test_full_tables_have_a_line_for_every_vector_and_slot(
     states = random.uniform(0.34, 0.56, shape)
     vectors = random.uniform(-1, 1, (19, shape[0])) * (0.4 if architecture == "active_parallel" else 4e-4)
     _read(tmp_path, architecture, states, vectors, full=True)
-    array = setup_of(read_document(tmp_path / "array.yaml"), network=False, full_input=False).array
+    array = setup_of(read_document(tmp_path / "array.yaml"), demands=Demand.READ).array
     nodes, branches = _table(tmp_path / "out-nodes.csv"), _table(tmp_path / "out-branches.csv")
     for table in (nodes, branches):
         assert table[:, 0].tolist() == list(range(19)) * slots(array, shape[0])
