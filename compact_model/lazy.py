@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # for type checkers it is True; `typing` takes longer than all the rest here
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
