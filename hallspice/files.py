@@ -9,7 +9,6 @@ import shutil
 import stat
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TextIO
 
@@ -87,9 +86,7 @@ def check_free(target: Path) -> None:
 
 
 @contextmanager
-def staged_folder(
-    out: str | Path | None, index: str = RESULTS, *, names: Sequence[str] = ()
-) -> Iterator[Path]:
+def staged_folder(out: str | Path | None, index: str = RESULTS, *, names: Sequence[str]) -> Iterator[Path]:
     """A temporary folder whose files move into `out` when the block ends without an error.
 
     Files of an earlier result in `out` (those that its `index`, a JSON file, lists) are replaced or removed;
@@ -101,7 +98,8 @@ def staged_folder(
     out, index
         Folder, and the file in it that lists the others under ``files``. Without a folder nothing is kept.
     names
-        Names or patterns of the files that may come: what stands in their way is found before the work begins.
+        Names or patterns of all files that may come beside the index: what stands in their way is found before the work
+        begins.
 
     Raises
     ------
@@ -118,7 +116,7 @@ def staged_folder(
     with _writing(target):
         target.mkdir(parents=True, exist_ok=True)
         remove_abandoned(target.glob(f"{_STAGE}*"))
-        _check_unowned(target, index, _standing(target, [index, *names]))
+    check_folder(target, index, names)
     stage = target / f"{_STAGE}{secrets.token_hex(4)}"
     with ExitStack() as stack:
         with _writing(target):
@@ -126,8 +124,23 @@ def staged_folder(
         stack.callback(shutil.rmtree, stage, ignore_errors=True)
         with _writing(target, NO_ROOM):
             yield stage
+        _check_announced(stage, [index, *names])
         with _writing(target):
             _move(stage, target, index)
+
+
+def check_folder(out: Path, index: str, names: Sequence[str]) -> None:
+    """Refuse a folder where something stands in the way of the files that may come; as `staged_folder`."""
+    patterns = (index, *names)
+    standing = [path for pattern in patterns for path in out.glob(pattern) if path.is_file()]
+    _check_unowned(out, index, [path.relative_to(out) for path in standing])
+
+
+def _check_announced(stage: Path, patterns: Sequence[str]) -> None:
+    for path in stage.rglob("*"):
+        name = path.relative_to(stage)
+        if path.is_file() and not any(name.match(pattern) for pattern in patterns):
+            raise RuntimeError(f"{name} is none of the announced files: {', '.join(patterns)}")
 
 
 def _move(stage: Path, target: Path, index: str) -> None:
@@ -168,15 +181,6 @@ def _owned(target: Path, index: str) -> set[Path]:
         if listed is not None:
             owned |= {Path(index), *listed}
     return {name for name in owned if not is_input(target / name)}
-
-
-def _standing(target: Path, patterns: Sequence[str]) -> list[Path]:
-    """Files below `target` that a pattern names."""
-    return [
-        name
-        for name in (path.relative_to(target) for path in target.rglob("*") if path.is_file())
-        if any(fnmatchcase(str(name), pattern) for pattern in patterns)
-    ]
 
 
 @contextmanager

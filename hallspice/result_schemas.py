@@ -10,7 +10,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from hallspice.characterisation.results import DeviceResults
 from hallspice.comparison.results import CompareResults
-from hallspice.fitting.results import FitResults, LevelsResults
+from hallspice.fitting.results import ExchangeResults, FitResults, LevelsResults, MeasureResults
 from hallspice.inference.results import InferenceResults
 from hallspice.model.results import ExportResults, VerifyExportResults, VerifyResults
 from hallspice.networks.results import EvaluateResults, InSituResults, TrainResults
@@ -24,7 +24,9 @@ MODELS: dict[str, tuple[type[Results], ...]] = {
     "verify": (VerifyResults, VerifyExportResults),
     "device": (DeviceResults,),
     "fit": (FitResults,),
+    "measure": (MeasureResults,),
     "levels": (LevelsResults,),
+    "exchange": (ExchangeResults,),
     "compare": (CompareResults,),
     "write": (WriteResults,),
     "run": (InferenceResults,),

@@ -23,6 +23,23 @@ from hallspice.files import staged_folder, write_text
 from hallspice.page.csv_text import csv_lines, csv_text
 from hallspice.progress import SILENT, Reporter
 
+FILES = (
+    "scoreboard.csv",
+    "levels.csv",
+    "loops.csv",
+    "fraction.csv",
+    "ladder.csv",
+    "creep.csv",
+    "pulse_width.csv",
+    "thickness.csv",
+    "protocol.csv",
+    "scaling.csv",
+    "report.html",
+    "figures/*.svg",
+)
+"""Names of the files in the folder, beside the index."""
+
+
 LOOP_FIELDS_OE = (-1000.0, -400.0, -200.0, 0.0, 200.0, 400.0, 1000.0)
 PUBLISHED_FRACTION = (2.41e11, 0.68)
 PUBLISHED_FIELD_FREE = ((0.5, 0.68), (0.7, 0.79))
@@ -55,7 +72,7 @@ def device(
     """
     if not isinstance(card, DeviceCard):
         card = load_card(card)
-    with staged_folder(out) as folder:
+    with staged_folder(out, names=FILES) as folder:
         progress(0, 3, "device: published facts")
         found = results_of(card)
         progress(1, 3, "device: characteristic curves")

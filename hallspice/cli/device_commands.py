@@ -88,7 +88,7 @@ def measure(
 
     if protocol not in list(Protocol):
         raise ValueError(f"protocol = {protocol!r} is not known, allowed: {', '.join(Protocol)}")
-    names = measure_card(
+    results = measure_card(
         card_file(card),
         Protocol(protocol),
         out,
@@ -98,11 +98,10 @@ def measure(
         broken=broken,
         noise=noise,
     )
-    return Outcome(
-        result={"protocol": protocol, "seed": seed, "data": str(out / "data.yaml")},
-        files=[out / name for name in names],
-        text=f"Wrote {', '.join(names)} to {out}. Next: hallspice fit {out / 'data.yaml'} --out card.yaml",
+    text = (
+        f"Wrote {', '.join(results.files)} to {out}. Next: hallspice fit {out / 'data.yaml'} --out card.yaml"
     )
+    return Outcome.of_folder(results, out, text=text)
 
 
 @command("hallspice levels examples/data/synthetic_ladder/data.yaml --out levels")
@@ -135,6 +134,5 @@ def exchange(
     """Levels and pulse response of a card as CSV for users of NeuroSim and aihwkit."""
     from hallspice.fitting.ladder import exchange as write_tables
 
-    names = write_tables(card_file(card), out, pulses)
-    files = [out / name for name in names]
-    return Outcome(result={"pulses": pulses}, files=files, text=f"Wrote {', '.join(names)} to {out}")
+    results = write_tables(card_file(card), out, pulses)
+    return Outcome.of_folder(results, out, text=f"Wrote {', '.join(results.files)} to {out}")

@@ -35,6 +35,19 @@ from hallspice.files import staged_folder
 from hallspice.page.csv_text import csv_text
 from hallspice.progress import SILENT, Reporter
 
+FILES = (
+    "comparison.csv",
+    "draws.csv",
+    "config.yaml",
+    "device_card.yaml",
+    "periphery_card.yaml",
+    "decks/*.cir",
+    "report.html",
+    "figures/*.svg",
+)
+"""Names of the files in the folder, beside the index."""
+
+
 SMALLEST, LARGEST = 4, 32
 """Rows and columns of the smallest array that is tried for its read time, and of the largest beyond the configured."""
 
@@ -69,7 +82,7 @@ def compare(
     trials = all_trials(setup)
     outcomes: dict[str, TrialResult] = {}
     checks: dict[str, Check] = {}
-    with staged_folder(out) as folder:
+    with staged_folder(out, names=FILES) as folder:
         for number, (name, trial) in enumerate(trials.items()):
             progress(number, len(trials), f"compare: {name}")
             outcomes[name] = run_trial(trial, setup.periphery)

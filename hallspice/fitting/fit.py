@@ -17,7 +17,7 @@ from compact_model.measured.laboratory import Imperfections, Laboratory, Protoco
 from compact_model.measured.reader import load_data
 from compact_model.measured.records import DataSet
 from hallspice import results
-from hallspice.files import staged_folder, write_text
+from hallspice.files import check_free, staged_folder, write_text
 from hallspice.fitting import figures
 from hallspice.fitting.page import page_of, say, undetermined
 from hallspice.fitting.results import (
@@ -26,10 +26,15 @@ from hallspice.fitting.results import (
     FittedData,
     FittedParameter,
     LeftOut,
+    MeasureResults,
     PredictedFraction,
 )
 from hallspice.page.csv_text import csv_text
 from hallspice.progress import SILENT, Reporter
+
+FILES = ("residuals.csv", "report.html", "figures/*.svg")
+"""Names of the files in the folder, beside the index."""
+
 
 STAGES = 4
 
@@ -66,8 +71,10 @@ def fit(
     file = data.name if isinstance(data, DataSet) else Path(data).name
     if not isinstance(data, DataSet):
         data = load_data(data)
+    if out is not None:
+        check_free(Path(out))
     stage = iter(range(1, STAGES + 1))
-    with staged_folder(report) as folder:
+    with staged_folder(report, names=FILES) as folder:
         result = fitting.fit_data(
             data, lambda message: progress(next(stage, STAGES), STAGES + 1, f"fit: {message}")
         )
@@ -99,8 +106,8 @@ def measure(
     devices: int,
     broken: int,
     noise: str,
-) -> list[str]:
-    """Write a synthetic data set into the folder `out`; the names of its files."""
+) -> MeasureResults:
+    """Write a synthetic data set into the folder `out`."""
     card = load_card(card_path)
     sigma = parse_quantity(noise, "ohm")
     if not sigma > 0.0:
@@ -111,9 +118,8 @@ def measure(
         rng=np.random.default_rng(seed),
     )
     files = laboratory.files(protocol, points=points, devices=devices)
-    for name, text in files.items():
-        write_text(out / name, text)
-    return sorted(files)
+    with staged_folder(out, names=list(files)) as stage:
+        return results.write(stage, MeasureResults(protocol=protocol.value, seed=seed), tables=files)
 
 
 def _figures(result: FitResult) -> dict[str, str]:

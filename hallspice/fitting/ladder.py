@@ -12,8 +12,9 @@ from compact_model.fit.fitted_card import card_text
 from compact_model.measured import extraction
 from compact_model.measured.extraction import LevelTable
 from compact_model.measured.reader import load_data
-from hallspice.files import write_text
-from hallspice.fitting.results import LevelsResults
+from hallspice import results
+from hallspice.files import staged_folder
+from hallspice.fitting.results import ExchangeResults, LevelsResults
 from hallspice.page.csv_text import csv_text
 
 
@@ -36,8 +37,10 @@ def describe_levels(source: Path, out: Path, error_rate: float) -> tuple[LevelsR
     rows = table.rows()
     kept = set(chosen.tolist())
     lines = [[*row.values(), k in kept] for k, row in enumerate(rows)]
-    write_text(out / "levels.csv", csv_text([*rows[0], "distinguishable"], lines))
-    write_text(out / "confusion.csv", _confusion(table))
+    tables = {
+        "levels.csv": csv_text([*rows[0], "distinguishable"], lines),
+        "confusion.csv": _confusion(table),
+    }
     ohms = ", ".join(f"{table.mean[k]:.4g}" for k in chosen)
     said = [
         f"{len(table.mean)} states, {len(chosen)} distinguishable at an error rate of {error_rate:g}: {ohms} ohm",
@@ -46,7 +49,6 @@ def describe_levels(source: Path, out: Path, error_rate: float) -> tuple[LevelsR
     ]
     last = "card.yaml" if data is None else "ladder.csv"
     found = LevelsResults(
-        files=("levels.csv", "confusion.csv", last),
         states=len(table.mean),
         distinguishable_ohm=table.mean[chosen].tolist(),
         possible_states=table.possible(error_rate),
@@ -54,20 +56,20 @@ def describe_levels(source: Path, out: Path, error_rate: float) -> tuple[LevelsR
     )
     if data is None:
         card = extraction.state_table_card(table, source.stem)
-        write_text(out / last, card_text(card))
+        tables[last] = card_text(card)
         said.append(f"{out / last} holds these levels; its write currents are placeholders without physics")
-        return found, said
-    levels, currents = extraction.suggested_ladder(data.card, table, error_rate)
-    text = csv_text(
-        ["level_ohm", "i_a"],
-        [[float(levels[0]), 0.0], *zip(levels[1:].tolist(), currents.tolist(), strict=True)],
-    )
-    write_text(out / last, text)
-    said.append(
-        f"{out / last} holds {len(levels)} equally spaced levels and the pulses that reach them by card "
-        f"{data.card.name}; cells that creep or differ need verification after writing"
-    )
-    return found, said
+    else:
+        levels, currents = extraction.suggested_ladder(data.card, table, error_rate)
+        tables[last] = csv_text(
+            ["level_ohm", "i_a"],
+            [[float(levels[0]), 0.0], *zip(levels[1:].tolist(), currents.tolist(), strict=True)],
+        )
+        said.append(
+            f"{out / last} holds {len(levels)} equally spaced levels and the pulses that reach them by card "
+            f"{data.card.name}; cells that creep or differ need verification after writing"
+        )
+    with staged_folder(out, names=list(tables)) as stage:
+        return results.write(stage, found, tables=tables), said
 
 
 def _confusion(table: LevelTable) -> str:
@@ -78,8 +80,8 @@ def _confusion(table: LevelTable) -> str:
     return csv_text(["written", *names], [[k, *row] for k, row in enumerate(probability.tolist())])
 
 
-def exchange(card_path: Path | None, out: Path, pulses: int) -> list[str]:
-    """Write a card's levels and pulse response as other simulators take them; names of the files."""
+def exchange(card_path: Path | None, out: Path, pulses: int) -> ExchangeResults:
+    """Write a card's levels and pulse response as other simulators take them."""
     card = load_card(card_path)
     response = extraction.pulse_response(card, pulses)
     up = [row["state_up"] for row in response]
@@ -137,9 +139,8 @@ def exchange(card_path: Path | None, out: Path, pulses: int) -> list[str]:
             ],
         ),
     }
-    for name, text in files.items():
-        write_text(out / name, text)
-    return sorted(files)
+    with staged_folder(out, names=list(files)) as stage:
+        return results.write(stage, ExchangeResults(pulses=pulses), tables=files)
 
 
 def _relative(sigma: float, step: float) -> float:

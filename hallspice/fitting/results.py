@@ -149,6 +149,19 @@ class FitResults(Report):
     notes: tuple[str, ...]
 
 
+class MeasureResults(Results):
+    """`hallspice measure`."""
+
+    protocol: str
+    seed: Annotated[int, Measure("1", "seed of everything random")]
+
+
+class ExchangeResults(Results):
+    """`hallspice exchange`."""
+
+    pulses: Annotated[int, Measure("1", "pulses from end to end")]
+
+
 class LevelsResults(Results):
     """`hallspice levels`."""
 

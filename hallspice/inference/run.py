@@ -27,6 +27,20 @@ from hallspice.page.csv_text import csv_text
 from hallspice.progress import SILENT, Reporter
 from nn_mapping.data import class_names, load_dataset
 
+FILES = (
+    "network.npz",
+    "levels.csv",
+    "training.csv",
+    "confusion.csv",
+    "energy.csv",
+    "ir_drop.csv",
+    "certificate.csv",
+    "netlists/*.cir",
+    "report.html",
+    "figures/*.svg",
+)
+"""Names of the files in the folder, beside the index."""
+
 
 @remembered()
 def run(
@@ -66,7 +80,7 @@ def run(
     if uncertainty:
         propagation.check(setup)
     plan = write_plan(setup)
-    with staged_folder(out) as folder:
+    with staged_folder(out, names=FILES) as folder:
         dataset = load_dataset(setup.config.network.dataset, data_dir)
         chip, networks = build(setup, dataset, progress, workers=cores())
         found = examine(chip, networks, plan, folder / "netlists", progress, workers=cores())

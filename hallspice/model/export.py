@@ -16,6 +16,18 @@ from veriloga.model import LARGEST_ERROR, CellModel, cell_model
 from veriloga.package import run_package, write_package
 from veriloga.verify import Progress, certify
 
+PACKAGE = (
+    "README.md",
+    "sot_hallbar*",
+    "expected_*.csv",
+    *(
+        f"{bench}{end}"
+        for bench in ("ladder", "loop", "read", "width")
+        for end in (".sim", "_*", ".cir", ".scs")
+    ),
+)
+"""Names of the files in the folder, beside the index."""
+
 
 def export(
     form: ExportForm,
@@ -46,7 +58,7 @@ def export(
     """
     model = _model(card, grains, largest_error)
     when = day or date.today()
-    with staged_folder(out) as stage:
+    with staged_folder(out, names=PACKAGE) as stage:
         write_package(model, form, dialect, stage, when)
         return results.write(
             stage,
@@ -73,7 +85,7 @@ def verify_export(folder: Path, out: Path) -> tuple[VerifyExportResults, list[st
         passed=all(one.passed or one.skipped for one in benches),
         benches=[BenchRun.of(one) for one in benches],
     )
-    with staged_folder(out) as stage:
+    with staged_folder(out, names=()) as stage:
         written = results.write(stage, found)
     verdicts = [
         one.skipped or f"{'pass' if one.passed else 'FAIL'}, difference {one.difference:.1e}"
@@ -95,7 +107,7 @@ def verify_card(
     """Run every form of a card's cell in every engine found; the certificate as it is written, and in lines."""
     model = _model(card, grains, largest_error)
     when = day or date.today()
-    with staged_folder(out) as stage:
+    with staged_folder(out, names=["certificate.html"]) as stage:
         with scratch_folder() as folder:
             certificate = certify(model, folder, when, quick=quick, progress=progress)
         found = VerifyResults.of(certificate, when)

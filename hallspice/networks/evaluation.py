@@ -28,6 +28,10 @@ from nn_mapping.data import Dataset, class_names, load_dataset
 from nn_mapping.mapping import MappedNetwork
 from nn_mapping.trained import load_network
 
+FILES = ("chips.csv", "report.html", "figures/*.svg")
+"""Names of the files in the folder, beside the index."""
+
+
 MEANING = {
     "spread_of_window": "spread of the cells, share of the window",
     "spread_of_r": "spread of the cells, share of R",
@@ -117,7 +121,7 @@ def evaluate(
     setup = load_setup(config, seed, Demand.EVALUATE)
     dataset = load_dataset(setup.config.network.dataset, data_dir)
     effects = _effects(setup)
-    with staged_folder(out) as folder:
+    with staged_folder(out, names=FILES) as folder:
         if network_file is None:
             network = make_networks(setup, dataset, progress, with_float=False).level_network
         else:

@@ -22,6 +22,9 @@ from nn_mapping.data import Dataset, load_dataset
 from nn_mapping.in_situ import InSitu, Update, train_in_situ
 from nn_mapping.trained import TrainedNetwork
 
+FILES = ("network*.npz", "training.csv")
+"""Names of the files in the folder, beside the index."""
+
 
 @remembered()
 def train(
@@ -56,7 +59,7 @@ def train(
     dataset = load_dataset(setup.config.network.dataset, data_dir)
     if setup.config.network.in_situ.updates:
         return _train_in_situ(setup, dataset, out, progress)
-    with staged_folder(out) as folder:
+    with staged_folder(out, names=FILES) as folder:
         networks = make_networks(setup, dataset, progress, with_float=False)
         network = networks.level_network
         network.save(folder / "network.npz")
@@ -93,7 +96,7 @@ def _train_in_situ(
     trainings: list[InSituTraining] = []
     lines: list[list[object]] = []
     head: list[str] = []
-    with staged_folder(out) as folder:
+    with staged_folder(out, names=FILES) as folder:
         for name in dict.fromkeys(chosen.updates):
 
             def told(done: int, total: int, message: str, name: str = name) -> None:

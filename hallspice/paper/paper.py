@@ -39,6 +39,10 @@ from nn_mapping.mapping import map_network
 from nn_mapping.recipes import GOOD, GOOD_CLOTHES, PAPER, Recipe
 from nn_mapping.trained import TrainedNetwork
 
+FILES = ("accuracy.csv", "curves.csv", "report.html", "figures/*.svg")
+"""Names of the files in the folder, beside the index."""
+
+
 LAYERS = (784, 256, 128, 10)
 SHORT_RECIPE_EPOCHS = 20
 WEIGHTS = ("float", "six", "binary", "pair")
@@ -96,7 +100,7 @@ def reproduce(
         name: _data(name, data_dir, quick) for name in SETS
     }  # a missing set is found before hours of work
     plan = trainings(seeds, quick=quick)
-    with staged_folder(out) as folder:
+    with staged_folder(out, names=FILES) as folder:
         networks = _train_all(plan, sets, data_dir, quick, progress)
         circuit = _through_the_circuit(plan, networks, sets, datasets, progress)
         found = _results(plan, networks, circuit, datasets, sets, seeds, quick)

@@ -51,6 +51,21 @@ from veriloga.model import cell_model
 from veriloga.programs import COMPILER, compiled, find_program
 from veriloga.verilog_a import verilog_a_text
 
+FILES = (
+    "achieved.csv",
+    "error.csv",
+    "pulses.csv",
+    "disturb_current.csv",
+    "disturb_moved.csv",
+    "given_up.csv",
+    "energy.csv",
+    "netlists/*",
+    "report.html",
+    "figures/*.svg",
+)
+"""Names of the files in the folder, beside the index."""
+
+
 LARGEST_IN_NGSPICE = 1024
 """Cells of an array that is written in ngspice."""
 
@@ -106,7 +121,7 @@ def write(
     rows, columns = target.shape
     solver = WriteSolver(rows, columns, plan.config)
     plant: Plant
-    with staged_folder(out) as folder, scratch_folder() as scratch:
+    with staged_folder(out, names=FILES) as folder, scratch_folder() as scratch:
         (folder / "netlists").mkdir()
         if use_ngspice:
             plan, plant = _spice_plant(setup, plan, solver, folder / "netlists", scratch)

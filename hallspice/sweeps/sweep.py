@@ -35,7 +35,7 @@ from hallspice.config.schema import Config, Sweep
 from hallspice.config.setup import Setup
 from hallspice.config.source import AnyConfig, document_of
 from hallspice.config.unused import unused
-from hallspice.files import staged_folder, write_text
+from hallspice.files import check_folder, staged_folder, write_text
 from hallspice.inference.examination import unevaluated, write_plan
 from hallspice.page.provenance import common_origins
 from hallspice.page.style import engineering, percent
@@ -56,6 +56,10 @@ from hallspice.sweeps.page import page_of, table_csv, write_parquet
 from hallspice.sweeps.point import LIBRARIES, Task, code_version
 from hallspice.sweeps.results import PointOutcome, PointRecord, SweepResults, TableCell
 from hallspice.sweeps.summary import Summary, described, summary
+
+FILES = ("results.csv", "results.parquet", "report.html", "figures/*.svg")
+"""Names of the files in the folder, beside the index."""
+
 
 INDEX = "sweep.json"
 POINTS = "points"
@@ -135,6 +139,7 @@ def sweep(
     """
     start, out = time.perf_counter(), Path(out)
     planned = plan(config, options, choices or {}, seed, data_dir)
+    check_folder(out, INDEX, FILES)
     with _alone(out):
         folder = out / POINTS
         for leftover in folder.glob(".*.json.*"):  # of a process that was killed while it wrote
@@ -147,7 +152,7 @@ def sweep(
             {axis.name: [column_name(key) for key in axis.keys] for axis in planned.axes},
         )
         said = _results(planned, found, len(kept), time.perf_counter() - start)
-        with staged_folder(out, INDEX) as stage:
+        with staged_folder(out, INDEX, names=FILES) as stage:
             if HAS_PARQUET:
                 write_parquet(stage / "results.parquet", found.rows, said)
             page, tables = page_of(found, said), {"results.csv": table_csv(found)}

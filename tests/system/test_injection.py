@@ -120,7 +120,7 @@ def test_links_in_the_output_folder_lead_nowhere(tmp_path: Path, link: str) -> N
     (out / link).symlink_to(outside if link == "figures" else outside / "precious.svg")
 
     def write() -> None:
-        with staged_folder(out) as stage:
+        with staged_folder(out, names=["*", "*/*"]) as stage:
             (stage / "figures").mkdir()
             (stage / "figures" / "precious.svg").write_text("new")
             (stage / "results.json").write_text("{}")
@@ -150,7 +150,7 @@ def test_earlier_results_name_no_files_outside_for_removal(tmp_path: Path) -> No
         "",
     ]
     (out / "results.json").write_text(json.dumps({"files": names}))
-    with staged_folder(out) as stage:
+    with staged_folder(out, names=["*", "*/*"]) as stage:
         (stage / "results.json").write_text("{}")
     assert (outside / "precious").read_text() == "precious"
 

@@ -17,7 +17,7 @@ from hallspice.files import OutputError, TakenError, staged_folder, text_file, w
 
 
 def _write(out: Path, names: list[str]) -> None:
-    with staged_folder(out) as stage:
+    with staged_folder(out, names=names) as stage:
         for name in names:
             (stage / name).parent.mkdir(parents=True, exist_ok=True)
             (stage / name).write_text(name)
@@ -34,7 +34,7 @@ def test_a_result_replaces_its_predecessor_and_nothing_else(tmp_path: Path) -> N
 
 def test_a_failed_run_leaves_the_earlier_result_whole(tmp_path: Path) -> None:
     _write(tmp_path, ["a.csv"])
-    with pytest.raises(RuntimeError), staged_folder(tmp_path) as stage:
+    with pytest.raises(RuntimeError), staged_folder(tmp_path, names=["a.csv", "c.csv"]) as stage:
         (stage / "a.csv").write_text("half")
         raise RuntimeError
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "results.json"]
@@ -54,7 +54,7 @@ def test_paths_that_can_not_be_written_are_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="file"):
         write_text(tmp_path / "file" / "a.txt", "x")
-    with pytest.raises(OutputError, match="file"), staged_folder(tmp_path / "file"):
+    with pytest.raises(OutputError, match="file"), staged_folder(tmp_path / "file", names=[]):
         pass
     write_text(tmp_path / "new" / "a.txt", "text")
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["a.txt"]
@@ -151,7 +151,7 @@ import json, os, signal
 from pathlib import Path
 from hallspice import files
 from compact_model.cards import storage
-with storage.scratch_folder(), files.staged_folder({str(folder)!r}) as stage:
+with storage.scratch_folder(), files.staged_folder({str(folder)!r}, names=["a.csv", "c.csv"]) as stage:
     (stage / "a.csv").write_text("new")
     (stage / "c.csv").write_text("new")
     (stage / "results.json").write_text(json.dumps({{"files": ["a.csv", "c.csv", "results.json"]}}))
@@ -180,7 +180,7 @@ def test_the_next_result_cleans_up_after_a_killed_process(
     (out / "notes.txt").write_text("mine")
     _killed(out, while_moving=while_moving)
     assert len(list(out.glob(".partial-*"))) == len(list(temporary.glob("hallspice-*"))) == 1
-    with storage.scratch_folder() as held, staged_folder(out) as stage:
+    with storage.scratch_folder() as held, staged_folder(out, names=["d.csv"]) as stage:
         storage.remove_abandoned([held, stage])  # of a process that lives
         assert held.exists()
         assert stage.exists()
@@ -225,3 +225,12 @@ def test_a_file_that_is_written_part_by_part_is_whole_or_as_it_was(tmp_path: Pat
 def test_a_device_without_room_is_named_after_writing_part_by_part() -> None:
     with pytest.raises(OutputError, match="/dev/full: cannot be written"), text_file("/dev/full") as stream:
         stream.write("x" * 100_000)
+
+
+def test_a_file_that_was_not_announced_is_a_fault(tmp_path: Path) -> None:
+    with (
+        pytest.raises(RuntimeError, match=r"b\.csv is none"),
+        staged_folder(tmp_path, names=["a.csv"]) as stage,
+    ):
+        (stage / "b.csv").write_text("b")
+    assert list(tmp_path.iterdir()) == []
