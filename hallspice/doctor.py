@@ -81,7 +81,7 @@ def collect() -> list[Finding]:
         _library("numpy", "nothing can be run"),
         _library("scipy", "no circuit can be solved"),
         _torch(),
-        _library("PySpice", "nothing is run in ngspice"),
+        _binding(),
         *_ngspice(),
         *_verilog_a(),
         *_data_sets(),
@@ -186,6 +186,21 @@ def _torch() -> Finding:
 
 
 # --- simulators ---
+
+
+def _binding() -> Finding:
+    from circuits.spice.binding import BINDINGS, binding_version
+
+    for name, version in binding_version().items():
+        place = "" if name == BINDINGS[0] else f", in place of {BINDINGS[0]}"
+        return Finding(name=BINDINGS[0], found=True, detail=f"{name} {version}{place}")
+    return Finding(
+        name=BINDINGS[0],
+        found=False,
+        detail=f"neither {' nor '.join(BINDINGS)} can be imported",
+        consequence="nothing is run in ngspice",
+        install="make setup",
+    )
 
 
 def _ngspice() -> Iterator[Finding]:

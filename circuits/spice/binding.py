@@ -8,6 +8,7 @@ import warnings
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 BINDINGS = ("PySpice", "InSpice")
 """Packages that will do, the first that can be imported is used."""
@@ -29,6 +30,22 @@ class Binding:
     version: str
     shared: ModuleType
     netlist: ModuleType
+
+    def simulator(self, circuit: Any, engine: Any, **settings: float) -> Any:
+        """The package's object that simulates a circuit of its own in `engine`, with its settings.
+
+        Raises
+        ------
+        TypeError
+            When the circuit is of another package.
+        """
+        package = type(circuit).__module__.partition(".")[0]
+        if package in BINDINGS and package != self.name:
+            raise TypeError(f"a circuit of {package}, where {self.name} drives ngspice: write it with that")
+        if self.name == "PySpice":
+            return circuit.simulator(simulator="ngspice-shared", ngspice_shared=engine, **settings)
+        factory = importlib.import_module(f"{self.name}.Spice.Simulator").Simulator.factory
+        return factory(simulator="ngspice-shared", ngspice_shared=engine).simulation(circuit, **settings)
 
 
 @cache
@@ -52,3 +69,12 @@ def find_binding() -> Binding:
         except Exception as error:  # made for another Python, it can fail in any way
             reasons.append(f"{name}: {error}")
     raise ImportError("; ".join(reasons))
+
+
+def binding_version() -> dict[str, str]:
+    """Name and version of the binding that is used; nothing when there is none."""
+    try:
+        found = find_binding()
+    except ImportError:
+        return {}
+    return {found.name: found.version}

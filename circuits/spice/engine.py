@@ -208,12 +208,11 @@ class SharedNgspice:
         self._relay = _Relay(binding._logger)
         self._lock = threading.RLock()
         self._modules: set[bytes] = set()
-        made: Any = type("_Engine", (binding,), {"library_path": library, "_logger": self._relay})
         self._code_models: list[Path] = []
         if not binding._instances:
             self._code_models = sorted(Path(library).resolve().parent.glob("ngspice/*.cm"))
         with self._own_turn(), _bare_start():
-            self.engine: Any = made.new_instance()
+            self.engine: Any = _engine(binding, library, self._relay).new_instance()
             self.engine._logger = self._relay
 
     @contextmanager
@@ -326,6 +325,36 @@ class SharedNgspice:
 
     def _log(self) -> list[str]:
         return [*self.engine._stdout, *self.engine._stderr]
+
+
+def _engine(binding: Any, library: str, relay: _Relay) -> Any:
+    """The binding's class, for a certain library, whose errors bring along what ngspice said."""
+
+    class Engine(binding):  # type: ignore[misc]  # it has no types
+        library_path = library
+        _logger = relay
+        _before: Sequence[str] = ()
+
+        def load_circuit(self, circuit: Any) -> None:
+            self._before = ()
+            with self._telling():
+                super().load_circuit(circuit)
+            self._before = (*self._stdout, *self._stderr)  # what is wrong with a deck shows when it is run
+
+        def run(self, background: bool = False) -> None:
+            with self._telling():
+                super().run(background)
+
+        @contextmanager
+        def _telling(self) -> Iterator[None]:
+            try:
+                yield
+            except NameError as error:
+                for line in telling_lines([*self._before, *self._stdout, *self._stderr], FAILURE):
+                    error.add_note(line)
+                raise
+
+    return Engine
 
 
 class _Relay:

@@ -74,12 +74,15 @@ def add_module_cell(circuit: Any, name: str, nodes: tuple[str, str, str, str], *
 def pyspice_simulator(
     circuit: Any, module: Path | None = None, *, options: Mapping[str, float | str] | None = None
 ) -> Any:
-    """PySpice simulator in shared mode, at the temperature of the model's thresholds (300 K).
+    """Simulator of PySpice (or InSpice) in shared mode, at the temperature of the model's thresholds (300 K).
+
+    It isn't part of the turns that threads take: where others use ngspice too, call it inside
+    ``with circuits.spice.engine.shared_ngspice().turn():``.
 
     Parameters
     ----------
     circuit
-        PySpice circuit.
+        Circuit of that package.
     module
         Compiled module (``.osdi``), when the circuit has cells of `add_module_cell`.
     options
@@ -89,17 +92,16 @@ def pyspice_simulator(
     ------
     circuits.spice.engine.SimulatorMissing
         Without a shared library of ngspice.
+    circuits.spice.engine.SpiceError
+        When the module can't be loaded (`circuits.spice.engine.SharedNgspice.load`).
+    TypeError
+        When the circuit is of InSpice where PySpice is used, or the other way round.
     """
     shared = shared_ngspice()
     if module is not None:
         shared.load(module)
     shared.load_code_models()
     shared.ask(ONE_THREAD)
-    made = circuit.simulator(
-        temperature=26.85,
-        nominal_temperature=26.85,
-        simulator="ngspice-shared",
-        ngspice_shared=shared.engine,
-    )
+    made = find_binding().simulator(circuit, shared.engine, temperature=26.85, nominal_temperature=26.85)
     made.options(**{"reltol": 1e-4, **(options or {})})
     return made

@@ -7,6 +7,7 @@ import platform
 import numpy as np
 
 from circuits.solve.transfer import Method
+from circuits.spice.binding import binding_version
 from circuits.write.write_verify import CellVerdict
 from compact_model import synapse
 from hallspice.config.setup import Setup
@@ -64,7 +65,8 @@ def results_of(found: Examination, config_file: str | None = None) -> InferenceR
         versions={
             **versions_of(),
             "python": platform.python_version(),
-            **versions_of("numpy", "scipy", "torch", "PySpice"),
+            **versions_of("numpy", "scipy", "torch"),
+            **binding_version(),
             "ngspice": found.certificate.simulator or "not found",
         },
         device=_device(setup),

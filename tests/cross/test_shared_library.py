@@ -16,6 +16,7 @@ import pytest
 from numpy.random import bit_generator
 
 from circuits.spice import engine, ngspice
+from circuits.spice.binding import find_binding
 from compact_model.cards.device import load_card
 from veriloga.model import MODULE, cell_model
 from veriloga.programs import COMPILER, compiled, find_program
@@ -108,8 +109,9 @@ def test_the_library_reads_nobodys_start_up_files(tmp_path: Path, variable: str)
 
 POLYNOMIAL = """
 import numpy as np
-from PySpice.Spice.Netlist import Circuit
 from circuits import pyspice_simulator
+from circuits.spice.binding import find_binding
+Circuit = find_binding().netlist.Circuit
 circuit = Circuit("square")
 circuit.V("in", "a", circuit.gnd, 3.0)
 circuit.R("load", "out", circuit.gnd, 1e3)
@@ -132,8 +134,9 @@ from circuits.spice import engine
 def state():
     return [(name, one.level, one.filters, one.handlers, one.propagate, one.disabled)
             for name, one in sorted(logging.Logger.manager.loggerDict.items())
-            if name.startswith("PySpice") and isinstance(one, logging.Logger)]
-import PySpice.Spice.NgSpice.Shared
+            if name.startswith(("PySpice", "InSpice")) and isinstance(one, logging.Logger)]
+from circuits.spice.binding import find_binding
+find_binding()
 before = state(), logging.root.handlers, logging.root.level
 try:
     engine.shared_ngspice().waveforms("* t\\nR1 a 0 nonsense\\n.tran 1 2\\n.end\\n", ["a"])
@@ -158,7 +161,7 @@ def test_messages_of_runs_outside_hallspice_are_the_bindings(caplog: pytest.LogC
     with shared.turn(), pytest.raises(NameError):
         shared.engine.exec_command("nosuchcommand")
     assert [(record.name.partition(".")[0], record.levelno) for record in caplog.records] == [
-        ("PySpice", logging.ERROR)
+        (find_binding().name, logging.ERROR)
     ]
 
 

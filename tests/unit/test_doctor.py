@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from circuits.spice import binding
 from circuits.spice.engine import Simulator
 from hallspice import doctor
 from hallspice.doctor import Finding, capabilities, ngspice_findings
@@ -106,3 +107,24 @@ def test_show_prints_both_tables() -> None:
     assert "[Errno 2] none" in text
     assert "netlists by hand" in text
     assert "missing: ngspice. apt-get [all]" in text
+
+
+@pytest.mark.parametrize(
+    ("bindings", "found", "detail"),
+    [
+        (("nosuchbinding", "PySpice"), True, "PySpice 1.5, in place of nosuchbinding"),
+        (("PySpice", "nosuchbinding"), True, "PySpice 1.5"),
+        (("nosuchbinding", "nosuchother"), False, "neither nosuchbinding nor nosuchother can be imported"),
+    ],
+)
+def test_the_binding_of_ngspice_that_is_used_is_named(
+    bindings: tuple[str, ...], found: bool, detail: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binding, "BINDINGS", bindings)
+    binding.find_binding.cache_clear()
+    try:
+        finding = doctor._binding()
+    finally:
+        binding.find_binding.cache_clear()
+    assert (finding.name, finding.found, finding.detail) == (bindings[0], found, detail)
+    assert bool(finding.install) is not found
