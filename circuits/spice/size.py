@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import re
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
+from circuits.memory import available_memory
 from circuits.network import BranchKind, Network, Role
 from circuits.solve.branches import coupled_parts
 from circuits.spice.engine import SpiceError
@@ -125,7 +122,7 @@ def check_size(
         wires=float(np.sum(wires & (network.kind == BranchKind.RESISTOR))) if network.common_mode else 0.0,
         sources=len(network.drive_source),
     )
-    memory = _available_memory()
+    memory = available_memory()
     slow, large = load.seconds > limit_s, load.memory > memory
     if not (slow or large):
         return
@@ -151,12 +148,3 @@ def check_size(
         f" {load.rows} x {load.columns} array{vectors}",
         hint=" or ".join(filter(None, hints)),
     )
-
-
-def _available_memory() -> float:
-    """Memory that is free, or would be freed on demand [byte]; all there is where the system doesn't say."""
-    with suppress(OSError):
-        found = re.search(r"^MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
-        if found:
-            return 1024.0 * int(found[1])
-    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
