@@ -23,7 +23,7 @@ from nn_mapping.mapping import combination
 from nn_mapping.tiles import conductance_per_weight, ideal_transfers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from circuits.arrays.config import ArrayConfig
     from circuits.read.converter import Converter, RowDacs
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _CHUNK = 2000
 _CALIBRATION_IMAGES = 2000
 _TRIM_VECTORS = 256
+_OTHER_IMAGES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -400,25 +401,39 @@ def sample_reads(
     """Tiles with real inputs, to be read again by another simulator.
 
     The tiles are drawn with the seed, layer after layer in turn, so that every layer is among the first ones;
-    the inputs are row voltages (vectors, rows) [V] of test images drawn with the same seed.
+    the inputs are row voltages (vectors, rows) [V] of test images drawn with the same seed. A tile whose inputs are all
+    zero, as at the edge of the images, tells nothing and is passed over; where no tile has any, other images are drawn.
 
     Returns
     -------
     list
-        Position of the tile in ``mapped.tiles`` and its row voltages.
+        Position of the tile in ``mapped.tiles`` and its row voltages; fewer than `tiles`, or none, where no more have
+        inputs.
     """
     random = np.random.default_rng(seed)
-    chosen = random.choice(len(dataset.test_images), min(vectors, len(dataset.test_images)), replace=False)
+    count = len(dataset.test_images)
+    chosen = random.choice(count, min(vectors, count), replace=False)
     queues = [random.permutation(mapped.layer_tiles(number)) for number in range(len(mapped.network.layers))]
     longest = max(len(queue) for queue in queues)
-    order = [int(queue[turn]) for turn in range(longest) for queue in queues if turn < len(queue)][:tiles]
+    order = [int(queue[turn]) for turn in range(longest) for queue in queues if turn < len(queue)]
     maps = tile_maps(mapped, transfers, config, readout, seed)
     unit = conductance_per_weight(mapped, config)
     training = mapped.network.inputs(dataset.train_images[:_CALIBRATION_IMAGES])
     _, scales, _ = propagate(mapped, maps, unit, readout, training)
-    inputs = mapped.network.inputs(dataset.test_images[chosen])
-    _, _, voltages = propagate(mapped, maps, unit, readout, inputs, scales)
-    return [(place, voltages[mapped.tiles[place].layer][:, mapped.tiles[place].rows]) for place in order]
+
+    def reads(images: NDArray[np.intp]) -> Iterator[tuple[int, Floats]]:
+        inputs = mapped.network.inputs(dataset.test_images[images])
+        _, _, voltages = propagate(mapped, maps, unit, readout, inputs, scales)
+        for place in order:
+            tile = mapped.tiles[place]
+            yield place, voltages[tile.layer][:, tile.rows]
+
+    found = [(place, read) for place, read in reads(chosen) if read.any()][:tiles]
+    if not found:
+        others = random.choice(count, min(_OTHER_IMAGES, count), replace=False)
+        heard = ((place, read[read.any(axis=1)][:vectors]) for place, read in reads(others))
+        found = [(place, read) for place, read in heard if len(read)][:tiles]
+    return found
 
 
 def confusion_matrix(labels: Bytes, predictions: NDArray[np.intp], classes: int) -> NDArray[np.intp]:

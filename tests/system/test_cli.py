@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from circuits.spice.engine import deck_options, find_simulator
 from circuits.spice.ngspice import run_batch
 from hallspice.cli.application import app
+from hallspice.inference import certificate
 from hallspice.inference.results import InferenceResults
 from hallspice.page.csv_text import csv_text
 
@@ -177,6 +178,20 @@ def test_a_check_that_would_take_too_long_is_left_out_and_said(small_run: tuple[
         r"allowed: 1e-09 s\).* a longer limit \(.*`certificate.longest`\)", certificate["reason"]
     )
     assert "no tile was checked in ngspice: ngspice would take" in result.stderr
+
+
+@needs_ngspice
+def test_where_nothing_can_be_compared_nothing_passes(
+    small_run: tuple[Path, Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = small_run
+    monkeypatch.setattr(certificate, "sample_reads", lambda *_, **__: [])
+    result = hallspice("run", folder / "small.yaml", "--out", folder / "silent", "--quiet")
+    assert result.exit_code == 0, result.output
+    found = _results(folder / "silent")["certificate"]
+    assert (found["passed"], found["tiles"], found["max_relative_difference"]) == (None, 0, None)
+    assert "no tile was checked in ngspice: nothing was compared: inputs or outputs" in result.stderr
+    assert "0.0e+00" not in result.output
 
 
 @needs_ngspice

@@ -347,6 +347,42 @@ def test_sampled_reads_cover_the_layers(
     assert sorted(place for place, _ in everything) == list(range(len(mapped.tiles)))
 
 
+def test_tiles_without_inputs_are_passed_over(
+    mapped: MappedNetwork, data: Dataset, responses: tuple[TileResponse, ...]
+) -> None:
+    """Rows 0..7 of the first layer, which the first tile of each column has, are dark in all test images."""
+    transfers = [response.transfer for response in responses]
+    dark = data.test_images.copy()
+    dark.reshape(len(dark), -1)[:, :8] = 0
+    changed = replace(data, test_images=dark)
+    reads = sample_reads(mapped, transfers, CONFIG, READOUT, changed, tiles=100, vectors=3, seed=8)
+    silent = {place for place, tile in enumerate(mapped.tiles) if tile.layer == 0 and tile.rows.start == 0}
+    assert len(silent) == 2
+    assert {place for place, _ in reads} == set(range(len(mapped.tiles))) - silent
+    for place, voltages in reads:
+        assert voltages.shape == (3, len(mapped.tiles[place].states))
+        assert voltages.any()
+    # as many tiles as wanted, although silent ones are among the first
+    assert len(sample_reads(mapped, transfers, CONFIG, READOUT, changed, tiles=3, vectors=3, seed=8)) == 3
+
+
+def test_other_images_are_drawn_where_no_tile_has_inputs(
+    mapped: MappedNetwork, data: Dataset, responses: tuple[TileResponse, ...]
+) -> None:
+    transfers = [response.transfer for response in responses]
+    first = replace(mapped, network=replace(mapped.network, layers=mapped.network.layers[:1]))
+    first = replace(first, tiles=tuple(tile for tile in mapped.tiles if tile.layer == 0))
+    own = transfers[: len(first.tiles)]
+    chosen = np.random.default_rng(8).choice(len(data.test_images), 2, replace=False)
+    dark = data.test_images.copy()
+    dark[chosen] = 0
+    some = replace(data, test_images=dark)
+    reads = sample_reads(first, own, CONFIG, READOUT, some, tiles=2, vectors=2, seed=8)
+    assert [voltages.any(axis=1).tolist() for _, voltages in reads] == [[True, True], [True, True]]
+    none = replace(data, test_images=np.zeros_like(dark))
+    assert sample_reads(first, own, CONFIG, READOUT, none, tiles=2, vectors=2, seed=8) == []
+
+
 def test_pairs_work_as_well() -> None:
     mapped = mapped_network("differential")
     data = labelled(mapped)
