@@ -28,7 +28,7 @@ RUNGS = {  # rooms of a package; a room may import those of lower rungs alone
         ("fit",),
     ),
     "circuits": (
-        ("network", "periphery", "threads", "workers"),
+        ("network", "periphery", "threads", "workers", "memory"),
         ("builder",),
         ("arrays",),
         ("solve",),
