@@ -6,7 +6,7 @@ import itertools
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -107,7 +107,9 @@ class Transport(CardModel):
 class Control(CardModel):
     """The control sample with MgO in place of RuO2."""
 
-    t_oxide: Annotated[Entry, Spec("m", "MgO thickness", low=0.0, high=1e-8)]
+    moved: ClassVar[dict[str, str]] = {
+        "t_oxide": "the thickness of the MgO has no effect, only its interface anisotropy has; leave it out"
+    }
     k_s: Annotated[Entry, Spec("J/m^2", "interface anisotropy", low=0.0)]
     field_free_drive: Annotated[Entry, Spec("1", "field-free drive", low=0.0)]
 

@@ -78,7 +78,7 @@ def markdown(card: DeviceCard | None = None) -> str:
         "# Parameters of the shipped card",
         "",
         "Made from the card and the fields that check it by "
-        "`python -c \"from compact_model.parameters import markdown; print(markdown(), end='')\"`.",
+        "`python -c \"from compact_model.cards.listing import markdown; print(markdown(), end='')\"`.",
         'Values are in SI. "Paper" is arXiv:2601.16222.',
         "",
         "| name | meaning | value | unit | provenance | source |",

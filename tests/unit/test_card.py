@@ -104,3 +104,13 @@ def test_a_wrong_csv_names_its_lines(tmp_path: Path) -> None:
         (4, "t_oxide_nm"),
         (5, "provenance"),
     ]
+
+
+def test_the_thickness_of_the_control_sample_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    entry = "{value: 0.5, unit: nm, provenance: measured, source: mine}"
+    path.write_text(f"name: mine\ndescription: mine\nbased_on: pt_ruo2_0p5\ncontrol: {{t_oxide: {entry}}}\n")
+    with pytest.raises(
+        DocumentError, match=r"mine\.yaml:4:11 control\.t_oxide: the thickness of the MgO has no"
+    ):
+        load_card(path)
