@@ -153,34 +153,62 @@ def evaluate(
     seed
         Of the random vectors that the trim is fitted on.
     """
-    maps = tile_maps(mapped, transfers, config, readout, seed)
-    unit = conductance_per_weight(mapped, config)
+    test = _Test(mapped, transfers, config, readout, dataset, seed)
     network = mapped.network
-    _, scales, _ = propagate(
-        mapped, maps, unit, readout, network.inputs(dataset.train_images[:_CALIBRATION_IMAGES])
-    )
     sizes = [layer.shape[1] for layer in network.layers]
     moments = [np.zeros((size, size)) for size in sizes]
     sums = [np.zeros(size) for size in sizes]
     predictions = []
-    count = len(dataset.test_images)
-    for start in range(0, count, _CHUNK):
-        inputs = network.inputs(dataset.test_images[start : start + _CHUNK])
-        outputs, _, voltages = propagate(mapped, maps, unit, readout, inputs, scales)
-        predictions.append(outputs.argmax(axis=1))
+    for classes, voltages in test.images():
+        predictions.append(classes)
         for number, voltage in enumerate(voltages):
             reads = network.layers[number].reads
             moments[number] += voltage.T @ voltage / reads
             sums[number] += voltage.sum(axis=0) / reads
     predicted = np.concatenate(predictions)
+    count = len(predicted)
     return Evaluation(
         accuracy=float(np.mean(predicted == dataset.test_labels)),
         predictions=predicted,
         confusion=confusion_matrix(dataset.test_labels, predicted, network.sizes[-1]),
-        scales=scales,
+        scales=test.scales,
         input_moments=tuple(moment / count for moment in moments),
         input_means=tuple(total / count for total in sums),
     )
+
+
+class _Test:
+    """A test set on its way through the tiles; full scales are those of the first training images."""
+
+    def __init__(
+        self,
+        mapped: MappedNetwork,
+        transfers: Sequence[Floats],
+        config: ArrayConfig,
+        readout: Readout,
+        dataset: Dataset,
+        seed: int,
+    ) -> None:
+        self._mapped, self._readout, self._dataset = mapped, readout, dataset
+        self._maps = tile_maps(mapped, transfers, config, readout, seed)
+        self._unit = conductance_per_weight(mapped, config)
+        inputs = mapped.network.inputs(dataset.train_images[:_CALIBRATION_IMAGES])
+        _, self.scales, _ = propagate(mapped, self._maps, self._unit, readout, inputs)
+
+    def images(self) -> Iterator[tuple[NDArray[np.intp], list[Floats]]]:
+        """Classes of some images at a time, and the row voltages (images * reads, inputs) of each layer [V]."""
+        images = self._dataset.test_images
+        for start in range(0, len(images), _CHUNK):
+            inputs = self._mapped.network.inputs(images[start : start + _CHUNK])
+            outputs, _, voltages = propagate(
+                self._mapped, self._maps, self._unit, self._readout, inputs, self.scales
+            )
+            yield outputs.argmax(axis=1), voltages
+
+    def accuracy(self) -> float:
+        """Share of the images whose class is right."""
+        predicted = np.concatenate([classes for classes, _ in self.images()])
+        return float(np.mean(predicted == self._dataset.test_labels))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +228,7 @@ class Ablation:
 
 
 def ablation(
+    circuit: Evaluation,
     mapped: MappedNetwork,
     transfers: Sequence[Floats],
     config: ArrayConfig,
@@ -207,16 +236,16 @@ def ablation(
     dataset: Dataset,
     seed: int = 0,
 ) -> Ablation:
-    """Accuracy with one cause at a time, to say what the circuit costs and why."""
+    """Accuracy with one cause at a time, to say what the circuit costs and why; `circuit` is `evaluate` of the same."""
 
     def accuracy(matrices: Sequence[Floats], **changes: bool | None) -> float:
-        return evaluate(mapped, matrices, config, replace(readout, **changes), dataset, seed).accuracy  # type: ignore[arg-type]
+        return _Test(mapped, matrices, config, replace(readout, **changes), dataset, seed).accuracy()  # type: ignore[arg-type]
 
     return Ablation(
         levels=mapped.network.accuracy(dataset.test_images, dataset.test_labels),
         converters=accuracy(ideal_transfers(mapped, config), trim=False),
         array=accuracy(transfers, dac_bits=None, adc_bits=None),
-        circuit=accuracy(transfers),
+        circuit=circuit.accuracy,
         untrimmed=accuracy(transfers, trim=False),
     )
 

@@ -9,6 +9,7 @@ import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,7 @@ SOURCES: Mapping[str, Source] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """Labelled images, split into training and test.
 
@@ -113,6 +114,15 @@ class Dataset:
                 f"{self.name}: training images of {self.train_images.shape[1:]} pixels, "
                 f"test images of {self.test_images.shape[1:]}; expected one size"
             )
+
+    @cached_property
+    def digest(self) -> str:
+        """Content hash of images and labels."""
+        digest = hashlib.sha256()
+        for name in _FIELDS:
+            part = np.ascontiguousarray(getattr(self, name))
+            digest.update(str(part.shape).encode() + part.tobytes())
+        return digest.hexdigest()
 
     @property
     def pixels(self) -> int:

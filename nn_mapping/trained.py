@@ -280,4 +280,4 @@ def pixel_codes(images: Bytes, bits: int | None) -> tuple[Bytes, int]:
     if bits is None:
         return flat, 255
     table = np.round(np.arange(256) * ((2**bits - 1) / 255)).astype(np.uint8)
-    return table[flat], 2**bits - 1
+    return table.take(flat), 2**bits - 1

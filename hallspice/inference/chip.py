@@ -48,9 +48,17 @@ class Chip:
         """The test set through the circuit."""
         return evaluate(self.mapped, self.transfers, self.setup.array, self.readout, self.dataset, self.seed)
 
-    def causes(self) -> Ablation:
-        """Accuracy with one cause at a time."""
-        return ablation(self.mapped, self.transfers, self.setup.array, self.readout, self.dataset, self.seed)
+    def causes(self, evaluation: Evaluation) -> Ablation:
+        """Accuracy with one cause at a time, beside that of all of them."""
+        return ablation(
+            evaluation,
+            self.mapped,
+            self.transfers,
+            self.setup.array,
+            self.readout,
+            self.dataset,
+            self.seed,
+        )
 
     def nonlinearity(self) -> dict[str, float]:
         """Largest integral and differential nonlinearity of all DACs and all ADCs, in steps; 0 for ideal ones."""

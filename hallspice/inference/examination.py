@@ -83,7 +83,7 @@ def examine(
     progress(0, 3, "evaluating: test images through the circuit")
     evaluation = chip.evaluation()
     progress(1, 3, "evaluating: one cause at a time")
-    causes = chip.causes()
+    causes = chip.causes(evaluation)
     progress(2, 3, "evaluating: IR drop")
     drop = chip.ir_drop()
     progress(3, 3, "evaluating: done")

@@ -289,9 +289,8 @@ def _fingerprint(
     from importlib.metadata import version
 
     digest = hashlib.sha256()
-    for part in (dataset.train_images, dataset.train_labels, dataset.test_images, dataset.test_labels):
-        digest.update(np.ascontiguousarray(part).tobytes())
     settings = {
+        "dataset": dataset.digest,
         "layers": [size if isinstance(size, int) else dataclasses.asdict(size) for size in layers],
         "levels": None if levels is None else levels.tolist(),
         "recipe": dataclasses.asdict(recipe),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+from collections import deque
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from pydantic import BaseModel
 from rich.table import Table
 
 from circuits.workers import cores
@@ -209,6 +211,7 @@ def plan(
         )
     first_seed = base.seed if seed is None else seed
     found: dict[str, Point] = {}
+    like: Setup | None = None
     mistakes: dict[tuple[str, Place | None, str, str], Mistake] = {}
     certified: set[tuple[str, int, int]] = set()
     for assignment in points(axes, chosen.design, chosen.points, first_seed):
@@ -221,6 +224,8 @@ def plan(
             continue
         if mistakes:
             continue
+        like = like or setup
+        setup = _sharing(setup, like)
         first = first_seed if seed_axis is None else setup.config.seed
         for number in range(first, first + chosen.seeds):
             point = _point(setup, number, assignment, chosen.certify, certified, data_dir)
@@ -251,6 +256,23 @@ def _point(
     folder = None if data_dir is None else data_dir.resolve()
     task = Task(setup=dataclasses.replace(setup, config=config), data_dir=folder, code=code_version())
     return Point(inputs=inputs, task=task)
+
+
+def _sharing(setup: Setup, like: Setup) -> Setup:
+    """The same setup that holds the parts of another one which are equal: a sweep has thousands of them."""
+    parts = {
+        name: _shared(getattr(setup, name), getattr(like, name)) for name in ("config", "card", "periphery")
+    }
+    return dataclasses.replace(setup, **parts)
+
+
+def _shared(part: Any, like: Any) -> Any:
+    if part == like:
+        return like
+    if not isinstance(part, BaseModel) or type(part) is not type(like):
+        return part
+    own = {name: _shared(getattr(part, name), getattr(like, name)) for name in type(part).model_fields}
+    return part.model_copy(update=own)
 
 
 def _plain(value: Any) -> TableCell:
@@ -401,7 +423,9 @@ def carried_out(tasks: Mapping[str, Task], workers: Workers) -> Iterator[tuple[s
 
     A worker goes on with tasks that need the same networks and solved tiles as its last one, while there are any.
     """
-    pending = {name: (task, task.built) for name, task in tasks.items()}
+    pending: dict[str, deque[str]] = {}
+    for name, task in tasks.items():
+        pending.setdefault(task.built, deque()).append(name)
     names = {id(task): name for name, task in tasks.items()}
     at: dict[Hashable, str] = {}
     running = 0
@@ -409,19 +433,22 @@ def carried_out(tasks: Mapping[str, Task], workers: Workers) -> Iterator[tuple[s
         for worker in workers.idle():
             if not pending:
                 break
-            name = _next({name: built for name, (_, built) in pending.items()}, at, worker)
-            task, at[worker] = pending.pop(name)
-            workers.start(worker, task)
+            built = at[worker] = _next(pending, at, worker)
+            workers.start(worker, tasks[pending[built].popleft()])
             running += 1
+            if not pending[built]:
+                del pending[built]
         for task, outcome in workers.finished():
             running -= 1
             yield names[id(task)], outcome
 
 
-def _next(pending: Mapping[str, str], at: Mapping[Hashable, str], worker: Hashable) -> str:
-    """What a worker does next: more of the same, else what nobody has begun, else anything."""
+def _next(pending: Mapping[str, Sequence[str]], at: Mapping[Hashable, str], worker: Hashable) -> str:
+    """What a worker builds next: the same again, else what nobody has begun, else anything."""
+    if at.get(worker) in pending:
+        return at[worker]
     others = set(at.values())
-    return min(pending, key=lambda name: (pending[name] != at.get(worker), pending[name] in others))
+    return next((built for built in pending if built not in others), next(iter(pending)))
 
 
 def _said(outcome: PointOutcome) -> str:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -124,14 +125,41 @@ def test_fine_converters_and_ideal_arrays_agree_with_the_digital_network(
 def test_a_trim_repairs_what_wires_do(mapped: MappedNetwork, data: Dataset) -> None:
     """2 Ohm wires take up to a third of the voltage, most of it the same for all cells of a column."""
     config = replace(CONFIG, r_row=2.0)
+    transfers = [response.transfer for response in solve_tiles(mapped, config)]
     causes = ablation(
-        mapped, [response.transfer for response in solve_tiles(mapped, config)], config, READOUT, data
+        evaluate(mapped, transfers, config, READOUT, data), mapped, transfers, config, READOUT, data
     )
     assert causes.levels == 1
+    for changes, found in (
+        ({"dac_bits": None, "adc_bits": None}, causes.array),
+        ({}, causes.circuit),
+        ({"trim": False}, causes.untrimmed),
+    ):
+        assert found == evaluate(mapped, transfers, config, replace(READOUT, **changes), data).accuracy
     assert causes.converters >= 0.9
     assert causes.array >= 0.99
     assert causes.circuit >= 0.9
     assert causes.untrimmed < causes.circuit - 0.1
+
+
+def test_no_more_is_put_through_the_tiles_than_causes_need(
+    mapped: MappedNetwork,
+    data: Dataset,
+    responses: tuple[TileResponse, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    transfers = [response.transfer for response in responses]
+    circuit = evaluate(mapped, transfers, CONFIG, READOUT, data)
+    runs: list[int] = []
+
+    def counted(*arguments: Any) -> Any:
+        runs.append(len(arguments[4]))
+        return propagate(*arguments)
+
+    monkeypatch.setattr("nn_mapping.accuracy.propagate", counted)
+    ablation(circuit, mapped, transfers, CONFIG, READOUT, data)
+    # converters, array, untrimmed: each sets its full scales, then sees the test images; levels are digital
+    assert runs == [len(data.train_images[:2000]), len(data.test_images)] * 3
 
 
 def test_moments_are_those_of_the_row_voltages(

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from nn_mapping import data
-from nn_mapping.data import FILES, DatasetError, load_dataset, parse_idx
+from nn_mapping.data import FILES, Dataset, DatasetError, load_dataset, parse_idx
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -132,3 +132,17 @@ def test_a_failed_download_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with pytest.raises(DatasetError, match=r"no download from http://127\.0\.0\.1:9/"):
         load_dataset("fashion-mnist")
+
+
+@pytest.mark.parametrize("name", ["train_images", "train_labels", "test_images", "test_labels"])
+def test_the_digest_is_that_of_the_content_and_made_once(name: str) -> None:
+    images, labels = np.zeros((3, 4, 5), dtype=np.uint8), np.zeros(3, dtype=np.uint8)
+    parts = {"train_images": images, "train_labels": labels, "test_images": images, "test_labels": labels}
+    dataset = Dataset(name="one", **parts)
+    assert dataset.digest is dataset.digest
+    assert dataset.digest == Dataset(name="two", **{key: part.copy() for key, part in parts.items()}).digest
+    other = parts[name].copy()
+    other.flat[-1] = 1
+    assert Dataset(name="one", **{**parts, name: other}).digest != dataset.digest
+    shapes = {"train_images": images.reshape(3, 5, 4), "test_images": images.reshape(3, 5, 4)}
+    assert Dataset(name="one", **{**parts, **shapes}).digest != dataset.digest

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,36 @@ def test_a_worker_goes_on_with_the_same_tiles(config: Path) -> None:
     # Worker 1 is always the first to finish: it does its own three points, then helps.
     assert wires[1][:3] == [0.02] * 3
     assert set(wires[0]) == {0.01}
+
+
+def test_many_points_are_given_out_in_no_time_each() -> None:
+    class Stub:
+        def __init__(self, built: str) -> None:
+            self.built = built
+
+    count = 20_000  # looking through all that are left for each of them took minutes
+    tasks: dict[str, Any] = {str(number): Stub(str(number // 2)) for number in range(count)}
+    crew = Crew(lambda _: failed("nothing is computed"))
+    start = time.perf_counter()
+    assert [name for name, _ in carried_out(tasks, crew)] != []
+    assert time.perf_counter() - start < 20
+    given = [[task.built for at, task in crew.log if at == worker] for worker in (0, 1)]
+    assert sorted(map(int, given[0] + given[1])) == sorted([*range(count // 2), *range(count // 2)])
+    assert given[1][:4] == ["1", "1", "2", "2"]
+
+
+def test_points_share_what_is_equal_in_them(config: Path) -> None:
+    first, *others = (point.task.setup for point in _points(config, "array.wire.r_row=1 mohm..1 ohm:log:40"))
+    assert len(others) == 79
+    for setup in others:
+        assert setup.card is first.card
+        assert setup.config.network is first.config.network
+        assert setup.config.array.cell is first.config.array.cell
+        assert setup.periphery.adc is first.periphery.adc
+    wires = [(setup.config.array.wire.r_row, setup.periphery.wire.r_row.value) for setup in (first, *others)]
+    assert len(set(wires)) == 40
+    assert all(ours == cards for ours, cards in wires)
+    assert {setup.config.array.converters.adc_bits for setup in others} == {4, 6}
 
 
 def _points(config: Path, *options: str, **choices: Any) -> list[Point]:
