@@ -36,7 +36,7 @@ from nn_mapping.data import Dataset
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.mapping import MappedNetwork, map_network
 from nn_mapping.tiles import TileResponse, conductance_per_weight, ideal_transfers, solve_network, solve_tiles
-from nn_mapping.trained import Layer, TrainedNetwork
+from nn_mapping.trained import Layer, TrainedNetwork, Window
 
 CONFIG = ArrayConfig(architecture=Architecture.ACTIVE_PARALLEL, r_row=0.05, r_column=0.05)
 READOUT = Readout(v_full=0.5)
@@ -172,6 +172,33 @@ def test_moments_are_those_of_the_row_voltages(
     assert result.scales.inputs[0] == 1
 
 
+def test_moments_of_a_convolution_are_means_over_its_patches() -> None:
+    """Kernels of 3 x 3 read 3 x 2 patches of 5 x 4 pixels."""
+    levels = level_set("reference", PAPER_LEVELS_OHM)
+    window = Window(channels=1, height=5, width=4, kernel=3)
+    random = np.random.default_rng(1)
+    layers = []
+    for outputs, inputs, one in ((2, 9, window), (3, 12, None)):
+        index = random.integers(0, 6, (outputs, inputs)).astype(np.uint8)
+        weights = levels.weights.astype(np.float32)[index]
+        gain, offset = np.ones(outputs, np.float32), np.zeros(outputs, np.float32)
+        layers.append(Layer(weights=weights, gain=gain, offset=offset, weight_index=index, window=one))
+    mapped = map_network(TrainedNetwork(layers=tuple(layers), levels=levels.weights), levels, 5, 5)
+    test = images(7, 2)
+    data = labelled(mapped)
+    data = replace(data, test_images=test, test_labels=np.zeros(7, np.uint8))
+    found = evaluate(mapped, ideal_transfers(mapped, CONFIG), CONFIG, READOUT, data)
+    moment, mean = np.zeros((9, 9)), np.zeros(9)
+    for image in test:
+        for row in range(3):
+            for column in range(2):
+                volts = 0.5 * np.round(image[row : row + 3, column : column + 3].ravel() / 255 * 63) / 63
+                moment += np.outer(volts, volts) / (7 * 6)
+                mean += volts / (7 * 6)
+    np.testing.assert_allclose(found.input_moments[0], moment, rtol=1e-6)
+    np.testing.assert_allclose(found.input_means[0], mean, rtol=1e-6)
+
+
 def test_tiles_balance_their_power(responses: tuple[TileResponse, ...]) -> None:
     assert max(response.imbalance for response in responses) < 1e-10
 
@@ -290,10 +317,10 @@ def test_dacs_with_mismatch_are_drawn_for_each_row_of_each_tile(
 
 
 def test_converters_without_mismatch_round() -> None:
-    current = np.random.default_rng(0).uniform(-1.2, 1.2, (50, 2))
+    current = np.random.default_rng(0).uniform(-0.3, 0.3, (50, 2))
     ideal = draw_converter(5, 0.0, np.random.default_rng(0), ElementWeighting.BINARY)
     np.testing.assert_allclose(
-        convert_output(current, 1.0, 5, (ideal, ideal)), convert_output(current, 1.0, 5), atol=1e-12
+        convert_output(current, 0.25, 5, (ideal, ideal)), convert_output(current, 0.25, 5), atol=1e-12
     )
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from circuits.arrays.config import ArrayConfig
 from nn_mapping.accuracy import ReadNoise, Readout, confusion_matrix, propagate, tile_maps
-from nn_mapping.chips import ChipOptions, Variation, aged, monte_carlo, wilson, written
+from nn_mapping.chips import ChipOptions, Variation, aged, monte_carlo, states, wilson, written
 from nn_mapping.data import Dataset
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
-from nn_mapping.mapping import MappedNetwork, map_network
+from nn_mapping.mapping import MappedNetwork, map_network, resistive_states
 from nn_mapping.recipes import GOOD
 from nn_mapping.tiles import conductance_per_weight, ideal_transfers
 from nn_mapping.training import train
@@ -77,6 +77,19 @@ def test_stuck_cells_and_relaxation(mapped: MappedNetwork) -> None:
     ohm = np.array(PAPER_LEVELS_OHM)
     halved = Variation(levels_after=tuple((ohm + 0.45) / 2))
     np.testing.assert_allclose(aged(mapped, halved, tile.states), (tile.states + 0.45) / 2, rtol=1e-12)
+
+
+def test_resistive_cells_are_linear_in_their_conductance() -> None:
+    """Levels of 0.3 and 0.5 Ohm stand for 100 and 10 kOhm: 0.4 Ohm for 55 uS, 0.48 Ohm for 91 uS."""
+    levels = level_set("reference", [0.3, 0.35, 0.5])
+    network = train(data(), (36, 4), levels.weights, replace(GOOD, epochs=1, batch=32), seed=1)
+    ohm = resistive_states(levels.levels_ohm, r_low=1e4, r_high=1e5)
+    mapped = map_network(network, levels, 20, 12, ohm)
+    resistive = ArrayConfig(architecture="resistive")
+    found = states(mapped, resistive, np.array([[0.3, 0.5, 0.4], [0.48, 0.35, 0.2]]))
+    # 0.35 Ohm: 10 + 90/4 uS; what would lie below a thousandth of the lowest conductance is held there
+    np.testing.assert_allclose(1e6 / found, [[10.0, 100.0, 55.0], [91.0, 32.5, 0.01]], rtol=1e-9)
+    np.testing.assert_allclose(states(mapped, CONFIG, np.array([[0.3, -0.1]])), [[0.3, 1e-3]], rtol=1e-12)
 
 
 def test_drift_is_common_to_an_in_array_reference(mapped: MappedNetwork) -> None:

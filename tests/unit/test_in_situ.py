@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from compact_model.cards.device import load_card
+from nn_mapping import in_situ
 from nn_mapping.data import Dataset
-from nn_mapping.in_situ import HallCells, InSitu, Update, train_in_situ
+from nn_mapping.in_situ import HallCells, IdealCells, InSitu, Update, train_in_situ
 from nn_mapping.levels import PAPER_LEVELS_OHM, pair_levels, single_levels
 from nn_mapping.recipes import GOOD, PAPER
 
@@ -103,6 +104,45 @@ def test_cells_differ_with_spread_and_noise() -> None:
         assert some.weights().std() > 0.1 * some.step
 
 
+def test_a_cell_with_a_higher_threshold_sees_less_of_the_current() -> None:
+    some = cells(Update.IDENTICAL)
+    some.threshold = np.array([1.0, 1.1, 0.9, 1.0])
+    some.update(np.arange(4), np.ones(4))
+    for number, threshold in enumerate((1.0, 1.1, 0.9)):
+        state = some.device.prepared(1)
+        alone, _ = some.device.trained(state, np.array([[some.identical / threshold]]), 200e-6)
+        np.testing.assert_allclose(some.s[number], alone.s[0], rtol=1e-12)
+
+
+def test_thresholds_have_the_stated_spread() -> None:
+    drawn = cells(Update.IDENTICAL, count=4000, device_spread=0.05).threshold
+    # standard errors of a mean and of a deviation: 0.05/sqrt(4000), 0.05/sqrt(8000); four of them
+    assert drawn.mean() == pytest.approx(1.0, abs=3.2e-3)
+    assert drawn.std() == pytest.approx(0.05, abs=2.3e-3)
+
+
+def test_ideal_steps_are_counted_and_end_at_the_range() -> None:
+    some = IdealCells(3, InSitu(update=Update.IDEAL, steps=4), LEVELS, np.random.default_rng(0))
+    assert (some.pulses, some.energy) == (0, 0.0)
+    some.weights()[:] = [0.75, -0.75, 0.0]
+    some.update(np.array([0, 1]), np.array([1.0, -1.0]))  # a step is 2/4
+    assert some.weights() == pytest.approx([1.0, -1.0, 0.0])
+    some.update(np.array([2, 0]), np.array([-1.0, -1.0]))
+    assert some.weights() == pytest.approx([0.5, -1.0, -0.5])
+    assert (some.pulses, some.energy) == (4, 0.0)
+
+
+def test_the_rate_falls_along_a_cosine(quarters: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates: list[float] = []
+    monkeypatch.setattr(in_situ, "_descend", lambda _cells, _gradient, rate, _random: rates.append(rate))
+    recipe = replace(SHORT, epochs=2, batch=200)
+    network = train_in_situ(quarters, (36, 4), LEVELS, CARD, recipe, InSitu(learning_rate=8.0), seed=1)
+    # three batches in each of two epochs: 8 (1 + cos(k pi/6))/2
+    expected = [8.0, 7.4641016, 6.0, 4.0, 2.0, 0.5358984]
+    np.testing.assert_allclose(rates, expected, rtol=1e-7)
+    assert network.info["pulses"] == 0
+
+
 def test_networks_learn_in_situ(quarters: Dataset) -> None:
     accuracy = {}
     for update in Update:
@@ -110,6 +150,8 @@ def test_networks_learn_in_situ(quarters: Dataset) -> None:
         network = train_in_situ(quarters, (36, 6, 4), LEVELS, CARD, SHORT, settings, seed=5)
         accuracy[update] = network.accuracy(quarters.test_images, quarters.test_labels)
         assert network.history["test_accuracy"][-1] == pytest.approx(accuracy[update], abs=0.01)
+        # the last of three epochs on the images it learns: between the accuracy of a test set and one
+        assert 0.9 * accuracy[update] < network.history["train_accuracy"][-1] <= 1.0
     assert accuracy[Update.IDEAL] > 0.95
     assert accuracy[Update.LADDER] > 0.95
     again = train_in_situ(quarters, (36, 6, 4), LEVELS, CARD, SHORT, settings, seed=5)
@@ -123,8 +165,10 @@ def test_what_cannot_be_trained_in_situ(quarters: Dataset) -> None:
         train_in_situ(quarters, (36, 4), LEVELS, CARD, PAPER, InSitu())
     with pytest.raises(ValueError, match="batch = 5000: there are 600"):
         train_in_situ(quarters, (36, 4), LEVELS, CARD, replace(SHORT, batch=5000), InSitu())
+    assert (InSitu(steps=2).steps, InSitu(steps=1000).steps) == (2, 1000)
     for wrong in (
         {"steps": 1},
+        {"steps": 1001},
         {"pulse_share": 1.0},
         {"learning_rate": 0.0},
         {"device_spread": 0.5},

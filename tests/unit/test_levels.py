@@ -35,6 +35,12 @@ def test_a_zero_pair_is_two_reset_cells() -> None:
     assert (pairs.plus[zero], pairs.minus[zero]) == (0, 0)
 
 
+def test_a_pair_has_no_reference() -> None:
+    assert pair_levels(PAPER_LEVELS_OHM).r_reference == 0.0
+    # of 0.33 and 0.57
+    assert single_levels(PAPER_LEVELS_OHM).r_reference == pytest.approx(0.45, rel=1e-12)
+
+
 def test_levels_of_a_model_have_more_differences() -> None:
     assert len(pair_levels([0.3300, 0.4585, 0.4909, 0.5204, 0.5453, 0.5649]).weights) == 31
 
