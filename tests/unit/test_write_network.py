@@ -110,6 +110,42 @@ def test_parts_are_those_of_the_nodal_solution(config: WriteConfig) -> None:
     assert sum(found.power[part][0] for part in PARTS) == pytest.approx(found.source_power[0], rel=1e-12)
 
 
+@pytest.mark.parametrize("scheme", [BiasScheme.HALF_V, BiasScheme.THIRD_V])
+def test_many_pulses_through_kept_factors_are_those_solved_anew(scheme: BiasScheme) -> None:
+    """Two rows, five columns, three pulses at once."""
+    shape = rows, columns = 2, 5
+    config = WriteConfig(architecture=Architecture.RESISTIVE, scheme=scheme, r_row=3.0, r_column=2.0)
+    solver = WriteSolver(rows, columns, config)
+    inputs = np.stack([solver.cell_inputs(*place) for place in ((1, 3, 6.0), (0, 4, -5.0), (1, 0, 7.0))])
+    quick = solver.shared_pulses(inputs)
+    full = solver.full_pulses(inputs, np.zeros(shape, bool))
+    assert quick.current.shape == (3, *shape)
+    np.testing.assert_allclose(quick.current, full.current, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(quick.source_power, full.source_power, rtol=1e-9)
+    for part in PARTS:
+        np.testing.assert_allclose(quick.power[part], full.power[part], rtol=1e-9, atol=1e-12)
+    # what the cells take, by hand
+    np.testing.assert_allclose(quick.power["cells"], (quick.current**2 * 500).sum(axis=(1, 2)), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("config", "ohm"),
+    [
+        (WriteConfig(architecture=Architecture.RESISTIVE), 500 + 20 + 50 + 1),
+        (WriteConfig(architecture=Architecture.RESISTIVE, scheme=BiasScheme.HALF_V), 500 + 50 + 1),
+        # four bypassed cells of 500 Ohm beside 20 Ohm: 19.230769 Ohm each
+        (
+            WriteConfig(architecture=Architecture.ACTIVE_SERIES, scheme=BiasScheme.ROW_SERIAL),
+            551 + 4 * 19.230769,
+        ),
+        (WriteConfig(architecture=Architecture.ACTIVE_PARALLEL), 500 + 20 + 2 * 50),
+    ],
+    ids=lambda value: named(value) if isinstance(value, WriteConfig) else "",
+)
+def test_nominal_resistance_of_five_columns(config: WriteConfig, ohm: float) -> None:
+    assert config.nominal_resistance(5) == pytest.approx(ohm, rel=1e-8)
+
+
 def test_positive_voltage_drives_from_ip_in_both_orders() -> None:
     for order in Order:
         config = WriteConfig(architecture=Architecture.RESISTIVE, order=order)

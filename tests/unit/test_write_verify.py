@@ -342,6 +342,24 @@ def test_steps_are_those_worked_out_by_hand(law: Step, i_step: float, milliamper
     assert result.pulses[0, 1] == len(milliamperes) - milliamperes.count(-15.4)
 
 
+@pytest.mark.parametrize(("retries", "verdict"), [(0, "OVERSHOOT"), (1, "OVERSHOOT"), (2, "WRITTEN")])
+def test_overshoots_are_forgiven_as_often_as_allowed(retries: int, verdict: str) -> None:
+    """The train of the test above overshoots twice before it ends."""
+    curve = Curve(current=np.array([0.0, 10e-3]), resistance=np.array([0.30, 0.40]))
+    recipe = WriteRecipe(step_law=Step.CONSTANT, i_step=1e-3, start=0.6, tolerance=1.5e-3, retries=retries)
+    wanted = np.array([[0.30, 0.35]])
+    result = program(StraightPlant((1, 2)), wanted, recipe, curve, LADDER, 10.0, np.random.default_rng(0))
+    assert CellVerdict(result.verdict[0, 1]).name == verdict
+    assert result.resets[0, 1] == retries
+
+
+def test_a_driver_is_limited_above_its_compliance_alone() -> None:
+    one = plant(replace(CROSSED, v_compliance=6.0), (1, 3))
+    found = one.pulse(np.array([[6.0, 6.0 * (1 + 1e-9), 5.9]]), np.ones((1, 3), bool))
+    assert found.limited.tolist() == [[False, True, False]]
+    np.testing.assert_allclose(found.current, one.solver.conductance * [6.0, 6.0, 5.9], rtol=1e-12)
+
+
 def test_a_shorted_row_takes_its_drivers_power() -> None:
     config = replace(CROSSED, r_output=40.0)
     written = np.array([[False, True, False], [True, False, True]])
