@@ -162,6 +162,19 @@ def test_density_that_switches_half(length: float, density: float) -> None:
     assert float(stack.current_density(CARD, current)) == pytest.approx(density, rel=0.01)
 
 
+def test_heated_rates_follow_the_heated_law() -> None:
+    """Set B at the steady temperature: 800 K/W times I^2 500 ohm, I = J 5 um 10.8 nm; the stated limit is 0.02."""
+    device = hallbar.hall_bar(SET_B)
+    density = np.linspace(0.5e11, 5.0e11, 91)
+    temperature = 300.0 + 800.0 * 500.0 * (density * 5e-6 * 10.8e-9) ** 2
+    assert temperature[-1] == pytest.approx(591.6, abs=0.1)
+    x, barrier = density / device.law.critical_density(temperature), device.law.barrier(temperature)
+    for length in (1e-6, 200e-6, 1e-2):
+        s = device.bank.fraction(1.0 - np.exp(-device.bank.rate(x, barrier) * length))
+        wanted = device.law.fraction(device.law.reduced_drive(density, length, temperature))
+        assert np.abs(s - wanted).max() < 0.02
+
+
 def test_law_and_rates_part_below_100_ns() -> None:
     lengths = np.array([1e-2, 2e-4, 1e-6, 1e-7, 1e-9])
     curve = curves.pulse_width_curve(CARD, lengths)
