@@ -44,7 +44,7 @@ def scale(x: list[int], by: float = -2.0) -> list[float]:
         raise ValueError(f"{x[0] + 1}" + str(worst + 2))
     x += [by] * 3
     for one, two in zip(x, x, strict=True):
-        pass
+        len(x) > by or solve(one, two, rtol=1e-3, steps=20)
     return -by ** len(x) + "µ" * (by if by <= LIMIT else x.T[by, :by, ::-1].sum(axis=0) and "a" + by)
 '''
 EXPECTED = """\
@@ -58,9 +58,12 @@ EXPECTED = """\
 31 arithmetic: x += [by] * 3 -> x -= [by] * 3
 31 arithmetic: [by] * 3 -> [by] / 3
 31 constant: 3 -> 6 | -3 | 4
+33 comparison: len(x) > by -> len(x) <= by | len(x) >= by
+33 comparison: len(x) > by or solve(one, two, rtol=1e -> len(x) > by and solve(one, two, rtol=1e
+33 constant: 20 -> 40 | -20
 34 arithmetic: -by ** len(x) -> by ** len(x)
 34 arithmetic: by ** len(x) -> by * len(x)
-34 comparison: by <= LIMIT -> by < LIMIT | by > LIMIT
+34 comparison: by <= LIMIT -> by > LIMIT
 34 index: x.T -> x
 34 index: [by, :by] -> [:by, by]
 34 index: by -> by + 1 | by - 1

@@ -1,8 +1,9 @@
 """The places of the sources that can be mutated, found in the syntax tree and changed in the text.
 
 Left out: annotations, decorators, ``raise`` statements and what feeds only them or a log message, the insides of
-f-strings (Python 3.11 gives them no position), ``if TYPE_CHECKING``, ``__repr__``, and the ``strict`` of ``zip``
-(a check for a mistake of the caller, which no caller makes).
+f-strings (Python 3.11 gives them no position), ``if TYPE_CHECKING``, ``__repr__``, the ``strict`` of ``zip`` (a check
+for a mistake of the caller, which no caller makes), and tolerances of numerical methods (twice as exact is as right).
+The boundary of a comparison is moved where it is a number or a count: computed floating-point numbers never meet.
 """
 
 from __future__ import annotations
@@ -28,15 +29,16 @@ ARITHMETIC = {
     "@": ("*",),
 }
 COMPARISON = {
-    "<": ("<=", ">="),
-    "<=": ("<", ">"),
-    ">": (">=", "<="),
-    ">=": (">", "<"),
+    "<": (">=",),
+    "<=": (">",),
+    ">": ("<=",),
+    ">=": ("<",),
     "==": ("!=",),
     "!=": ("==",),
     "and": ("or",),
     "or": ("and",),
 }
+BOUNDARY = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
 _SYMBOLS: dict[type[ast.AST], str] = {
     ast.Add: "+",
     ast.Sub: "-",
@@ -58,6 +60,8 @@ _SYMBOLS: dict[type[ast.AST], str] = {
 _LOGS = {"debug", "info", "warning", "error", "exception", "critical", "log", "warn"}
 _LOGGERS = {"log", "logger", "logging", "warnings"}
 _AXES = {"axis", "axes", "dim"}
+_TOLERANCES = {"rtol", "atol", "ftol", "gtol", "xtol", "tol"}
+_COUNTS = re.compile(r"len\(|\.size\b|\.shape\b|\.ndim\b|\bcount\b|\bnumber\b")
 _TYPES = re.compile(r"dict|list|tuple|set|frozenset|type|[A-Z]\w*[a-z]\w*")
 _AROUND = 24
 """Characters beside an operator that `before` and `after` show."""
@@ -244,9 +248,10 @@ class _Finder(ast.NodeVisitor):
             self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
-        """All but the `strict` of `zip`."""
-        skip = "strict" if isinstance(node.func, ast.Name) and node.func.id == "zip" else ""
-        self._visit_all([node.func, *node.args, *(one for one in node.keywords if one.arg != skip)])
+        """All but the `strict` of `zip`, and tolerances."""
+        is_zip = isinstance(node.func, ast.Name) and node.func.id == "zip"
+        skipped = {*_TOLERANCES, "strict"} if is_zip else _TOLERANCES
+        self._visit_all([node.func, *node.args, *(one for one in node.keywords if one.arg not in skipped)])
 
     # --- arithmetic and comparison ---
 
@@ -284,7 +289,10 @@ class _Finder(ast.NodeVisitor):
         for left, right, operator in zip(operands, operands[1:], node.ops, strict=False):
             symbol = _SYMBOLS.get(type(operator), "")
             if symbol in COMPARISON:
-                self._operator("comparison", node, left, right, symbol, COMPARISON[symbol])
+                others = COMPARISON[symbol]
+                if symbol in BOUNDARY and (_is_exact(left) or _is_exact(right)):
+                    others = (*others, BOUNDARY[symbol])
+                self._operator("comparison", node, left, right, symbol, others)
         self.generic_visit(node)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> None:
@@ -454,6 +462,11 @@ def _number(node: ast.AST) -> int | float | complex | None:
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float | complex):
         return None if isinstance(node.value, bool) else node.value
     return None
+
+
+def _is_exact(node: ast.AST) -> bool:
+    """Whether it is a number as it stands, or a count: something that can be equal to it is."""
+    return _number(node) is not None or bool(_COUNTS.search(ast.unparse(node)))
 
 
 def _other_numbers(value: complex, kind: str) -> list[float | complex]:
