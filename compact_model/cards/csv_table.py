@@ -20,7 +20,7 @@ from compact_model.cards.document import (
     read_content,
     read_text,
 )
-from compact_model.cards.quantity import Quantity
+from compact_model.cards.quantity import Quantity, parse_number, parse_numbers
 from compact_model.numeric import Floats
 
 Made = TypeVar("Made")
@@ -28,7 +28,7 @@ Made = TypeVar("Made")
 MAX_MISTAKES = 20
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
-_BEGINS_AS_NUMBER = re.compile(r"[+-]?\.?\d")
+_BEGINS_AS_NUMBER = re.compile(r"[+-]?\.?\d")  # in any script: what is no number to us is one to its writer
 
 
 class CellError(ValueError):
@@ -279,7 +279,7 @@ def read_matrix(path: str | Path, allowed: Quantity) -> Floats:
 def _plain_numbers(cells: Sequence[str], allowed: Quantity) -> Floats | None:
     """Numbers without units that are all allowed; None when one isn't. Of a range, the ends decide."""
     try:
-        numbers = np.array(list(map(float, cells)))
+        numbers = np.array(parse_numbers(cells))
         for end in (numbers.min(), numbers.max()):
             allowed.read(float(end))
     except ValueError:
@@ -291,7 +291,7 @@ def _numbers(row: Row, allowed: Quantity, name: str, mistakes: list[Mistake]) ->
     """The numbers of a line one by one; what is none, or isn't allowed, is added to `mistakes`."""
     for column, cell in enumerate(row.cells):
         try:
-            yield allowed.read(float(cell) if _is_number(cell) else cell)
+            yield allowed.read(parse_number(cell) if _is_number(cell) else cell)
         except ValueError as error:
             what = f"{allowed.meaning}: {error}, allowed: {allowed.allowed}"
             mistakes.append(Mistake(name, Place(row.line, column + 1), "", what))
@@ -303,7 +303,7 @@ def _begins_as_number(cell: str) -> bool:
 
 def _is_number(cell: str) -> bool:
     try:
-        float(cell)
+        parse_number(cell)
     except ValueError:
         return False
     return True

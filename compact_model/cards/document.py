@@ -25,8 +25,8 @@ MAX_BYTES = 4_000_000
 MAX_TABLE_BYTES = 200_000_000
 MAX_DEPTH = 50
 
-_INT = re.compile(r"[+-]?\d+")
-_FLOAT = re.compile(r"[+-]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?")
+_INT = re.compile(r"[+-]?\d+", re.ASCII)
+_FLOAT = re.compile(r"[+-]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _SPECIAL = {
     "": None,
     "~": None,

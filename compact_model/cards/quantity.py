@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,40 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
 
-_WRITTEN = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.{0,60})?\s*")
+_WRITTEN = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.{0,60})?\s*", re.ASCII)
 _POWER = re.compile(r"([A-Za-z])\^?(-?\d)")
 _NUMBERS_OF_A_UNIT = re.compile(r"\d{3}|[\d.)]\s*(?:\*\*|\^)")
 """A number of three digits, and a power of a number or of a bracket: no unit has it, and it may take forever."""
 _OERSTED = re.compile(r"\b([kmM]?)(?:Oe|oersted)\b")
+
+
+_PLAIN = re.compile(r"[0-9eE+.-]*|[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE | re.ASCII)
+"""Marks that a number without a unit is made of; Python's own reader takes ``1_0`` and digits of any script too."""
+
+
+def parse_number(text: str) -> float:
+    """Read a number without a unit, in the digits 0 to 9; ``nan`` and ``inf`` are numbers here.
+
+    Raises
+    ------
+    ValueError
+        When it is none.
+
+    Examples
+    --------
+    >>> parse_number("-1.5e3")
+    -1500.0
+    """
+    return parse_numbers([text])[0]
+
+
+def parse_numbers(texts: Sequence[str]) -> list[float]:
+    """As `parse_number`, for many at once."""
+    if not _PLAIN.fullmatch("".join(texts)):
+        for text in texts:
+            if not _PLAIN.fullmatch(text):
+                raise ValueError(f"{_shown(text)} is no number")
+    return list(map(float, texts))
 
 
 @cache

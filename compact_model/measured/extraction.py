@@ -15,6 +15,7 @@ from compact_model.cards.csv_table import CellError, read_csv
 from compact_model.cards.device import SHIPPED, DeviceCard, load_card
 from compact_model.cards.document import DocumentError, Mistake
 from compact_model.cards.entry import Provenance
+from compact_model.cards.quantity import parse_number
 from compact_model.measured.records import DataSet
 from compact_model.measured.tables import MeasurementError, RecordKind
 from compact_model.numeric import Floats, Ints
@@ -149,7 +150,7 @@ def _numbers(cells: dict[str, str]) -> list[float]:
     numbers = []
     for column, cell in cells.items():
         try:
-            numbers.append(float(cell))
+            numbers.append(parse_number(cell))
         except ValueError:
             raise CellError(column, f"is no number: {cell!r}") from None
     return numbers

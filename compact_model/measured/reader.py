@@ -15,7 +15,7 @@ from compact_model import stack
 from compact_model.cards.csv_table import MAX_MISTAKES, CsvTable, Row
 from compact_model.cards.device import SHIPPED, DeviceCard, load_card
 from compact_model.cards.document import DocumentError, Mistake, load_model
-from compact_model.cards.quantity import parse_quantity
+from compact_model.cards.quantity import parse_number, parse_quantity
 from compact_model.measured.checks import check_record
 from compact_model.measured.records import DataSet, Exclusion, Record
 from compact_model.measured.tables import (
@@ -217,7 +217,7 @@ def _constant(value: str | float, unit: str, file: str) -> float:
     if isinstance(value, str) and unit == "A/m":
         number, _, written = value.strip().partition(" ")
         try:
-            return float(number) * (unit_factor(written, unit) if written else 1.0)
+            return parse_number(number) * (unit_factor(written, unit) if written else 1.0)
         except ValueError as error:
             raise WrongUnitError(f"{file}: {error}") from None
     try:
@@ -241,7 +241,7 @@ def _numbers(table: CsvTable, place: int) -> Floats:
         if cell.lower() in MISSING:
             continue
         try:
-            values[index] = float(cell)
+            values[index] = parse_number(cell)
         except ValueError:
             mistakes.append(table.mistake(row, place, f"holds {cell!r}, not a number", column))
     if mistakes:

@@ -66,7 +66,7 @@ def test_right_keys_survive_wrong_ones() -> None:
 
 
 def test_plain_scalars_follow_yaml_1_2() -> None:
-    text = "a: 1e11\nb: on\nc: true\nd: '3'\ne: 0x10\nf: ~\ng: 2026-01-01\nh: .5\n"
+    text = "a: 1e11\nb: on\nc: true\nd: '3'\ne: 0x10\nf: ~\ng: 2026-01-01\nh: .5\ni: 1_0\nj: \u0663\nk: \uff11.5\n"
     data = parse_document(text, "f").data
     assert data == {
         "a": 1e11,
@@ -77,6 +77,9 @@ def test_plain_scalars_follow_yaml_1_2() -> None:
         "f": None,
         "g": "2026-01-01",
         "h": 0.5,
+        "i": "1_0",
+        "j": "\u0663",
+        "k": "\uff11.5",
     }
 
 

@@ -76,6 +76,8 @@ def test_a_state_table_becomes_a_card_without_physics(tmp_path: Path) -> None:
     [
         ("mean,sigma_ohm\n1,2\n", "no column mean_ohm"),
         ("mean_ohm,sigma_ohm\n0.1,x\n", r"states\.csv:2:2 sigma_ohm: is no number: 'x'"),
+        ("mean_ohm,sigma_ohm\n0.1,1_0\n", r"states\.csv:2:2 sigma_ohm: is no number: '1_0'"),
+        ("mean_ohm,sigma_ohm\n\u0663,0.1\n", r"states\.csv:2:1 mean_ohm: is no number: '\u0663'"),
         ("mean_ohm,sigma_ohm,note\n0.1,0.1,x\n", r"states\.csv:2:3 note: is no number: 'x'"),
         ("mean_ohm,sigma_ohm\n0.1\n", r"states\.csv:2:1: has 1 fields, allowed: 2"),
         ("mean_ohm,sigma_ohm\n0.1,0.1\n", "two states or more"),

@@ -74,7 +74,7 @@ def test_separators_decimal_commas_and_comments(tmp_path: Path) -> None:
 
 def test_cells_that_are_no_numbers_are_named_with_their_place(tmp_path: Path) -> None:
     rows = loop_table()
-    rows[4][1], rows[6][1] = "0.33 ohm", "x"
+    rows[4][1], rows[6][1], rows[7][1], rows[8][1] = "0.33 ohm", "x", "1_0", "\u0663"
     path = written(tmp_path, {"data.yaml": LOOP, "loop.csv": "# from the lab\n" + csv(rows)})
     with pytest.raises(DocumentError) as caught:
         load_data(path)
@@ -82,6 +82,8 @@ def test_cells_that_are_no_numbers_are_named_with_their_place(tmp_path: Path) ->
     assert [str(mistake) for mistake in caught.value.mistakes] == [
         f"{file}:6:2 R: holds '0.33 ohm', not a number",
         f"{file}:8:2 R: holds 'x', not a number",
+        f"{file}:9:2 R: holds '1_0', not a number",
+        f"{file}:10:2 R: holds '\u0663', not a number",
     ]
 
 

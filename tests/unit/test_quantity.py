@@ -4,7 +4,7 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from compact_model.cards.quantity import Quantity, parse_quantity
+from compact_model.cards.quantity import Quantity, parse_number, parse_numbers, parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -30,11 +30,44 @@ def test_written_quantities_become_numbers_of_the_unit(written: object, unit: st
 
 @pytest.mark.parametrize(
     "wrong",
-    ["13.2 mV", "5 parsnips", "mA 5", "", "9**9**9 A", True, None, [1], math.nan, math.inf, "1e999 A"],
+    [
+        "13.2 mV",
+        "5 parsnips",
+        "mA 5",
+        "",
+        "9**9**9 A",
+        True,
+        None,
+        [1],
+        math.nan,
+        math.inf,
+        "1e999 A",
+        "1_0",
+        "1_0 A",
+        "\u0663",
+        "\u0663 A",
+    ],
 )
 def test_everything_else_is_refused_with_the_value_named(wrong: object) -> None:
     with pytest.raises(ValueError, match=r"expected|convertible|unit"):
         parse_quantity(wrong, "A")
+
+
+@pytest.mark.parametrize("text", ["10", "+1.", "-.5", "1e-3", "1.5E+03", "nan", "-INF", "infinity"])
+def test_numbers_without_a_unit(text: str) -> None:
+    assert parse_number(text) == pytest.approx(float(text), nan_ok=True)
+    assert parse_numbers([text, "2"]) == pytest.approx([float(text), 2.0], nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1_0", "\u0663", "\uff11", "1e\u0663", "1 0", " 1", "1,0", "0x1", "1e", "", "e1", "\u0130nf", "\u212a"],
+)
+def test_what_python_alone_takes_for_a_number_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no number|could not convert"):
+        parse_number(text)
+    with pytest.raises(ValueError, match=r"is no number|could not convert"):
+        parse_numbers(["2", text])
 
 
 class Pulse(BaseModel):
