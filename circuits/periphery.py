@@ -12,14 +12,10 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from compact_model.cards.document import load_overlaid
 from compact_model.cards.entry import Entry, EntryList, Name, Spec
+from compact_model.constants import LEAST_RESISTANCE, LEAST_TIME
 
 SHIPPED = "periphery_default"
 """Name of the card in the package."""
-
-
-SHORTEST = 1e-6
-"""Lowest wire or driver resistance but zero [Ohm]: the rounding of a node voltage is a current in a wire, which at
-1e-9 Ohm would be 1e-4 of a cell's. Less than this can't be told from zero in an output."""
 
 
 class _Model(BaseModel):
@@ -30,8 +26,8 @@ class Wire(_Model):
     """Wires, per cell pitch."""
 
     pitch: Annotated[Entry, Spec("m", "distance between cells", above=0.0, high=1.0)]
-    r_row: Annotated[Entry, Spec("ohm", "row wire per cell", low=0.0, high=1e6, least=SHORTEST)]
-    r_column: Annotated[Entry, Spec("ohm", "column wire per cell", low=0.0, high=1e6, least=SHORTEST)]
+    r_row: Annotated[Entry, Spec("ohm", "row wire per cell", low=0.0, high=1e6, least=LEAST_RESISTANCE)]
+    r_column: Annotated[Entry, Spec("ohm", "column wire per cell", low=0.0, high=1e6, least=LEAST_RESISTANCE)]
     c_row: Annotated[Entry, Spec("F", "row wire to ground per cell", low=0.0, high=1e-6)]
     c_column: Annotated[Entry, Spec("F", "column wire to ground per cell", low=0.0, high=1e-6)]
 
@@ -50,7 +46,7 @@ class Driver(_Model):
 
     r_output: Annotated[
         Entry,
-        Spec("ohm", "output resistance of a driver, each rail", low=0.0, high=1e6, least=SHORTEST),
+        Spec("ohm", "output resistance of a driver, each rail", low=0.0, high=1e6, least=LEAST_RESISTANCE),
     ]
     v_supply: Annotated[Entry, Spec("V", "supply of the row drivers", above=0.0, high=1000.0)]
     efficiency: Annotated[Entry, Spec("1", "delivered energy over drawn energy", above=0.0, high=1.0)]
@@ -59,7 +55,9 @@ class Driver(_Model):
 class Sense(_Model):
     """Current sense of a column."""
 
-    r_input: Annotated[Entry, Spec("ohm", "input resistance of a column sense", above=0.0, high=1e6)]
+    r_input: Annotated[
+        Entry, Spec("ohm", "input resistance of a column sense", low=LEAST_RESISTANCE, high=1e6)
+    ]
 
 
 class Amplifier(_Model):
@@ -80,15 +78,15 @@ class Amplifier(_Model):
 class Switch(_Model):
     """Select switch of a cell, in architectures that have one."""
 
-    r_on: Annotated[Entry, Spec("ohm", "a closed select switch", above=0.0, high=1e9)]
-    r_off: Annotated[Entry, Spec("ohm", "an open select switch", above=0.0, high=1e18)]
+    r_on: Annotated[Entry, Spec("ohm", "a closed select switch", low=LEAST_RESISTANCE, high=1e9)]
+    r_off: Annotated[Entry, Spec("ohm", "an open select switch", low=LEAST_RESISTANCE, high=1e18)]
 
 
 class Read(_Model):
     """How an input is applied."""
 
     i_read: Annotated[Entry, Spec("A", "channel current of a full input (Hall cells)", above=0.0, high=1.0)]
-    t_read: Annotated[Entry, Spec("s", "length of a read once it has settled", above=0.0, high=10.0)]
+    t_read: Annotated[Entry, Spec("s", "length of a read once it has settled", low=LEAST_TIME, high=10.0)]
 
 
 class Adc(_Model):
@@ -96,7 +94,7 @@ class Adc(_Model):
 
     bits: Annotated[EntryList, Spec("1", "resolutions of the energies [bit]", above=0.0, high=32.0)]
     energy: Annotated[EntryList, Spec("J", "energy of a conversion, one per resolution", above=0.0, high=1.0)]
-    t_convert: Annotated[Entry, Spec("s", "time of a conversion", above=0.0, high=1.0)]
+    t_convert: Annotated[Entry, Spec("s", "time of a conversion", low=LEAST_TIME, high=1.0)]
     columns: Annotated[Entry, Spec("1", "columns that share one converter", low=1.0, high=1e6)]
 
     @model_validator(mode="after")
@@ -158,15 +156,15 @@ class Write(_Model):
     """Write driver."""
 
     v_compliance: Annotated[Entry, Spec("V", "largest voltage of a driver", above=0.0, high=1e4)]
-    r_output: Annotated[Entry, Spec("ohm", "output resistance of a driver", above=0.0, high=1e6)]
+    r_output: Annotated[Entry, Spec("ohm", "output resistance of a driver", low=LEAST_RESISTANCE, high=1e6)]
     r_return: Annotated[
-        Entry, Spec("ohm", "switch that returns the current or holds a line", above=0.0, high=1e6)
+        Entry, Spec("ohm", "switch that returns the current or holds a line", low=LEAST_RESISTANCE, high=1e6)
     ]
     r_select_on: Annotated[
-        Entry, Spec("ohm", "select or bypass device of a cell when on", above=0.0, high=1e6)
+        Entry, Spec("ohm", "select or bypass device of a cell when on", low=LEAST_RESISTANCE, high=1e6)
     ]
-    r_select_off: Annotated[Entry, Spec("ohm", "the same when off", above=0.0, high=1e18)]
-    t_verify: Annotated[Entry, Spec("s", "length of a verify read", above=0.0, high=10.0)]
+    r_select_off: Annotated[Entry, Spec("ohm", "the same when off", low=LEAST_RESISTANCE, high=1e18)]
+    t_verify: Annotated[Entry, Spec("s", "length of a verify read", low=LEAST_TIME, high=10.0)]
     efficiency: Annotated[Entry, Spec("1", "delivered energy over drawn energy", above=0.0, high=1.0)]
 
 

@@ -27,5 +27,12 @@ REFERENCE_TEMPERATURE: float = 300.0
 ZERO_CELSIUS: float = constants.zero_Celsius
 """[K]"""
 
+LEAST_RESISTANCE = 1e-6
+"""Lowest resistance of a network but zero [Ohm]: the rounding of a node voltage is a current in it, which at 1e-9 Ohm
+would be 1e-4 of a cell's. Less than this can't be told from zero in an output."""
+
+LEAST_TIME = 1e-15
+"""Shortest time of a pulse, a read, or a part [s]: no circuit is quicker."""
+
 YEAR: float = constants.Julian_year
 """[s]"""

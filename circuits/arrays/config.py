@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from circuits.arrays.architecture import Architecture, Isolation, Returns
-from circuits.periphery import SHORTEST
+from compact_model.constants import LEAST_RESISTANCE
 
 _ZERO_ALLOWED = ("r_row", "r_column", "r_output")
 _RESISTANCES = (*_ZERO_ALLOWED, "r_input", "r_channel", "r_arm", "r_load", "r_switch_on", "r_switch_off")
@@ -23,7 +23,7 @@ class ArrayConfig:
         Topology.
     r_row, r_column
         Wire resistance of one cell pitch along a row and along a column [Ohm]; 0 joins the nodes, and less than
-        `circuits.periphery.SHORTEST` is refused.
+        `compact_model.constants.LEAST_RESISTANCE` is refused.
     r_output
         Output resistance of a row driver, of each of the two rails where there are two [Ohm].
     r_input
@@ -74,8 +74,8 @@ class ArrayConfig:
             value = getattr(self, name)
             if name in _ZERO_ALLOWED:
                 right, allowed = (
-                    value == 0 or SHORTEST <= value < np.inf,
-                    f"0, or {SHORTEST:g} <= value < inf",
+                    value == 0 or LEAST_RESISTANCE <= value < np.inf,
+                    f"0, or {LEAST_RESISTANCE:g} <= value < inf",
                 )
             else:
                 right, allowed = 0 < value < np.inf, "0 < value < inf"

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from compact_model.cards.document import load_overlaid
 from compact_model.cards.entry import Anchor, CardModel, Entry, EntryList, Name, Spec
+from compact_model.constants import LEAST_RESISTANCE, LEAST_TIME
 
 if TYPE_CHECKING:
     pass
@@ -186,7 +187,7 @@ class Hall(CardModel):
     """Hall resistance and arms."""
 
     r_reset: Annotated[Entry, Spec("ohm", "Hall resistance of the reset state")]
-    r_arm: Annotated[Entry | None, Spec("ohm", "each Hall arm", above=0.0, high=1e9)] = None
+    r_arm: Annotated[Entry | None, Spec("ohm", "each Hall arm", low=LEAST_RESISTANCE, high=1e9)] = None
     """Left out, it comes from the squares of the arm: `compact_model.stack.arm_resistance`."""
     anomalous_nernst: Annotated[
         Entry, Spec("V/K", "thermoelectric Hall voltage per kelvin of heating", low=0.0)
@@ -199,9 +200,9 @@ class Thermal(CardModel):
     """Two Foster stages: oxide under the channel, substrate."""
 
     r_oxide: Annotated[Entry, Spec("K/W", "first stage, scales as 1/area", low=0.0)]
-    tau_oxide: Annotated[Entry, Spec("s", "time constant of the first stage", above=0.0)]
+    tau_oxide: Annotated[Entry, Spec("s", "time constant of the first stage", low=LEAST_TIME)]
     r_substrate: Annotated[Entry, Spec("K/W", "second stage, scales as 1/sqrt(area)", low=0.0)]
-    tau_substrate: Annotated[Entry, Spec("s", "time constant of the second stage", above=0.0)]
+    tau_substrate: Annotated[Entry, Spec("s", "time constant of the second stage", low=LEAST_TIME)]
     area: Annotated[Entry, Spec("m^2", "channel area of the stated resistances", above=0.0)]
     ambient: Annotated[Entry, Spec("K", "ambient temperature", above=200.0, high=500.0)]
 
@@ -211,7 +212,7 @@ class Synapse(CardModel):
 
     levels: Annotated[EntryList, Spec("ohm", "published Hall resistances, reset state first")]
     ladder: Annotated[EntryList, Spec("A", "write currents after the reset", above=0.0)]
-    t_pulse: Annotated[Entry, Spec("s", "length of a write pulse", above=0.0)]
+    t_pulse: Annotated[Entry, Spec("s", "length of a write pulse", low=LEAST_TIME)]
     i_reset: Annotated[Entry, Spec("A", "magnitude of the reset pulse", above=0.0)]
     h_x: Annotated[Entry, Spec("A/m", "applied field while writing")]
 

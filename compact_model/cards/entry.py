@@ -103,7 +103,7 @@ class Anchor(CardModel):
     """One point of a law against the oxide thickness."""
 
     t_oxide: Annotated[float, Quantity("m", "oxide thickness", low=0.0, high=1e-7)]
-    value: float = Field(ge=0.0, allow_inf_nan=False, description="in the unit of the law")
+    value: Annotated[float, Quantity("1", "in the unit of the law", low=0.0)]
     interval: tuple[float, float] | None = Field(default=None, description="95 % interval of a fitted value")
     provenance: Provenance
     source: str = Field(min_length=1)

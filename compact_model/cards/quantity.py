@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
 
+SMALLEST, LARGEST = 1e-30, 1e36
+"""Between these magnitudes lies every number of a file that isn't zero, in SI: with less, or more, a square or a
+quotient of two leaves the range of floating-point numbers, and what comes out is no number or a wrong one."""
+
 _WRITTEN = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.{0,60})?\s*", re.ASCII)
 _POWER = re.compile(r"([A-Za-z])\^?(-?\d)")
 _NUMBERS_OF_A_UNIT = re.compile(r"\d{3}|[\d.)]\s*(?:\*\*|\^)")
@@ -155,7 +159,7 @@ class Quantity:
     above: float | None = None
     below: float | None = None
     least: float | None = None
-    """Smallest value above zero: what lies between can't be told from zero."""
+    """Smallest value above zero, where it isn't `SMALLEST`: what lies between can't be told from zero."""
 
     @property
     def allowed(self) -> str:
@@ -183,10 +187,11 @@ class Quantity:
         """`value` as a number in the field's unit, inside its range; ValueError otherwise."""
         number = parse_quantity(value, self.unit)
         unit = "" if self.unit == "1" else f" {self.unit}"
-        if self.least is not None and 0 < number < self.least:
+        if 0 < abs(number) < (self.least or SMALLEST):
             raise ValueError(f"{number:.15g}{unit} can't be told from zero")
         if (
-            (self.low is not None and number < self.low)
+            abs(number) > LARGEST
+            or (self.low is not None and number < self.low)
             or (self.high is not None and number > self.high)
             or (self.above is not None and number <= self.above)
             or (self.below is not None and number >= self.below)

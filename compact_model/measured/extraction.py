@@ -190,11 +190,22 @@ def pulse_response(card: DeviceCard, pulses: int = 32) -> list[dict[str, float]]
 
     Rows of pulse number, normalised state (0 to 1) on the way up and on the way down, and the standard deviation of
     the state from cycle to cycle. Currents rise in equal steps from the onset to the largest write current.
+
+    Raises
+    ------
+    ValueError
+        When the largest write current switches nothing.
     """
     top = float(np.max(synapse.ladder_currents(card)))
     currents = np.linspace(disturb_onset_current(card), top, pulses + 1)
     up = np.asarray(switched_fraction(card, currents))
     whole = float(up[-1])
+    if not whole > 0.0:
+        t_pulse = card.synapse.t_pulse.value
+        raise ValueError(
+            f"the largest write current of the card, {top:g} A for {t_pulse:g} s, switches nothing: there is no "
+            "response to pulses; allowed: synapse.ladder and synapse.t_pulse that move the state"
+        )
     return [
         {
             "pulse": float(k),

@@ -21,6 +21,7 @@ from compact_model import switching, synapse
 from compact_model.cards.csv_table import read_matrix
 from compact_model.cards.document import Document, DocumentError, Mistake, read_document
 from compact_model.cards.quantity import Quantity
+from compact_model.constants import LEAST_RESISTANCE
 from compact_model.numeric import Floats
 from hallspice.array.full_tables import write_full
 from hallspice.array.read_engine import ReadEngine
@@ -263,7 +264,7 @@ def _input_quantity(setup: Setup, columns: int) -> Quantity:
 def state_quantity(setup: Setup) -> Quantity:
     """What a cell's state is in the configured architecture, and its range."""
     if not setup.array.architecture.hall:
-        return Quantity("ohm", "a cell resistance", above=0.0, high=1e15)
+        return Quantity("ohm", "a cell resistance", low=LEAST_RESISTANCE, high=1e15)
     low = setup.card.hall.r_reset.value
     high = low + synapse.window(setup.card)
     return Quantity("ohm", "a Hall resistance", low=low * (1 - ROUNDING), high=high * (1 + ROUNDING))

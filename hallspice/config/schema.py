@@ -12,6 +12,7 @@ from circuits.spice.size import LONGEST
 from compact_model.cards import device
 from compact_model.cards.entry import spec_of
 from compact_model.cards.quantity import Quantity
+from compact_model.constants import LEAST_RESISTANCE
 from hallspice.config.section import Section, overlays
 
 Count = Annotated[int, Field(strict=True)]
@@ -54,7 +55,7 @@ class Sense(Section):
     """Column sense inputs; where empty: as in the periphery card."""
 
     r_load: Annotated[
-        float, Quantity("ohm", "load of a column whose voltage is read", above=0.0, high=1e15)
+        float, Quantity("ohm", "load of a column whose voltage is read", low=LEAST_RESISTANCE, high=1e15)
     ] = 1e9
 
 
@@ -76,10 +77,12 @@ class Cell(Section):
         Quantity("ohm", "standard deviation of the misalignment resistance, seeded", low=0.0, high=100.0),
     ] = 0.0
     r_low: Annotated[
-        float, Quantity("ohm", "resistance of the highest level (resistive only)", above=0.0, high=1e12)
+        float,
+        Quantity("ohm", "resistance of the highest level (resistive only)", low=LEAST_RESISTANCE, high=1e12),
     ] = 10e3
     r_high: Annotated[
-        float, Quantity("ohm", "resistance of the lowest level (resistive only)", above=0.0, high=1e12)
+        float,
+        Quantity("ohm", "resistance of the lowest level (resistive only)", low=LEAST_RESISTANCE, high=1e12),
     ] = 100e3
 
 

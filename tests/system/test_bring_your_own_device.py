@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,39 @@ def test_uncertainty_needs_a_fitted_card(tmp_path: Path) -> None:
     result = hallspice("run", config, "--out", tmp_path / "out", "--quiet", "--uncertainty", 3)
     assert result.exit_code == 2
     assert "needs a card made by `hallspice fit`" in result.output
+
+
+@pytest.mark.parametrize(
+    ("command", "text", "said"),
+    [
+        (
+            "exchange",
+            "synapse: {ladder: {value: [1, 1.1, 1.2, 1.3, 1.4], unit: uA, provenance: assumed, source: x}}",
+            "the largest write current of the card, 1.4e-06 A for 0.0002 s, switches nothing",
+        ),
+        (
+            "exchange",
+            "synapse: {t_pulse: {value: 1.0e-300, unit: s, provenance: assumed, source: x}}",
+            r"card\.yaml:2:20 synapse\.t_pulse: 1e-300 s can't be told from zero, allowed: 1e-15 <= value s",
+        ),
+        (
+            "write",
+            "write: {r_select_on: 1e-300}",
+            r"card\.yaml:2:22 write\.r_select_on: 1e-300 ohm can't be told from zero, allowed: 1e-06 <= value",
+        ),
+    ],
+)
+def test_what_would_be_divided_by_zero_is_refused_with_its_range(
+    tmp_path: Path, command: str, text: str, said: str
+) -> None:
+    first = (
+        "based_on: pt_ruo2_0p5"
+        if command == "exchange"
+        else "array: {architecture: resistive, rows: 2, columns: 2}"
+    )
+    (tmp_path / "card.yaml").write_text(f"{first}\n{text}\n")
+    (tmp_path / "levels.csv").write_text("0.4,0.5\n0.45,0.35\n")
+    more = ["--levels", tmp_path / "levels.csv"] if command == "write" else []
+    result = hallspice(command, tmp_path / "card.yaml", *more, "--out", tmp_path / "out")
+    assert result.exit_code == 2, result.output
+    assert re.search(said, result.stderr), result.stderr

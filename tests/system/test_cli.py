@@ -284,7 +284,7 @@ def test_different_mistakes_all_get_their_line_and_exit_code_2(tmp_path: Path) -
     ("states", "inputs", "message"),
     [
         ("1,2\n3,0\n", "1,1\n", r"states\.csv:2:2: a cell resistance: 0 ohm is out of range"),
-        ("1,2\n3,-4\n", "1,1\n", r"states\.csv:2:2: .* -4 ohm is out of range, allowed: 0 < value"),
+        ("1,2\n3,-4\n", "1,1\n", r"states\.csv:2:2: .* -4 ohm is out of range, allowed: 1e-06 <= value"),
         ("1,2\n3,nan\n", "1,1\n", r"states\.csv:2:2: .*finite"),
         ("1,2\n3\n", "1,1\n", r"states\.csv:2:1: 1 numbers"),
         ("1,2\n3,4\n", "1,1,1\n", r"inputs\.csv: 3 inputs per vector, but .* has 2 rows"),

@@ -11,6 +11,7 @@ import pytest
 from compact_model.cards.device import load_card
 from compact_model.cards.document import DocumentError
 from compact_model.cards.entry import Provenance
+from compact_model.cards.quantity import parse_quantity
 from compact_model.measured.extraction import (
     LevelTable,
     extract_levels,
@@ -98,3 +99,19 @@ def test_pulse_response_runs_from_end_to_end_and_mirrors() -> None:
     assert (up[0], up[-1], down[0], down[-1]) == (0.0, 1.0, 1.0, 0.0)
     assert np.all(np.diff(up) > 0.0)
     np.testing.assert_allclose(np.add(up, down), 1.0)
+
+
+@pytest.mark.parametrize(
+    "synapse", [{"t_pulse": "0.001 ns"}, {"ladder": [1e-6, 1.1e-6, 1.2e-6, 1.3e-6, 1.4e-6]}]
+)
+def test_a_card_whose_pulses_switch_nothing_has_no_response(synapse: dict[str, object]) -> None:
+    card = load_card()
+    changed = {
+        name: getattr(card.synapse, name).model_copy(
+            update={"value": tuple(value) if isinstance(value, list) else parse_quantity(value, "s")}
+        )
+        for name, value in synapse.items()
+    }
+    still = card.model_copy(update={"synapse": card.synapse.model_copy(update=changed)})
+    with pytest.raises(ValueError, match=r"the largest write current of the card, .* switches nothing"):
+        pulse_response(still)

@@ -4,6 +4,9 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from circuits.periphery import PeripheryCard
+from compact_model.cards.device import DeviceCard
+from compact_model.cards.entry import Spec
 from compact_model.cards.quantity import Quantity, parse_number, parse_numbers, parse_quantity
 
 
@@ -72,6 +75,44 @@ def test_what_python_alone_takes_for_a_number_is_none(text: str) -> None:
 
 class Pulse(BaseModel):
     current: Annotated[float, Quantity("A", "pulse current", above=0.0, high=0.02)] = 1e-3
+
+
+@pytest.mark.parametrize("number", [1e-300, -5e-324, 0.99e-30, 1.01e36, -1e300])
+def test_magnitudes_that_computers_lose_are_refused(number: float) -> None:
+    with pytest.raises(ValueError, match=r"V (can't be told from zero|is out of range)"):
+        Quantity("V", "a voltage").read(number)
+
+
+@pytest.mark.parametrize("number", [0.0, -1e-30, 1e-30, 1e36, -1e36])
+def test_magnitudes_up_to_the_limits_are_taken(number: float) -> None:
+    assert Quantity("V", "a voltage").read(number) == number
+
+
+def card_quantities(card: type[BaseModel]) -> dict[str, Spec]:
+    """Entries of a card by section and name."""
+    found = {}
+    for section, field in card.model_fields.items():
+        kind = field.annotation
+        for name, entry in getattr(kind, "model_fields", {}).items():
+            spec = next((item for item in entry.metadata if isinstance(item, Spec)), None)
+            if spec is not None:
+                found[f"{section}.{name}"] = spec
+    return found
+
+
+def test_no_number_of_a_card_may_be_lost_to_rounding() -> None:
+    for card, least in ((DeviceCard, 40), (PeripheryCard, 25)):
+        found = card_quantities(card)
+        assert len(found) > least
+        for name, spec in found.items():
+            with pytest.raises(ValueError, match=r"told from zero|out of range"):
+                spec.read(1e-300)
+            if spec.unit == "s":
+                with pytest.raises(ValueError, match="out of range"):
+                    spec.read(0.99e-15)
+            if spec.unit == "ohm" and (card is PeripheryCard or name == "hall.r_arm"):
+                with pytest.raises(ValueError, match=r"told from zero|out of range"):
+                    spec.read(0.99e-6)
 
 
 def test_a_field_states_unit_and_range_when_it_refuses() -> None:
