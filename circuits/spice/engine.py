@@ -321,6 +321,7 @@ class SharedNgspice:
             failed = str(error)
         log = self._log()
         if failed or any(FAILURE.search(line) for line in log):
+            log += [line for line in self.ask("echo") if line]  # what still waits for the end of its line
             raise SpiceError(what + (f" ({failed})" if failed else ""), deck=deck, log=log, hint=hint)
 
     def _log(self) -> list[str]:

@@ -211,6 +211,23 @@ def test_faults_of_compiled_modules_are_named(module: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.ngspice
+@needs_library
+@pytest.mark.skipif(not SIMULATOR.osdi, reason="ngspice without OSDI")
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_a_module_for_another_version_of_the_interface_is_named(tmp_path: Path) -> None:
+    source = tmp_path / "old.c"
+    source.write_text(
+        "unsigned OSDI_VERSION_MAJOR = 0, OSDI_VERSION_MINOR = 2, OSDI_NUM_DESCRIPTORS = 1;"
+        "char OSDI_DESCRIPTORS[4096];\n"
+    )
+    module = tmp_path / "old.osdi"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", module, source], check=True)
+    said = refusal(deck(), module=module)
+    assert f"can't load the compiled module {module}" in said
+    assert re.search(r"supports OSDI v.* uses v0\.2", said), said
+
+
+@pytest.mark.ngspice
 @needs_modules
 def test_a_module_loads_from_any_path_and_once(module: Path, tmp_path: Path) -> None:
     odd = tmp_path / "two words" / "$µ;.osdi"
