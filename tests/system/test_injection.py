@@ -12,7 +12,7 @@ from compact_model.cards.device import DeviceCard, load_card
 from compact_model.cards.document import DocumentError
 from hallspice.cli.application import app
 from hallspice.commands import PACKAGES
-from hallspice.files import OutputError, staged_folder
+from hallspice.files import OutputError, TakenError, staged_folder
 from hallspice.fitting import figures
 from hallspice.page.page import Answer, Column, Detail, Page, Section, Table
 
@@ -110,8 +110,17 @@ def test_names_of_devices_are_no_formulae_in_figures() -> None:
     assert "$" not in re.sub(r"\\\$", "", figures.plain("a $\\frac{ b"))
 
 
-@pytest.mark.parametrize("link", ["figures", "results.json"])
-def test_links_in_the_output_folder_lead_nowhere(tmp_path: Path, link: str) -> None:
+@pytest.mark.parametrize(
+    ("link", "name", "error", "what"),
+    [
+        ("figures", "precious.svg", TakenError, "is not of an earlier result"),
+        ("figures", "another.svg", OutputError, "leads out of"),
+        ("results.json", "another.svg", TakenError, "is not of an earlier result"),
+    ],
+)
+def test_links_in_the_output_folder_lead_nowhere(
+    tmp_path: Path, link: str, name: str, error: type[ValueError], what: str
+) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "precious.svg").write_text("precious")
@@ -119,17 +128,10 @@ def test_links_in_the_output_folder_lead_nowhere(tmp_path: Path, link: str) -> N
     out.mkdir()
     (out / link).symlink_to(outside if link == "figures" else outside / "precious.svg")
 
-    def write() -> None:
-        with staged_folder(out, names=["*", "*/*"]) as stage:
-            (stage / "figures").mkdir()
-            (stage / "figures" / "precious.svg").write_text("new")
-            (stage / "results.json").write_text("{}")
-
-    if link == "figures":
-        with pytest.raises(OutputError, match="leads out of"):
-            write()
-    else:
-        write()
+    with pytest.raises(error, match=what), staged_folder(out, names=[f"figures/{name}"]) as stage:
+        (stage / "figures").mkdir()
+        (stage / "figures" / name).write_text("new")
+        (stage / "results.json").write_text("{}")
     assert [path.read_text() for path in outside.iterdir()] == ["precious"]
     assert not list(out.glob(".partial-*"))
 
@@ -150,7 +152,7 @@ def test_earlier_results_name_no_files_outside_for_removal(tmp_path: Path) -> No
         "",
     ]
     (out / "results.json").write_text(json.dumps({"files": names}))
-    with staged_folder(out, names=["*", "*/*"]) as stage:
+    with staged_folder(out, names=[]) as stage:
         (stage / "results.json").write_text("{}")
     assert (outside / "precious").read_text() == "precious"
 
