@@ -33,6 +33,7 @@ def _returned(array: Array) -> bool:
 
 _HALL = _Use(lambda array: array.architecture.hall)
 _HALL_OR_VERIFIED = _Use(lambda array: array.architecture.hall, verify=True)
+_NOISY = _Use(lambda array: array.architecture.hall and _of_columns(array), verify=True)
 _CROSSED = _Use(lambda array: array.architecture.crossed)
 
 USES: Mapping[KeyPath, _Use] = {
@@ -41,8 +42,8 @@ USES: Mapping[KeyPath, _Use] = {
     ("array", "sense", "r_load"): _Use(
         lambda array: array.architecture.output_unit == "V" and _of_columns(array)
     ),
-    ("array", "amplifier", "gm"): _HALL_OR_VERIFIED,
-    ("array", "amplifier", "noise_gamma"): _HALL_OR_VERIFIED,
+    ("array", "amplifier", "gm"): _NOISY,
+    ("array", "amplifier", "noise_gamma"): _NOISY,
     ("array", "amplifier", "i_bias"): _HALL,
     ("array", "amplifier", "v_supply"): _HALL,
     ("array", "amplifier", "cmrr_db"): _Use(lambda array: array.architecture.amplified),
