@@ -489,7 +489,7 @@ SHOWN: dict[str, Shown] = {
     "variation.recalibrate": Shown(evaluate, "outputs", merged(CHIPS, {"variation": {"drift": 0.5}})),
     "certificate.tiles": Shown(certificate, 2, CERTIFIED),
     "certificate.vectors": Shown(certificate, 2, CERTIFIED),
-    "certificate.tolerance": Shown(certificate, 1e-300, CERTIFIED),
+    "certificate.tolerance": Shown(certificate, 1e-30, CERTIFIED),
     "certificate.longest": Shown(certificate, 1e-9, CERTIFIED),
     "write.states": Shown(run, "programmed", NETWORK),
     "write.scheme": Shown(write, "third_v", RESISTIVE),
