@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from compact_model.fit.data_size import check_size
 from compact_model.fit.forms import Comparison, Prediction, compared, predicted
 from compact_model.fit.intervals import Fitted, Open, determined, intervals
 from compact_model.fit.parameters import FitError
@@ -73,8 +74,9 @@ def fit_data(data: DataSet, progress: Callable[[str], None] = lambda _: None) ->
     Raises
     ------
     FitError
-        When no parameter of the card can be determined.
+        When no parameter of the card can be determined, or there are too many readings (`compact_model.fit.data_size`).
     """
+    check_size(data)
     electrothermal = data.card.choices.switching.value == "B"
     progress("devices and noise")
     data, problem, x, notes = prepared(data, electrothermal)

@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.constants import mu_0
@@ -29,7 +28,7 @@ from compact_model.measured.tables import (
     read_table,
     unit_factor,
 )
-from compact_model.numeric import Floats
+from compact_model.numeric import Floats, Ints
 
 MISSING = ("", "nan", "na", "n/a", "-", "--", "#n/a", "overload", "inf", "ovld")
 """What instruments write where there is no reading, in lower case."""
@@ -126,15 +125,16 @@ def _records(rows: CsvTable, table: DataTable, card: DeviceCard, name: str) -> t
     cycles = labels.get("cycle", [""] * count)
     artefacts: list[str] = []
     found: list[Record] = []
-    groups = dict.fromkeys(zip(devices, cycles, strict=True))
+    groups: dict[tuple[str, str], list[int]] = {}
+    for line, group in enumerate(zip(devices, cycles, strict=True)):
+        groups.setdefault(group, []).append(line)
     # Sweeps at several fields (or thicknesses) in one file are one record each.
     split = columns.get("h_x") if table.kind is RecordKind.LOOP else None
     thicknesses = columns.get("t_oxide", np.full(count, card.geometry.t_oxide.value))
-    for device, cycle in groups:
-        mine = np.array([(d, c) == (device, cycle) for d, c in zip(devices, cycles, strict=True)], dtype=bool)
+    for (device, cycle), lines in groups.items():
+        mine = np.array(lines)
         for thickness in dict.fromkeys(thicknesses[mine].tolist()):
-            chosen = mine & (thicknesses == thickness)
-            for piece in _pieces(chosen, split):
+            for piece in _pieces(mine[thicknesses[mine] == thickness], split):
                 suffix = f" cycle {cycle}" if cycle else ""
                 suffix += f" {split[piece][0] * mu_0 * 1e4:+.0f} Oe" if split is not None else ""
                 record, said = _record(
@@ -150,9 +150,8 @@ def _records(rows: CsvTable, table: DataTable, card: DeviceCard, name: str) -> t
     return found, artefacts
 
 
-def _pieces(chosen: Any, split: Floats | None) -> Iterator[Any]:
-    """Indices of the rows, cut where the field of a loop changes."""
-    places = np.flatnonzero(chosen)
+def _pieces(places: Ints, split: Floats | None) -> Iterator[Ints]:
+    """Rows, cut where the field of a loop changes."""
     if split is None:
         yield places
         return

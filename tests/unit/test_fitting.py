@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import pytest
 from compact_model.cards.device import DeviceCard, load_card
 from compact_model.cards.entry import Provenance
 from compact_model.fit import fitted_card as cards
+from compact_model.fit.data_size import check_size
 from compact_model.fit.fitting import FitResult, fit_data
 from compact_model.fit.intervals import Fitted
 from compact_model.fit.parameters import FitError
 from compact_model.measured.laboratory import Imperfections, Laboratory, Protocol
 from compact_model.measured.reader import load_data
 from compact_model.measured.records import DataSet
+from compact_model.measured.tables import RecordKind, Start
 
 PAPER = Path(__file__).parents[2] / "examples" / "data" / "paper" / "paper.yaml"
 
@@ -231,3 +234,38 @@ def test_data_that_the_law_cannot_describe_are_refused(tmp_path: Path, change: t
     path.write_text(path.read_text().replace(*change))
     with pytest.raises(FitError, match="Check the prepared state"):
         fit_data(load_data(path))
+
+
+def _long(data: DataSet, readings: int, **changes: Any) -> DataSet:
+    """The data with so many readings in its first record, which are those that there are, repeated."""
+    first, *others = data.records
+    names = ("current", "t_pulse", "h", "value")
+    longer = {name: np.resize(getattr(first, name), readings) for name in names}
+    return replace(data, records=(replace(first, **longer, sigma=None, **changes), *others))
+
+
+def test_more_readings_than_a_fit_takes_are_refused_with_a_rule(tmp_path: Path) -> None:
+    data = synthetic(tmp_path, load_card(), Protocol.LOOPS, 1)
+    others = sum(len(record.value) for record in data.records[1:])
+    check_size(_long(data, 200_000 - others))
+    with pytest.raises(
+        FitError, match=r"200,001 readings, allowed: 200,000. Leave out whole devices, .*k-th line"
+    ):
+        fit_data(_long(data, 200_001 - others))
+    check_size(_long(data, 1_000_000, kind=RecordKind.FIELD_LOOP))  # only its two ends are fitted
+
+
+def test_readings_of_too_many_records_are_refused_for_their_memory(tmp_path: Path) -> None:
+    data = synthetic(tmp_path, load_card(), Protocol.LOOPS, 1)
+    loop = replace(data.records[0], drift=True, even=True)
+    count = len(loop.value)
+    most = int(np.sqrt(25e6 / (2 * count)))  # n records have n count readings and 2 n artefacts
+    check_size(replace(data, records=(loop,) * most))
+    with pytest.raises(
+        FitError, match=r"readings with .* of their records, allowed: 25,000,000 readings times"
+    ):
+        check_size(replace(data, records=(loop,) * (most + 1)))
+    check_size(replace(data, records=(replace(loop, even=False),) * (most + 1)))
+    unknown = replace(loop, start=Start.UNKNOWN)
+    with pytest.raises(FitError, match="readings times artefacts"):
+        check_size(replace(data, records=(unknown,) * most))

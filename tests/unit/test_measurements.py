@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -206,3 +207,19 @@ def test_excel_without_openpyxl_says_what_to_do(tmp_path: Path, monkeypatch: pyt
     path = written(tmp_path, {"data.yaml": LOOP.replace("loop.csv", "loop.xlsx"), "loop.xlsx": ""})
     with pytest.raises(MeasurementError, match="needs openpyxl"):
         load_data(path)
+
+
+def test_lines_of_many_devices_in_turns_are_sorted_in_one_pass(tmp_path: Path) -> None:
+    rows = loop_table()[1:41]
+    devices = 2000
+    lines = [["dev", "I", "R"], *([f"d{d}", i, r] for i, r in rows for d in range(devices))]
+    columns = '      device: {column: dev, unit: "1"}\n      current:'
+    yaml = LOOP.replace("      current:", columns).replace("kind: loop", "kind: train")
+    path = written(tmp_path, {"data.yaml": yaml, "loop.csv": csv(lines)})
+    start = time.process_time()
+    found = load_data(path).records
+    assert time.process_time() - start < 20  # looking through all lines for each device took minutes
+    assert [record.device for record in found] == [f"d{d}" for d in range(devices)]
+    for record in (found[0], found[-1]):
+        np.testing.assert_allclose(record.current, [1e-3 * float(i) for i, _ in rows])
+        np.testing.assert_allclose(record.value, [float(r) if r else np.nan for _, r in rows])
