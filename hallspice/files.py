@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import secrets
-import shutil
 import stat
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from compact_model.cards.inputs import is_input
-from compact_model.cards.storage import flush, held, remove_abandoned, scratch_folder, whole_file
+from compact_model.cards.storage import flush, held_folder, remove_abandoned, scratch_folder, whole_file
 
 RESULTS = "results.json"
 
@@ -23,7 +21,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 JOURNAL = ".moving.json"
 """While files move into a folder: the names that belong to hallspice there, before and after."""
 
-_STAGE = ".partial-"
+_STAGE = ".hallspice-partial-"
 
 
 class OutputError(ValueError):
@@ -115,13 +113,11 @@ def staged_folder(out: str | Path | None, index: str = RESULTS, *, names: Sequen
     target = Path(out)
     with _writing(target):
         target.mkdir(parents=True, exist_ok=True)
-        remove_abandoned(target.glob(f"{_STAGE}*"))
+        remove_abandoned(target, _STAGE)
     check_folder(target, index, names)
-    stage = target / f"{_STAGE}{secrets.token_hex(4)}"
     with ExitStack() as stack:
         with _writing(target):
-            stack.enter_context(held(stage, folder=True))
-        stack.callback(shutil.rmtree, stage, ignore_errors=True)
+            stage = stack.enter_context(held_folder(target, _STAGE))
         with _writing(target, NO_ROOM):
             yield stage
         _check_announced(stage, [index, *names])

@@ -104,7 +104,7 @@ def draw_converter(
 
     Examples
     --------
-    >>> ideal = draw_converter(3, 0.0, np.random.default_rng(0), Ladder.UNARY)
+    >>> ideal = draw_converter(3, 0.0, np.random.default_rng(0), ElementWeighting.UNARY)
     >>> ideal.convert(np.array([0.0, 0.49, 0.51, 2.0])).tolist()
     [0, 4, 4, 7]
     """
@@ -129,7 +129,8 @@ def draw_row_dacs(
 
     Examples
     --------
-    >>> draw_row_dacs(1, 2, 0.0, np.random.default_rng(0), Ladder.BINARY).convert(np.array([[0.3], [2.0]])).ravel()
+    >>> dacs = draw_row_dacs(1, 2, 0.0, np.random.default_rng(0), ElementWeighting.BINARY)
+    >>> dacs.convert(np.array([[0.3], [2.0]])).ravel()
     array([0.33333333, 1.        ])
     """
     _check(bits, mismatch)

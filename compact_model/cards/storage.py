@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import os
 import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_SCRATCH = "hallspice-"
+_SCRATCH = "hallspice-scratch-"
 _NEW = ".hallspice-new-"
+_TOKEN = "[0-9a-f]" * 8
 
 _YOUNG = 60.0
 """What is new for longer [s] was never locked: its process died as it made it."""
@@ -28,9 +30,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     its name, so that a power failure leaves the old file or the new one.
     """
     target = Path(os.path.realpath(path))
-    remove_abandoned(target.parent.glob(f".{target.name}.*.partial"))
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
-    with held(partial, folder=False):
+    remove_abandoned(target.parent, f".{target.name}.", ".partial")
+    partial = _named(target.parent, f".{target.name}.", ".partial")
+    with _held(partial, folder=False):
         try:
             yield partial
             flush(partial)
@@ -43,9 +45,16 @@ def whole_file(path: Path) -> Iterator[Path]:
 def scratch_folder() -> Iterator[Path]:
     """A folder for files that nobody keeps; those of processes that were killed are removed."""
     place = Path(tempfile.gettempdir())
-    remove_abandoned(path for path in place.glob(f"{_SCRATCH}*") if path.is_dir() and _is_own(path))
-    folder = place / f"{_SCRATCH}{secrets.token_hex(4)}"
-    with held(folder, folder=True):
+    remove_abandoned(place, _SCRATCH)
+    with held_folder(place, _SCRATCH) as folder:
+        yield folder
+
+
+@contextmanager
+def held_folder(place: Path, prefix: str) -> Iterator[Path]:
+    """A new folder in `place`, held until the block ends, and then removed; `prefix` says that it is hallspice's."""
+    folder = _named(place, prefix)
+    with _held(folder, folder=True):
         try:
             yield folder
         finally:
@@ -53,13 +62,13 @@ def scratch_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def held(path: Path, *, folder: bool) -> Iterator[None]:
+def _held(path: Path, *, folder: bool) -> Iterator[None]:
     """A new file or folder, locked so that others see that its process lives; the system frees it, however that ends.
 
     It is locked before it has its name, so that what others find under such a name and can lock is abandoned.
     """
     _remove_unborn(path.parent)
-    new = path.with_name(f"{_NEW}{secrets.token_hex(4)}")
+    new = _named(path.parent, _NEW)
     if folder:
         new.mkdir(mode=0o700)
     else:
@@ -73,11 +82,11 @@ def held(path: Path, *, folder: bool) -> Iterator[None]:
         os.close(handle)
 
 
-def remove_abandoned(paths: Iterable[Path]) -> None:
-    """Remove those files and folders that no process holds, as far as they can be removed."""
-    for path in paths:
+def remove_abandoned(place: Path, prefix: str, suffix: str = "") -> None:
+    """Remove files and folders of such a name, as this module makes them, that no process holds."""
+    for path in place.glob(f"{glob.escape(prefix)}{_TOKEN}{glob.escape(suffix)}"):
         with contextlib.suppress(OSError):
-            if _is_free(path):
+            if _is_own(path) and _is_free(path):
                 _remove(path)
 
 
@@ -90,8 +99,12 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
+def _named(place: Path, prefix: str, suffix: str = "") -> Path:
+    return place / f"{prefix}{secrets.token_hex(4)}{suffix}"
+
+
 def _remove_unborn(place: Path) -> None:
-    for path in place.glob(f"{_NEW}*"):
+    for path in place.glob(f"{_NEW}{_TOKEN}"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > _YOUNG and _is_own(path):
                 _remove(path)

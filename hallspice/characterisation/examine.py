@@ -47,7 +47,7 @@ MOST_WARNINGS = 20
 """Warnings of a list of pulses that are said one by one."""
 
 WRITTEN_AT_ONCE = 8192
-"""Lines between two reports of progress."""
+"""Lines between two reports of progress; a shorter list has none."""
 
 REGIONS = (400, 100, 36, 9)
 
@@ -98,7 +98,10 @@ def respond(
     """Response of the device of a card to the events of a CSV file, written as CSV; and what of it exceeds a limit."""
     card = load_card(card_path)
     told = events.read_events(pulses, card)
-    trace = events.run_events(card, told, progress=lambda done, total: progress(done, total, "pulse: events"))
+    long = len(told) > WRITTEN_AT_ONCE
+    trace = events.run_events(
+        card, told, progress=lambda done, total: progress(done, total, "pulse: events") if long else None
+    )
     warnings: list[str] = []
     beyond = 0
 
@@ -109,7 +112,7 @@ def respond(
                 warnings.extend(f"event {number}: {said}" for said in point.warnings)
             else:
                 beyond += bool(point.warnings)
-            if number % WRITTEN_AT_ONCE == 0 or number == len(trace):
+            if long and (number % WRITTEN_AT_ONCE == 0 or number == len(trace)):
                 progress(number, len(trace), "writing: lines")
             yield list(point.row().values())
 

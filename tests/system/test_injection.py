@@ -133,7 +133,7 @@ def test_links_in_the_output_folder_lead_nowhere(
         (stage / "figures" / name).write_text("new")
         (stage / "results.json").write_text("{}")
     assert [path.read_text() for path in outside.iterdir()] == ["precious"]
-    assert not list(out.glob(".partial-*"))
+    assert not list(out.glob(".hallspice-partial-*"))
 
 
 def test_earlier_results_name_no_files_outside_for_removal(tmp_path: Path) -> None:

@@ -179,9 +179,12 @@ def test_the_next_result_cleans_up_after_a_killed_process(
     _write(out, ["a.csv", "b.csv"])
     (out / "notes.txt").write_text("mine")
     _killed(out, while_moving=while_moving)
-    assert len(list(out.glob(".partial-*"))) == len(list(temporary.glob("hallspice-*"))) == 1
+    assert (
+        len(list(out.glob(".hallspice-partial-*"))) == len(list(temporary.glob("hallspice-scratch-*"))) == 1
+    )
     with storage.scratch_folder() as held, staged_folder(out, names=["d.csv"]) as stage:
-        storage.remove_abandoned([held, stage])  # of a process that lives
+        storage.remove_abandoned(temporary, "hallspice-scratch-")  # of a process that lives
+        storage.remove_abandoned(out, ".hallspice-partial-")
         assert held.exists()
         assert stage.exists()
         assert len(list(temporary.iterdir())) == 1
@@ -192,14 +195,14 @@ def test_the_next_result_cleans_up_after_a_killed_process(
 
 
 def test_what_a_killed_process_left_of_a_file_is_removed(tmp_path: Path) -> None:
-    (tmp_path / ".a.txt.99.partial").write_text("half")
-    (tmp_path / ".b.txt.99.partial").write_text("of another")
+    (tmp_path / ".a.txt.00000099.partial").write_text("half")
+    (tmp_path / ".b.txt.00000099.partial").write_text("of another")
     write_text(tmp_path / "a.txt", "whole")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.txt.99.partial", "a.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.txt.00000099.partial", "a.txt"]
 
 
 def test_what_was_never_locked_is_removed_when_it_is_old(tmp_path: Path) -> None:
-    old, young = tmp_path / ".hallspice-new-1", tmp_path / ".hallspice-new-2"
+    old, young = tmp_path / ".hallspice-new-00000001", tmp_path / ".hallspice-new-00000002"
     old.mkdir()
     young.mkdir()
     os.utime(old, (1e9, 1e9))
@@ -234,3 +237,21 @@ def test_a_file_that_was_not_announced_is_a_fault(tmp_path: Path) -> None:
     ):
         (stage / "b.csv").write_text("b")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_folders_with_our_names_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    mine = [
+        "hallspice-results",
+        "hallspice-scratch",
+        "hallspice-scratch-mine",
+        ".partial-1",
+        "hallspice-0a1b2c3d",
+    ]
+    for name in mine:
+        (tmp_path / name).mkdir()
+    (tmp_path / "hallspice-scratch-0a1b2c3d").mkdir()
+    with storage.scratch_folder():
+        pass
+    _write(tmp_path, ["a.csv"])
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == sorted(mine)

@@ -32,7 +32,8 @@ TEXTS: dict[str, Callable[[], str]] = {
 
 
 def parts(text: str) -> list[str | float]:
-    """Words and numbers, so that the last digit of a fitted number may differ between machines."""
+    """Words and numbers, so that the last digit of a fitted number may differ between machines; no hash."""
+    text = re.sub(r"content [0-9a-f]{16}", "content", text)
     found: list[str | float] = []
     for word in re.split(
         r"((?<![\w.])\d+\.?\d*(?:e[+-]?\d+)?(?!\w))", " ".join(text.split()).replace(" + ", " ")
@@ -55,7 +56,7 @@ def test_text_is_the_golden_one(name: str) -> None:
     for ours, theirs in zip(found, wanted, strict=True):
         if isinstance(ours, float) and isinstance(theirs, float):
             assert ours == pytest.approx(theirs, rel=1e-6, abs=1e-9)
-        elif "content" not in str(theirs):
+        else:
             assert ours == theirs
 
 
