@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.read.calibration import calibrate_transfer
-from circuits.read.converter import ElementWeighting, draw_converter, draw_row_dacs
 from nn_mapping.mapping import combination
+from nn_mapping.readout import column_trim, output_converters, row_dacs
 from nn_mapping.tiles import conductance_per_weight, ideal_transfers
 
 if TYPE_CHECKING:
@@ -30,47 +29,11 @@ if TYPE_CHECKING:
     from compact_model.numeric import Floats
     from nn_mapping.data import Bytes, Dataset
     from nn_mapping.mapping import MappedNetwork
+    from nn_mapping.readout import Readout
 
 _CHUNK = 2000
 _CALIBRATION_IMAGES = 2000
-_TRIM_VECTORS = 256
 _OTHER_IMAGES = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Readout:
-    """How an array is driven and read."""
-
-    v_full: float
-    """Row voltage of a full input [V]: read current times channel resistance for Hall cells."""
-    dac_bits: int | None = 6
-    """Bits of an input; None for a continuous one."""
-    adc_bits: int | None = 6
-    """Bits of an output, sign included; None for an exact one."""
-    quantile: float = 0.999
-    """Share of the training activations that full scale covers; the rest is clipped."""
-    trim: bool = True
-    """Whether gain and offset of every column are calibrated."""
-    dac_mismatch: float = 0.0
-    """Relative standard deviation of a unit element of a DAC."""
-    dac_ladder: ElementWeighting = ElementWeighting.BINARY
-    """What the levels of a DAC are made of."""
-    adc_mismatch: float = 0.0
-    """Relative standard deviation of a unit element of an ADC."""
-    adc_ladder: ElementWeighting = ElementWeighting.BINARY
-    """What the levels of an ADC are made of."""
-    adc_outputs: int = 8
-    """Outputs of a tile that share an ADC."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.v_full < np.inf:
-            raise ValueError(f"v_full = {self.v_full} V is outside (0, inf)")
-        for name in ("dac_bits", "adc_bits"):
-            bits = getattr(self, name)
-            if bits is not None and not 1 <= bits <= 24:
-                raise ValueError(f"{name} = {bits} is outside 1..24")
-        if not 0.5 < self.quantile <= 1:
-            raise ValueError(f"quantile = {self.quantile} is outside (0.5, 1]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,8 +222,7 @@ def tile_maps(
 ) -> tuple[TileMap, ...]:
     """Trim the columns of every tile and subtract its reference.
 
-    The trim of a column is the gain and offset that bring its current, over random input vectors of densities
-    from 5 to 100 %, nearest to that of an ideal array (least squares). Converters with mismatch are drawn for each
+    The trim is that of `nn_mapping.readout.column_trim`. Converters with mismatch are drawn for each
     tile; their errors depend on the code, so that no trim removes them.
     """
     maps = []
@@ -268,36 +230,19 @@ def tile_maps(
         columns, rows = transfer.shape
         combine = combination(columns, mapped.level_set)
         offset = np.zeros(len(combine))
-        if readout.trim:
-            vectors = readout.v_full * random_vectors(rows, np.random.default_rng([seed, number]))
-            trim = calibrate_transfer(transfer, ideal, vectors)
+        trim = column_trim(transfer, ideal, readout, seed, number)
+        if trim is not None:
             offset, combine = combine @ trim.offset, combine * trim.gain
         maps.append(
             TileMap(
                 matrix=combine @ transfer,
                 offset=offset,
                 columns=combine,
-                converter_of=_converters(len(combine), readout, np.random.default_rng([seed, number, 1])),
-                row_dacs=_row_dacs(rows, readout, np.random.default_rng([seed, number, 2])),
+                converter_of=output_converters(len(combine), readout, seed, number),
+                row_dacs=row_dacs(rows, readout, seed, number),
             )
         )
     return tuple(maps)
-
-
-def _converters(outputs: int, readout: Readout, random: np.random.Generator) -> tuple[Converter, ...]:
-    if readout.adc_bits is None or readout.adc_mismatch == 0.0:
-        return ()
-    drawn = [
-        draw_converter(readout.adc_bits, readout.adc_mismatch, random, readout.adc_ladder)
-        for _ in range(-(-outputs // readout.adc_outputs))
-    ]
-    return tuple(drawn[output // readout.adc_outputs] for output in range(outputs))
-
-
-def _row_dacs(rows: int, readout: Readout, random: np.random.Generator) -> RowDacs | None:
-    if readout.dac_bits is None or readout.dac_mismatch == 0.0:
-        return None
-    return draw_row_dacs(rows, readout.dac_bits, readout.dac_mismatch, random, readout.dac_ladder)
 
 
 def propagate(
@@ -480,11 +425,3 @@ def confusion_matrix(labels: Bytes, predictions: NDArray[np.intp], classes: int)
 def _full_scale(values: Floats, readout: Readout) -> float:
     full = float(np.quantile(values, readout.quantile))
     return full if full > 0 else 1.0  # a layer that never speaks needs no resolution
-
-
-def random_vectors(rows: int, random: np.random.Generator) -> Floats:
-    """Return inputs (vectors, rows) in 0..1; each vector has its own share of rows that are on at all."""
-    density = random.uniform(0.05, 1, (_TRIM_VECTORS, 1))
-    return random.uniform(0, 1, (_TRIM_VECTORS, rows)) * (
-        random.uniform(0, 1, (_TRIM_VECTORS, rows)) < density
-    )

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 PAPER_LEVELS_OHM = (0.33, 0.46, 0.49, 0.52, 0.54, 0.57)
 """Stable Hall resistances [Ohm] of the six-state synapse (arXiv:2601.16222, text to Fig. 4)."""
 
+_MOST_LEVELS = 256
 _SAME = 1e-9  # two differences closer than this share of the window are one weight
 
 
 class WeightScheme(StrEnum):
-    """How a signed weight is made of resistances that are all positive."""
+    """How a signed weight is made of what cells can hold."""
 
     REFERENCE = "reference"
     """One cell per weight; the mean of two uniform columns of each tile is subtracted."""
@@ -40,7 +41,7 @@ class LevelSet:
 
     scheme: WeightScheme
     levels_ohm: Floats
-    """Device levels [Ohm], ascending."""
+    """Device levels, ascending: Hall resistances [Ohm], or conductances of two-terminal cells [S]."""
     weights: Floats
     """Weights in [-1, 1], ascending, shape (count,)."""
     plus: Ints
@@ -62,7 +63,7 @@ def single_levels(levels_ohm: Sequence[float] | Floats, r_reference: float | Non
     Parameters
     ----------
     levels_ohm
-        Device levels [Ohm], at least two, all different.
+        Device levels [Ohm], 2 to 256, all different; Hall resistances may have both signs.
     r_reference
         Wanted reference [Ohm]; default the middle of the window, which lowest and highest level give exactly.
         The pair of levels whose mean comes nearest is used, and **its** mean is the zero of the weights: a
@@ -138,16 +139,16 @@ def level_set(
     return pair_levels(levels_ohm)
 
 
-def nearest_level(weights: NDArray[np.floating], levels: Floats) -> NDArray[np.uint8]:
-    """Index of the level nearest to each weight (levels ascending, at most 256)."""
+def nearest_level(weights: NDArray[np.floating], levels: Floats) -> NDArray[np.uint8 | np.uint16]:
+    """Index of the level nearest to each weight (levels ascending, at most 65536); bytes where they are enough."""
     middles = (levels[1:] + levels[:-1]) / 2
-    return np.searchsorted(middles, weights).astype(np.uint8)
+    return np.searchsorted(middles, weights).astype(np.uint8 if len(levels) <= _MOST_LEVELS else np.uint16)
 
 
 def _ascending(levels_ohm: Sequence[float] | Floats) -> Floats:
     ohm = np.sort(np.asarray(levels_ohm, dtype=np.float64))
-    if ohm.ndim != 1 or not 2 <= len(ohm) <= 16:
-        raise ValueError(f"levels_ohm = {levels_ohm}: expected a list of 2 to 16 levels")
-    if not np.isfinite(ohm).all() or ohm[0] <= 0 or np.diff(ohm).min() <= 0:
-        raise ValueError(f"levels_ohm = {ohm.tolist()} Ohm: expected positive, finite, different levels")
+    if ohm.ndim != 1 or not 2 <= len(ohm) <= _MOST_LEVELS:
+        raise ValueError(f"levels_ohm = {levels_ohm}: expected a list of 2 to {_MOST_LEVELS} levels")
+    if not np.isfinite(ohm).all() or np.diff(ohm).min() <= 0:
+        raise ValueError(f"levels_ohm = {ohm.tolist()} Ohm: expected finite, different levels")
     return ohm

@@ -101,12 +101,7 @@ def map_network(
     ValueError
         When the tile is too small, or the network was trained on other levels.
     """
-    least = 1 + REFERENCE_COLUMNS if level_set.scheme is WeightScheme.REFERENCE else 2
-    if tile_rows < 1 or tile_columns < least:
-        raise ValueError(
-            f"tile of {tile_rows} x {tile_columns}: scheme '{level_set.scheme}' needs at least 1 row and "
-            f"{least} columns"
-        )
+    checked_tile((tile_rows, tile_columns), level_set)
     states = level_set.levels_ohm if state_ohm is None else np.asarray(state_ohm, dtype=np.float64)
     if states.shape != level_set.levels_ohm.shape:
         raise ValueError(
@@ -120,8 +115,7 @@ def map_network(
         raise ValueError(
             f"the network was trained on {trained}, the array holds {np.round(level_set.weights, 4).tolist()}"
         )
-    single = level_set.scheme is WeightScheme.REFERENCE
-    outputs_per_tile = tile_columns - REFERENCE_COLUMNS if single else tile_columns // 2
+    outputs_per_tile = outputs_of_tile(tile_columns, level_set)
     tiles = []
     for number, layer in enumerate(network.layers):
         weights = nearest_level(layer.weights, level_set.weights)
@@ -142,6 +136,22 @@ def map_network(
     )
 
 
+def outputs_of_tile(columns: int, level_set: LevelSet) -> int:
+    """Outputs that a tile of so many columns gives: all but the reference, or one per pair."""
+    single = level_set.scheme is WeightScheme.REFERENCE
+    return columns - REFERENCE_COLUMNS if single else columns // 2
+
+
+def checked_tile(tile: tuple[int, int], level_set: LevelSet) -> None:
+    """ValueError when a tile of (rows, columns) holds no weight."""
+    rows, columns = tile
+    if rows < 1 or outputs_of_tile(columns, level_set) < 1:
+        least = 1 + REFERENCE_COLUMNS if level_set.scheme is WeightScheme.REFERENCE else 2
+        raise ValueError(
+            f"tile of {rows} x {columns}: scheme '{level_set.scheme}' needs at least 1 row and {least} columns"
+        )
+
+
 def split_evenly(count: int, most: int) -> list[slice]:
     """Cut `count` into the fewest parts of at most `most`, whose sizes differ by at most one.
 
@@ -156,7 +166,7 @@ def split_evenly(count: int, most: int) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
-def place(weight_index: LevelIndices, level_set: LevelSet) -> LevelIndices:
+def place(weight_index: NDArray[np.uint8 | np.uint16], level_set: LevelSet) -> LevelIndices:
     """Device levels (rows, columns) of weights (outputs, inputs): where torch's order becomes the array's.
 
     Inputs become rows. A reference scheme appends its two reference columns, a differential one puts the

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from circuits.arrays.mismatch import Mismatch
     from compact_model.numeric import Floats
+    from nn_mapping.levels import LevelSet
     from nn_mapping.mapping import MappedNetwork
 
 
@@ -200,9 +201,22 @@ def ideal_transfers(mapped: MappedNetwork, config: ArrayConfig) -> tuple[Floats,
 
 def conductance_per_weight(mapped: MappedNetwork, config: ArrayConfig) -> float:
     """Ideal column current per row voltage that stands for a weight of 1 [S]."""
-    per_level = ideal_transfer(mapped.state_ohm[np.newaxis, :], config)[:, 0]
-    levels = mapped.level_set.levels_ohm
-    return float((per_level[-1] - per_level[0]) / (levels[-1] - levels[0]) * mapped.level_set.scale)
+    return output_per_weight(mapped.level_set, mapped.state_ohm, config)
+
+
+def output_per_weight(level_set: LevelSet, state_ohm: Floats, config: ArrayConfig, rows: int = 1) -> float:
+    """Ideal output per input that stands for a weight of 1, in a tile of so many rows.
+
+    Parameters
+    ----------
+    level_set, state_ohm
+        The device levels and the state [Ohm] of each of them.
+    config
+        The array; only `passive_parallel`, whose columns give the mean over their rows, depends on `rows`.
+    """
+    per_level = ideal_transfer(np.tile(state_ohm, (rows, 1)), config)[:, 0]
+    levels = level_set.levels_ohm
+    return float((per_level[-1] - per_level[0]) / (levels[-1] - levels[0]) * level_set.scale)
 
 
 def _each(

@@ -121,7 +121,7 @@ class Layer:
     """Shape (out,)."""
     offset: Floats32
     """Shape (out,)."""
-    weight_index: NDArray[np.uint8] | None = None
+    weight_index: NDArray[np.uint8 | np.uint16] | None = None
     """Position of each weight among the network's levels, shape (out, in); None for free weights."""
     window: Window | None = None
     """How a convolution reads its input; None for a fully connected layer."""

@@ -60,7 +60,7 @@ def crossbar(
     Raises
     ------
     ValueError
-        When a state is not a positive finite number, or there are none.
+        When a state is not a finite number (positive, for `resistive`), or there are none.
 
     Examples
     --------
@@ -115,14 +115,19 @@ def ideal_transfer(states: ArrayLike, config: ArrayConfig) -> Floats:
 
 
 def checked_states(states: ArrayLike, config: ArrayConfig) -> Floats:
-    """States as a (rows, columns) array of floats [Ohm]; ValueError naming the first wrong cell."""
+    """States as a (rows, columns) array of floats [Ohm]; ValueError naming the first wrong cell.
+
+    A Hall resistance has a sign; the resistance of a two-terminal cell is positive.
+    """
     resistance = np.asarray(states, dtype=float)
     if resistance.ndim != 2 or resistance.size == 0:
         raise ValueError(f"states have shape {resistance.shape}, expected (rows, columns), each at least 1")
-    wrong = ~(np.isfinite(resistance) & (resistance > 0))
+    hall = config.architecture.hall
+    wrong = ~np.isfinite(resistance) if hall else ~(np.isfinite(resistance) & (resistance > 0))
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
-        what = "R_xy" if config.architecture.hall else "cell resistance"
-        value = resistance[row, column]
-        raise ValueError(f"{what} of cell ({row}, {column}) = {value} Ohm, allowed: 0 < value < inf")
+        what, allowed = ("R_xy", "a finite value") if hall else ("cell resistance", "0 < value < inf")
+        raise ValueError(
+            f"{what} of cell ({row}, {column}) = {resistance[row, column]} Ohm, allowed: {allowed}"
+        )
     return resistance

@@ -14,9 +14,10 @@ from compact_model.numeric import Floats
 from hallspice.config.setup import Setup
 from hallspice.networks.kept import readout_of
 from nn_mapping import cost
-from nn_mapping.accuracy import Ablation, Evaluation, Readout, ablation, evaluate, tile_maps
+from nn_mapping.accuracy import Ablation, Evaluation, ablation, evaluate, tile_maps
 from nn_mapping.data import Dataset
 from nn_mapping.mapping import MappedNetwork
+from nn_mapping.readout import Readout
 from nn_mapping.tiles import SolvedTiles
 
 

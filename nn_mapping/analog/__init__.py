@@ -1,0 +1,1 @@
+"""Layers of torch models whose products are made by arrays."""

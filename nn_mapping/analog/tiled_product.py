@@ -1,0 +1,323 @@
+"""The product of a matrix of weights and inputs as tiles make it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from circuits.arrays.crossbar import ideal_transfer
+from nn_mapping.analog.array_response import array_response
+from nn_mapping.analog.rounding import rounded, upper_quantile
+from nn_mapping.analog.tiled_read import Kernel, Plan, magnitudes, read
+from nn_mapping.analog.tiling import Tiling
+from nn_mapping.analog.weight_cells import WeightCells
+from nn_mapping.mapping import combination
+from nn_mapping.readout import column_trim, output_converters, row_dacs
+from nn_mapping.tiles import output_per_weight
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from circuits.solve.tensor import TransferTensor
+    from nn_mapping.analog.chip import Chip
+    from nn_mapping.analog.tiling import Block
+
+TRIM_EVERY = 100
+"""Products in training after which the columns are trimmed anew."""
+SCALE_EVERY = 20
+"""Products in training after which full scales follow the values."""
+MOMENTUM = 0.2
+"""Share of the way that a full scale goes when it follows."""
+
+
+class NotCalibratedError(RuntimeError):
+    """A product was asked for before its full scales were set."""
+
+
+class TiledProduct(nn.Module):
+    """What the tiles of one layer make of inputs and weights, in units of the weights.
+
+    An input of both signs is read twice, its positive and its negative part, each with full scales of its own.
+    Everything that decides the result is a buffer. Full scales are set by calibration alone; in training they follow
+    the values, and the columns are trimmed again, as `module.training` says.
+
+    Parameters
+    ----------
+    weights
+        (groups, outputs, inputs) in units of the levels: shape, type and device; two-terminal tiles are solved
+        for them.
+    chip
+        Array, levels, converters, of this layer.
+    first_tile
+        Number of its first tile in the network, which seeds what is drawn for the tiles.
+    known
+        Transfer tensors by array and shape; new ones are added.
+    """
+
+    input_full: Tensor
+    output_full: Tensor
+    adc: Tensor | None
+    dac: Tensor | None
+
+    def __init__(
+        self,
+        weights: Tensor,
+        chip: Chip,
+        first_tile: int = 0,
+        known: dict[tuple[Any, ...], list[TransferTensor]] | None = None,
+    ) -> None:
+        super().__init__()
+        groups, outputs, inputs = weights.shape
+        self.chip = chip
+        self.tiling = Tiling(groups, outputs, inputs, chip.tile, chip.level_set, first_tile)
+        self.cells = WeightCells(chip.level_set, chip.states, chip.config, weights.dtype).to(weights.device)
+        units = [
+            output_per_weight(chip.level_set, chip.states, chip.config, rows.stop - rows.start)
+            for rows in self.tiling.rows
+        ]
+        self.unit = units[0]
+        shared = {} if known is None else known
+        self.responses = nn.ModuleList(
+            array_response(states, chip, block.numbers, shared)
+            for block, states in zip(self.tiling.blocks, self._states(weights.detach()), strict=True)
+        )
+        for number, block in enumerate(self.tiling.blocks):
+            columns = self._columns(block)
+            signs = torch.from_numpy(combination(columns, chip.level_set)).to(weights)
+            self.register_buffer(f"signs{number}", signs)
+            self.register_buffer(f"gain{number}", weights.new_ones(len(block.numbers), columns))
+            self.register_buffer(f"shift{number}", weights.new_zeros(len(block.numbers), columns))
+        self.register_buffer("input_full", weights.new_full((2,), math.nan))
+        self.register_buffer("output_full", weights.new_full((2,), math.nan))
+        self._draw_converters(weights)
+        self.plan = Plan(
+            groups=groups,
+            rows=tuple(self.tiling.rows),
+            factors=tuple(self.unit / unit for unit in units),
+            outputs=tuple(self.tiling.outs) if self.dac is not None else (slice(0, outputs),),
+            half=None if chip.readout.adc_bits is None else 2 ** (chip.readout.adc_bits - 1),
+        )
+        self.fixed_inputs = False
+        """Whether calibration and training leave the full scale of the inputs as it is."""
+        self.calibrating = False
+        self.steps = 0
+        self._signs: tuple[int, ...] | None = None
+
+    # What is written
+
+    def _columns(self, block: Block) -> int:
+        return block.outputs_each * 2 if self.cells.pair else block.outputs_each + len(self.cells.reference)
+
+    def count_cells(self) -> int:
+        """Cells in all tiles, references included."""
+        return sum(len(block.numbers) * block.rows * self._columns(block) for block in self.tiling.blocks)
+
+    def _states(self, weights: Tensor) -> Iterator[Tensor]:
+        """States (tiles, rows, columns) of each block [Ohm]."""
+        for block in self.tiling.blocks:
+            groups, along_outputs, along_inputs = block.grid
+            held = weights[:, block.outputs, block.inputs].reshape(
+                groups, along_outputs, block.outputs_each, along_inputs, block.rows
+            )
+            yield self.cells.tiles(held.permute(0, 1, 3, 4, 2).flatten(0, 2))
+
+    def trim(self, weights: Tensor) -> None:
+        """Calibrate the columns at these weights; for gradients, gains and offsets are constants."""
+        chip = self.chip
+        with torch.no_grad():
+            blocks = zip(self.tiling.blocks, self.responses, self._states(weights.detach()), strict=True)
+            for number, (block, response, states) in enumerate(blocks):
+                gains, shifts = getattr(self, f"gain{number}"), getattr(self, f"shift{number}")
+                transfers = response(states).cpu().double().numpy()
+                every = states.cpu().double().numpy()
+                for place, tile in enumerate(block.numbers):
+                    ideal = ideal_transfer(every[place], chip.config)
+                    found = column_trim(transfers[place], ideal, chip.readout, chip.seed, tile)
+                    if found is not None:
+                        gains[place] = torch.from_numpy(found.gain)
+                        shifts[place] = torch.from_numpy(found.offset)
+
+    def matrices(self, weights: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Signed outputs per input, (groups, outputs, inputs), and what the trim adds, (bands, groups, outputs)."""
+        parts, offsets = [], []
+        blocks = zip(self.tiling.blocks, self.responses, self._states(weights), strict=True)
+        for number, (block, response, states) in enumerate(blocks):
+            signs, gain = getattr(self, f"signs{number}"), getattr(self, f"gain{number}")
+            signed = signs @ (gain.unsqueeze(2) * response(states))
+            placed = signed.unflatten(0, block.grid).permute(0, 1, 3, 2, 4)
+            parts.append(placed.flatten(3, 4).flatten(1, 2))
+            shift = (getattr(self, f"shift{number}") @ signs.T).unflatten(0, block.grid)
+            offsets.append(shift.permute(2, 0, 1, 3).flatten(2, 3))
+        width = len(self.tiling.grid[0])
+        lines = range(0, len(parts), width)
+        matrix = torch.cat([torch.cat(parts[start : start + width], dim=2) for start in lines], dim=1)
+        if not self.chip.readout.trim:
+            return matrix, None
+        return matrix, torch.cat([torch.cat(offsets[start : start + width]) for start in lines], dim=2)
+
+    # Converters and their full scales
+
+    def _draw_converters(self, weights: Tensor) -> None:
+        """Thresholds (bands, groups, outputs, codes - 1) and levels (sets, groups, inputs, codes), with mismatch."""
+        readout, tiling = self.chip.readout, self.tiling
+        groups, outputs, inputs = weights.shape
+        adc = dac = None
+        if readout.adc_bits is not None and readout.adc_mismatch:
+            adc = weights.new_empty(len(tiling.rows), groups, outputs, 2**readout.adc_bits - 1)
+        if readout.dac_bits is not None and readout.dac_mismatch:
+            dac = weights.new_empty(len(tiling.outs), groups, inputs, 2**readout.dac_bits)
+        places = np.ndindex(groups, len(tiling.outs), len(tiling.rows))
+        first = min(block.numbers[0] for block in tiling.blocks)
+        for tile, (group, out, row) in enumerate(places, start=first):
+            outs, rows = tiling.outs[out], tiling.rows[row]
+            if adc is not None:
+                drawn = output_converters(outs.stop - outs.start, readout, self.chip.seed, tile)
+                thresholds = np.sort([converter.thresholds for converter in drawn])
+                adc[row, group, outs] = torch.from_numpy(thresholds).to(weights)
+            if dac is not None:
+                dacs = row_dacs(rows.stop - rows.start, readout, self.chip.seed, tile)
+                assert dacs is not None
+                dac[out, group, rows] = torch.from_numpy(dacs.levels).to(weights)
+        self.register_buffer("adc", adc)
+        self.register_buffer("dac", dac)
+
+    def set_full_scales(
+        self, inputs: tuple[float, float], outputs: tuple[float, float] | None = None
+    ) -> None:
+        """Set what the converters' full scales stand for.
+
+        Parameters
+        ----------
+        inputs
+            Largest positive and largest negative input (its magnitude; 0: inputs have no negative part).
+        outputs
+            Output of a tile [A or V] in the read of the positive and of the negative part; None without ADC.
+        """
+        full = (1.0, 1.0) if outputs is None else outputs
+        if not (inputs[0] > 0 and inputs[1] >= 0 and full[0] > 0 and (full[1] > 0 or inputs[1] == 0)):
+            raise ValueError(
+                f"full scales: inputs = {inputs}, outputs = {outputs}, allowed: > 0, no negative part: 0"
+            )
+        self.input_full.copy_(torch.tensor(inputs, dtype=torch.float64))
+        self.output_full.copy_(torch.tensor(full, dtype=torch.float64))
+        self._signs = None
+
+    def begin_calibration(self, weights: Tensor) -> None:
+        """Forget the full scales and trim the columns; from now on every product widens the full scales."""
+        self.trim(weights)
+        if not self.fixed_inputs:
+            self.input_full.zero_()
+        self.output_full.zero_()
+        self.calibrating, self._signs = True, None
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether full scales are set."""
+        return self._signs is not None or not math.isnan(float(self.input_full[0]))
+
+    def signs(self) -> tuple[int, ...]:
+        """0 for the read of the positive part, 1 for that of the negative part of inputs."""
+        if self._signs is None:
+            if not self.calibrated:
+                raise NotCalibratedError("full scales are not set: call `calibrate(model, data)` first")
+            self._signs = (0, 1) if float(self.input_full[1]) > 0 else (0,)
+        return self._signs
+
+    def _observe(self, full: Tensor, sign: int, values: Iterable[Tensor]) -> None:
+        """Let a full scale follow these values, which are positive."""
+        found = torch.cat([part.detach().flatten() for part in values])
+        if not found.numel():
+            return
+        now = upper_quantile(found, self.chip.readout.quantile)
+        now = now if now > 0 else float(found.max())  # too rare for the quantile, and still to be read
+        before = float(full[sign])
+        if self.calibrating:
+            now = max(before, now)
+        elif before > 0:
+            now = before + MOMENTUM * (now - before)
+        if sign == 0 and now <= 0:
+            now = 1.0  # a layer that never speaks needs no resolution
+        full[sign] = now
+        self._signs = None
+
+    # The product
+
+    def advance(self, weights: Tensor) -> None:
+        """One step of training: every `TRIM_EVERY` steps the columns are trimmed at these weights."""
+        if self.steps % TRIM_EVERY == 0:
+            self.trim(weights)
+        self.steps += 1
+
+    def product(
+        self, x: Tensor, matrices: tuple[Tensor, Tensor | None], kernel: Kernel | None = None
+    ) -> Tensor:
+        """Outputs (count, groups * outputs, ...) of inputs (count, groups * inputs, ...), in units of the weights.
+
+        Parameters
+        ----------
+        x
+            (count, in), or (count, channels, height, width) for a kernel.
+        matrices
+            What `matrices` has made of the weights.
+        kernel
+            How a convolution goes over `x`.
+        """
+        matrix, offset = matrices
+        adapts = self.calibrating or (self.training and self.steps % SCALE_EVERY == 1)
+        if adapts:
+            for sign, part in enumerate((x, -x) if not self.fixed_inputs else ()):
+                self._observe(self.input_full, sign, [part.detach().clamp(min=0)])
+        plan = self.plan.with_kernel(kernel if self.dac is None or kernel is None else Kernel())
+        total: Tensor | None = None
+        for sign in self.signs():
+            drive = self._drive(x if sign == 0 else -x, sign, kernel)
+            if adapts and plan.half is not None:
+                with torch.no_grad():
+                    found = magnitudes(drive, matrix * self._share(), offset, plan)
+                self._observe(self.output_full, sign, found)
+            step, factor = self._steps(sign)
+            shift = None if offset is None else offset / step
+            codes = read(drive, matrix * (self._share() / step), shift, self.adc, plan)
+            total = codes * factor if total is None else total - codes * factor
+        assert total is not None
+        if kernel is not None and plan.kernel is not kernel:  # patches came one after another
+            total = total.reshape(*total.shape[:2], *kernel.positions(x.shape[2], x.shape[3]))
+        return total
+
+    def _drive(self, x: Tensor, sign: int, kernel: Kernel | None) -> Tensor:
+        """What the drivers make of inputs, (sets, ...): codes of the DACs, or shares of full scale without DAC.
+
+        Where drivers have a mismatch, patches take the place of images: a pixel is driven by several of them.
+        """
+        bits, full = self.chip.readout.dac_bits, self.input_full[sign]
+        if bits is None:
+            return (x.clamp(min=0) / full).unsqueeze(0)
+        codes = rounded(x, full / (2**bits - 1), 0, 2**bits - 1)
+        if self.dac is None:
+            return codes.unsqueeze(0)
+        if kernel is not None:
+            codes = kernel.patches(codes)
+        levels: Tensor = self.dac.flatten(1, 2)  # (sets, rows, codes)
+        row = torch.arange(levels.shape[1], device=x.device).view(-1, *[1] * (codes.ndim - 2))
+        driven = levels[:, row, codes.detach().long()] * (2**bits - 1)
+        found: Tensor = codes + (driven - codes.detach())
+        return found
+
+    def _share(self) -> float:
+        """Input of a row that one unit of `_drive` stands for [V or A]."""
+        bits = self.chip.readout.dac_bits
+        return self.chip.readout.v_full / (1 if bits is None else 2**bits - 1)
+
+    def _steps(self, sign: int) -> tuple[Tensor, Tensor]:
+        """A step of the converters [A or V], and what it stands for in units of the weights."""
+        full = self.input_full[sign]
+        step = torch.ones_like(full) if self.plan.half is None else self.output_full[sign] / self.plan.half
+        return step, step * full / (self.unit * self.chip.readout.v_full)
+
+    def _load_from_state_dict(self, *arguments: Any, **named: Any) -> None:
+        self._signs = None
+        super()._load_from_state_dict(*arguments, **named)

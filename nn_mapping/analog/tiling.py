@@ -1,0 +1,97 @@
+"""How the matrix of a layer is cut into tiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nn_mapping.mapping import outputs_of_tile, split_evenly
+
+if TYPE_CHECKING:
+    from nn_mapping.levels import LevelSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """All tiles of one shape of a layer: a grid in every group."""
+
+    outputs: slice
+    """Outputs of a group that they share out among them."""
+    inputs: slice
+    """Inputs of a group that they share out among them."""
+    grid: tuple[int, int, int]
+    """Groups, tiles along the outputs, tiles along the inputs."""
+    outputs_each: int
+    rows: int
+    numbers: tuple[int, ...]
+    """Numbers of the tiles in the network, in the order of the grid."""
+
+
+class Tiling:
+    """The fewest tiles that hold the matrix of a layer, rows and outputs shared out evenly among them.
+
+    Tiles are numbered as those of a `MappedNetwork`: outputs first, then rows. Groups are matrices of their own, on
+    tiles of their own.
+
+    Examples
+    --------
+    >>> from nn_mapping.levels import PAPER_LEVELS_OHM, single_levels
+    >>> tiling = Tiling(1, 5, 7, (4, 5), single_levels(PAPER_LEVELS_OHM), 10)
+    >>> [(block.outputs_each, block.rows, block.numbers) for block in tiling.blocks]
+    [(3, 4, (10,)), (3, 3, (11,)), (2, 4, (12,)), (2, 3, (13,))]
+    """
+
+    def __init__(
+        self,
+        groups: int,
+        outputs: int,
+        inputs: int,
+        tile: tuple[int, int],
+        level_set: LevelSet,
+        first_tile: int,
+    ) -> None:
+        self.groups, self.outputs, self.inputs = groups, outputs, inputs
+        self.outs = split_evenly(outputs, outputs_of_tile(tile[1], level_set))
+        self.rows = split_evenly(inputs, tile[0])
+        shape = (groups, len(self.outs), len(self.rows))
+        numbers = first_tile + np.arange(np.prod(shape)).reshape(shape)
+        self.grid = tuple(
+            tuple(
+                Block(
+                    outputs=slice(outs[0].start, outs[-1].stop),
+                    inputs=slice(rows[0].start, rows[-1].stop),
+                    grid=(groups, len(outs), len(rows)),
+                    outputs_each=_size(outs[0]),
+                    rows=_size(rows[0]),
+                    numbers=tuple(
+                        numbers[
+                            :,
+                            self.outs.index(outs[0]) : self.outs.index(outs[-1]) + 1,
+                            self.rows.index(rows[0]) : self.rows.index(rows[-1]) + 1,
+                        ]
+                        .ravel()
+                        .tolist()
+                    ),
+                )
+                for rows in _alike(self.rows)
+            )
+            for outs in _alike(self.outs)
+        )
+        """Blocks by their place: along the outputs, along the inputs."""
+        self.tiles = int(np.prod(shape))
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """All of them, along the inputs first."""
+        return tuple(block for line in self.grid for block in line)
+
+
+def _size(part: slice) -> int:
+    return int(part.stop - part.start)
+
+
+def _alike(parts: list[slice]) -> list[list[slice]]:
+    return [list(same) for _, same in groupby(parts, _size)]

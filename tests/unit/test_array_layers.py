@@ -1,0 +1,541 @@
+"""Layers on tiles: against plain torch, against the evaluation of chains, and their gradients against differences."""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from circuits.arrays.architecture import Architecture
+from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar
+from circuits.arrays.mismatch import draw_mismatch
+from circuits.read.converter import ElementWeighting
+from circuits.solve.nodal import factor
+from nn_mapping.accuracy import Scales, convert_input, convert_output, propagate, tile_maps
+from nn_mapping.analog.array_response import CellResponse, SolvedResponse, TensorResponse, tile_mismatch
+from nn_mapping.analog.chip import Chip
+from nn_mapping.analog.conversion import convert
+from nn_mapping.analog.full_scales import calibrate
+from nn_mapping.analog.linear import ArrayLinear, ArrayMatrix
+from nn_mapping.analog.rounding import rounded, upper_quantile
+from nn_mapping.analog.tiled_product import (
+    MOMENTUM,
+    SCALE_EVERY,
+    TRIM_EVERY,
+    NotCalibratedError,
+    TiledProduct,
+)
+from nn_mapping.analog.tiled_read import Kernel
+from nn_mapping.levels import PAPER_LEVELS_OHM, LevelSet, level_set, pair_levels, single_levels
+from nn_mapping.mapping import map_network, resistive_states
+from nn_mapping.readout import Readout
+from nn_mapping.tiles import conductance_per_weight, solve_network
+from nn_mapping.trained import Layer, TrainedNetwork
+
+PAIRS = pair_levels(PAPER_LEVELS_OHM)
+IDEAL = ArrayConfig(
+    architecture="active_parallel", r_row=0, r_column=0, r_output=0, r_input=1e-6, cmrr_db=float("inf")
+)
+EXACT = Readout(v_full=0.5, dac_bits=None, adc_bits=None, trim=False, quantile=1.0)
+ALL = [name for name in Architecture if name is not Architecture.ROW_MULTIPLEXED]
+
+
+def chip_of(architecture: str, **changes: object) -> Chip:
+    """Wires that matter, small tiles, no converters."""
+    config = ArrayConfig(architecture=architecture, r_row=0.5, r_column=0.3)
+    levels = changes.pop("level_set", PAIRS)
+    assert isinstance(levels, LevelSet)
+    states = None if config.architecture.hall else resistive_states(levels.levels_ohm, 1e4, 1e5)
+    plain: dict[str, object] = {"readout": EXACT, "tile": (4, 6), "state_ohm": states}
+    return Chip(config=config, level_set=levels, **(plain | changes))
+
+
+def on_levels(model: nn.Module, levels: LevelSet = PAIRS, scale: float = 0.2, seed: int = 0) -> nn.Module:
+    """The model with weights that the levels hold exactly, at a scale of 0.2."""
+    random = np.random.default_rng(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                drawn = levels.weights[random.integers(0, len(levels.weights), tuple(parameter.shape))]
+                drawn.flat[0] = levels.weights[np.abs(levels.weights).argmax()]
+                parameter.copy_(torch.from_numpy(scale * drawn))
+    return model
+
+
+def converted(model: nn.Module, chip: Chip, data: Tensor) -> nn.Module:
+    arrays, _ = convert(model, chip)
+    calibrate(arrays, data)
+    return arrays.eval()
+
+
+CONVOLUTIONS = [
+    nn.Conv2d(2, 3, 3, padding=1, stride=2),
+    nn.Conv2d(4, 6, (3, 2), groups=2, padding=(0, 1)),
+    nn.Conv2d(3, 3, 3, groups=3, bias=False),
+    nn.Conv2d(2, 5, (2, 3), dilation=(2, 1), padding="same"),
+    nn.Conv2d(2, 5, 4, padding="same"),
+    nn.Conv2d(2, 5, 3, padding="valid"),
+    nn.Conv2d(2, 4, 3, padding=(1, 2), padding_mode="reflect", stride=(1, 2)),
+    nn.Conv2d(2, 4, 3, padding=1, padding_mode="circular"),
+    nn.Conv1d(2, 7, 3, stride=2, padding=2, dilation=2),
+    nn.Conv1d(4, 4, 3, groups=4, padding="same"),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+@pytest.mark.parametrize("layer", [nn.Linear(9, 7), nn.Linear(1, 1, bias=False), *CONVOLUTIONS], ids=str)
+@pytest.mark.parametrize("levels", [PAIRS, single_levels([-1.0, 1.0])], ids=["pairs", "binary"])
+def test_on_ideal_arrays_a_layer_is_what_it_was(layer: nn.Module, levels: LevelSet) -> None:
+    """Inputs of both signs and unequal ranges; 1e-6 of the signal is what the senses take."""
+    torch.manual_seed(0)
+    model = on_levels(copy.deepcopy(layer).double(), levels)
+    shape = {nn.Linear: (5,), nn.Conv1d: (5, 0, 12), nn.Conv2d: (5, 0, 7, 8)}[type(layer)]
+    size = [getattr(layer, "in_channels", 0) if length == 0 else length for length in shape]
+    x = torch.randn(
+        *size, *([layer.in_features] if isinstance(layer, nn.Linear) else []), dtype=torch.float64
+    )
+    x = torch.where(x < 0, 0.3 * x, x)
+    arrays = converted(model, Chip(config=IDEAL, level_set=levels, readout=EXACT, tile=(5, 6)), x)
+    expected = model(x).detach()
+    assert arrays(x).shape == expected.shape
+    torch.testing.assert_close(arrays(x), expected, rtol=0, atol=1e-6 * float(expected.abs().max()))
+    torch.testing.assert_close(arrays(x[0]), expected[0], rtol=0, atol=1e-6 * float(expected.abs().max()))
+    assert arrays(x[:0]).shape == model(x[:0]).shape == (0, *expected.shape[1:])
+
+
+def by_bands(
+    x: np.ndarray,
+    weights: np.ndarray,
+    rows: int,
+    bits: int,
+    full: tuple[float, float],
+    most: tuple[float, float],
+) -> np.ndarray:
+    """Products (count, out) of tiles with so many rows: converters as `nn_mapping.accuracy` has them."""
+    total = np.zeros((len(x), len(weights)))
+    for sign, (scale, top) in enumerate(zip(full, most, strict=True)):
+        shares = convert_input((-1) ** sign * x / scale, bits)
+        for band in np.array_split(np.arange(x.shape[1]), -(-x.shape[1] // rows)):
+            total += (-1) ** sign * scale * convert_output(shares[:, band] @ weights[:, band].T, top, bits)
+    return total
+
+
+@pytest.mark.parametrize("bits", [2, 8])
+def test_converters_of_few_bits(bits: int) -> None:
+    """Full scales of the two signs are their own, and every tile converts what its rows give."""
+    random = np.random.default_rng(3)
+    weights = PAIRS.weights[random.integers(0, 23, (7, 11))]
+    weights[0, 0] = 1.0
+    layer = nn.Linear(11, 7, bias=False).double()
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weights))
+    readout = replace(EXACT, dac_bits=bits, adc_bits=bits)
+    arrays, _ = convert(layer, Chip(config=IDEAL, level_set=PAIRS, readout=readout, tile=(4, 6)))
+    assert isinstance(arrays, ArrayLinear)
+    unit = 1e-3 / 500 * 0.5 * PAIRS.scale  # gm / r_channel, full input, ohm of a weight of 1
+    arrays.tiles.set_full_scales((2.0, 0.7), (1.3 * unit, 0.9 * unit))
+    x = random.normal(0, 1, (40, 11))
+    found = arrays.eval()(torch.from_numpy(x)).detach().numpy()
+    expected = by_bands(x, weights, 4, bits, (2.0, 0.7), (1.3, 0.9))
+    np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("bits", [3, 8])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_convolution_reads_patches(bits: int, groups: int) -> None:
+    """As a full layer of its patches, group by group, with a band that ends inside a channel."""
+    torch.manual_seed(1)
+    conv = on_levels(
+        nn.Conv2d(4, 6, (3, 2), groups=groups, padding=1, stride=(2, 1), bias=False).double(), scale=1.0
+    )
+    readout = replace(EXACT, dac_bits=bits, adc_bits=bits)
+    chip = Chip(config=IDEAL, level_set=PAIRS, readout=readout, tile=(7, 8))
+    x = torch.rand(3, 4, 6, 5, dtype=torch.float64)
+    arrays = converted(conv, chip, x)
+    assert isinstance(arrays, ArrayMatrix)
+    full = float(arrays.tiles.output_full[0])
+    unit = 1e-3 / 500 * 0.5 * PAIRS.scale
+    patches = (
+        nn.functional.unfold(x, (3, 2), padding=1, stride=(2, 1)).transpose(1, 2).reshape(-1, 24).numpy()
+    )
+    each = 24 // groups
+    parts = [
+        by_bands(
+            patches[:, group * each : (group + 1) * each],
+            conv.weight.detach().flatten(1).numpy()[group * 6 // groups : (group + 1) * 6 // groups],
+            7,
+            bits,
+            (float(x.max()), 1.0),
+            (full / unit, 1.0),
+        )
+        for group in range(groups)
+    ]
+    expected = np.hstack(parts).reshape(3, -1, 6).transpose(0, 2, 1)
+    found = arrays(x).detach().flatten(2).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
+
+
+def chain(scheme: str, sizes: tuple[int, ...], seed: int = 7) -> TrainedNetwork:
+    levels = level_set(scheme, PAPER_LEVELS_OHM).weights
+    random = np.random.default_rng(seed)
+    layers = []
+    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+        index = random.integers(0, len(levels), (outputs, inputs)).astype(np.uint8)
+        index[0, 0] = len(levels) - 1
+        layers.append(
+            Layer(
+                weights=levels.astype(np.float32)[index],
+                gain=np.ones(outputs, dtype=np.float32),
+                offset=random.uniform(-0.1, 0.1, outputs).astype(np.float32),
+                weight_index=index,
+            )
+        )
+    return TrainedNetwork(layers=tuple(layers), levels=levels)
+
+
+def as_model(network: TrainedNetwork, levels: LevelSet) -> nn.Sequential:
+    parts: list[nn.Module] = []
+    for layer in network.layers:
+        linear = nn.Linear(layer.shape[1], layer.shape[0]).double()
+        assert layer.weight_index is not None
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(levels.weights[layer.weight_index]))
+            linear.bias.copy_(torch.from_numpy(layer.offset).double())
+        parts += [linear, nn.ReLU()]
+    return nn.Sequential(*parts[:-1])
+
+
+@pytest.mark.parametrize("scheme", ["reference", "differential"])
+@pytest.mark.parametrize("mismatch", [0.0, 0.02])
+def test_a_chain_is_what_the_evaluation_of_chains_gives(scheme: str, mismatch: float) -> None:
+    """784-256-128-10 on 64 x 64 tiles, trimmed, 6-bit converters with and without mismatch: the same full scales."""
+    levels = level_set(scheme, PAPER_LEVELS_OHM)
+    network = chain(scheme, (784, 256, 128, 10))
+    config = ArrayConfig(architecture="active_parallel", r_row=0.05, r_column=0.02)
+    readout = Readout(
+        v_full=0.5,
+        dac_mismatch=mismatch,
+        adc_mismatch=mismatch / 2,
+        adc_ladder=ElementWeighting.UNARY,
+        adc_outputs=5,
+    )
+    mapped = map_network(network, levels, 64, 64)
+    inputs = np.random.default_rng(1).uniform(0, 1, (30, 784)) * np.random.default_rng(2).integers(
+        0, 2, (30, 784)
+    )
+    transfers = [tile.transfer for tile in solve_network(mapped, config, [None]).responses]
+    maps = tile_maps(mapped, transfers, config, readout, seed=5)
+    unit = conductance_per_weight(mapped, config)
+    expected, scales, _ = propagate(mapped, maps, unit, readout, inputs)
+    chip = Chip(config=config, level_set=levels, readout=readout, seed=5)
+    arrays, report = convert(as_model(network, levels), chip)
+    assert (report.tiles, report.cells) == (len(mapped.tiles), mapped.cells)
+    layers = [part for part in arrays.modules() if isinstance(part, ArrayLinear)]
+    calibrate(arrays, torch.from_numpy(inputs))
+    for number, layer in enumerate(layers):
+        if not mismatch and number == 0:  # later layers see what earlier ones make of a full scale of 1
+            assert float(layer.tiles.input_full[0]) == pytest.approx(np.quantile(inputs, 0.999), rel=1e-12)
+        layer.tiles.set_full_scales((scales.inputs[number], 0.0), (scales.currents[number], 0.0))
+    found = arrays.eval()(torch.from_numpy(inputs)).detach().numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
+    worse = replace(scales, inputs=(0.9, *scales.inputs[1:]))
+    moved, _, _ = propagate(mapped, maps, unit, readout, inputs, worse)
+    assert np.abs(moved - expected).max() > 1e-3 * np.abs(expected).max(), "a full scale matters"
+
+
+def test_calibration_finds_the_full_scales_of_the_evaluation() -> None:
+    network, levels = chain("differential", (20, 9, 5)), PAIRS
+    config = ArrayConfig(architecture="active_parallel", r_row=0.5)
+    readout = Readout(v_full=0.5, quantile=0.97)
+    mapped = map_network(network, levels, 8, 8)
+    inputs = np.random.default_rng(1).uniform(0, 1, (50, 20))
+    inputs[0] = 1 / np.quantile(
+        inputs, 0.5
+    )  # more than 3 % of ones: the quantile is the 1 that a chain assumes
+    inputs = inputs.clip(0, 1)
+    maps = tile_maps(
+        mapped, [tile.transfer for tile in solve_network(mapped, config, [None]).responses], config, readout
+    )
+    _, scales, _ = propagate(mapped, maps, conductance_per_weight(mapped, config), readout, inputs)
+    arrays, _ = convert(
+        as_model(network, levels), Chip(config=config, level_set=levels, readout=readout, tile=(8, 8))
+    )
+    calibrate(arrays, torch.from_numpy(inputs))
+    found = [part.tiles for part in arrays.modules() if isinstance(part, ArrayLinear)]
+    expected = Scales(
+        inputs=tuple(float(tiles.input_full[0]) for tiles in found),
+        currents=tuple(float(tiles.output_full[0]) for tiles in found),
+    )
+    top = float(np.quantile(inputs, 0.97))
+    assert expected.inputs[0] == pytest.approx(top, rel=1e-12)
+    if top == 1.0:
+        assert expected.inputs == pytest.approx(scales.inputs, rel=1e-6)
+        assert expected.currents == pytest.approx(scales.currents, rel=1e-6)
+    assert all(float(tiles.input_full[1]) == 0 for tiles in found), "no input was negative"
+
+
+@pytest.mark.parametrize("architecture", ALL)
+@pytest.mark.parametrize("scheme", ["reference", "differential"])
+def test_gradients_are_those_of_central_differences(architecture: str, scheme: str) -> None:
+    """Inputs, and weights between levels, through cells, wires, mismatch, trim and both signs."""
+    levels = level_set(scheme, PAPER_LEVELS_OHM)
+    hall = Architecture(architecture).hall
+    spread = {"mismatch": 0.02, "r_off_spread": 0.01} if hall else {}
+    chip = chip_of(architecture, level_set=levels, readout=replace(EXACT, trim=True), seed=3, **spread)
+    random = np.random.default_rng(2)
+    weights = torch.from_numpy(
+        random.uniform(levels.weights[0], levels.weights[-1], (1, 5, 6))
+    ).requires_grad_()
+    x = torch.from_numpy(random.uniform(-1, 1, (3, 6))).requires_grad_()
+    product = TiledProduct(weights.detach(), chip).eval()
+    product.begin_calibration(weights.detach())
+    product.calibrating = False
+    product.set_full_scales((1.0, 0.7))
+
+    def outputs(inputs: Tensor, held: Tensor) -> Tensor:
+        return product.product(inputs, product.matrices(held))
+
+    y = outputs(x, weights)
+    chosen = torch.from_numpy(random.normal(size=tuple(y.shape)))
+    by_x, by_weights = torch.autograd.grad((y * chosen).sum(), (x, weights))
+    for gradient, place_of in ((by_x, 0), (by_weights, 1)):
+        for place in np.ndindex(*gradient.shape):
+            values = []
+            for step in (-1e-5, 1e-5):
+                moved = [x.detach().clone(), weights.detach().clone()]
+                moved[place_of][place] += step
+                with torch.no_grad():
+                    values.append(float((outputs(*moved) * chosen).sum()))
+            expected = (values[1] - values[0]) / 2e-5
+            assert float(gradient[place]) == pytest.approx(
+                expected, abs=1e-6 * float(gradient.abs().max())
+            ), place
+
+
+@pytest.mark.parametrize("conv", [CONVOLUTIONS[1], CONVOLUTIONS[3], CONVOLUTIONS[8]], ids=str)
+def test_gradients_of_convolutions(conv: nn.Module) -> None:
+    """`torch.autograd.gradcheck` in inputs, matrix and offset; the kernel of a band is part of a channel's taps."""
+    arrays, _ = convert(
+        copy.deepcopy(conv).double(), chip_of("active_parallel", readout=replace(EXACT, trim=True))
+    )
+    assert isinstance(arrays, ArrayMatrix)
+    shape = (2, 2, 5) if isinstance(conv, nn.Conv1d) else (2, conv.in_channels, 4, 3)  # type: ignore[union-attr]
+    torch.manual_seed(0)
+    x = torch.rand(shape, dtype=torch.float64)
+    calibrate(arrays, x)
+    matrix, offset = arrays.eval().tiles.matrices(arrays.weights.detach())
+    assert offset is not None
+    size = float(matrix.abs().max())
+
+    def outputs(inputs: Tensor, held: Tensor, added: Tensor) -> Tensor:
+        images = inputs if inputs.ndim == 4 else inputs.unsqueeze(2)
+        return arrays.tiles.product(images, (size * held, size * added), arrays._kernel)  # type: ignore[arg-type]
+
+    given = (x, matrix.detach() / size, offset.detach() / size)
+    assert torch.autograd.gradcheck(outputs, [part.clone().requires_grad_() for part in given], atol=1e-6)
+
+
+def test_the_gradient_of_a_weight_ends_at_the_outermost_level_and_is_that_of_its_level_inside() -> None:
+    layer = nn.Linear(2, 1, bias=False).double()
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[0.2, 0.07]]))
+    chip = Chip(config=IDEAL, level_set=PAIRS, readout=EXACT, tile=(4, 4))
+    arrays, _ = convert(layer, chip)
+    calibrate(arrays, torch.ones(1, 2, dtype=torch.float64))
+    assert isinstance(arrays, ArrayLinear)
+    with torch.no_grad():
+        arrays.scale.fill_(0.2)
+        arrays.weight[0, 0] = 0.3
+    arrays(torch.tensor([[3.0, 5.0]], dtype=torch.float64)).sum().backward()
+    assert arrays.weight.grad is not None
+    assert arrays.weight.grad.tolist()[0] == pytest.approx([0.0, 5.0], rel=1e-5)
+    assert arrays.level_index.tolist() == [[22, int(np.abs(PAIRS.weights - 0.35).argmin())]]
+
+
+def test_rounding_ends_gradients_where_codes_end() -> None:
+    product = TiledProduct(
+        torch.ones(1, 1, 2, dtype=torch.float64),
+        Chip(config=IDEAL, level_set=PAIRS, readout=replace(EXACT, adc_bits=3, dac_bits=4)),
+    )
+    unit = 1e-3 / 500 * 0.5 * PAIRS.scale
+    product.set_full_scales((1.0, 0.0), (1.0 * unit, 0.0))
+    x = torch.tensor([[0.2, 0.1], [0.9, 0.9], [1.2, -0.5]], dtype=torch.float64, requires_grad=True)
+    y = product.eval().product(x, product.matrices(torch.ones(1, 1, 2, dtype=torch.float64)))
+    # codes of 1/15 and of 1/4: 3/15 + 2/15 = 1/3 -> 1/4; 28/15 and 1 are above the highest code, 3/4
+    assert y.flatten().tolist() == pytest.approx([0.25, 0.75, 0.75], rel=1e-5)
+    y.sum().backward()
+    assert x.grad is not None
+    assert x.grad[0].tolist() == pytest.approx([1.0, 1.0], rel=1e-5)
+    assert x.grad[1:].tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
+def test_offsets_and_mismatched_converters_pass_gradients_straight_through() -> None:
+    """With 12 bits and 1 % of mismatch gradients are those without converters, to the trim's exact numbers."""
+    torch.manual_seed(0)
+    layer = on_levels(nn.Conv2d(2, 3, 2).double())
+    x = torch.rand(2, 2, 4, 4, dtype=torch.float64)
+    found = []
+    for readout in (
+        replace(EXACT, trim=True),
+        replace(EXACT, trim=True, dac_bits=12, adc_bits=12, dac_mismatch=0.01, adc_mismatch=0.001),
+    ):
+        arrays, _ = convert(layer, chip_of("active_parallel", readout=readout))
+        assert isinstance(arrays, ArrayMatrix)
+        calibrate(arrays, 1.5 * x)
+        driven = x.clone().requires_grad_()
+        y = arrays.eval()(driven)
+        (y * torch.linspace(-1, 1, y.numel()).view(y.shape)).sum().backward()
+        assert driven.grad is not None
+        assert arrays.weight.grad is not None
+        found.append((y.detach(), driven.grad, arrays.weight.grad))
+    for exact, rough in zip(*found, strict=True):
+        torch.testing.assert_close(rough, exact, rtol=0, atol=0.02 * float(exact.abs().max()))
+
+
+def test_every_tile_has_the_transfer_of_its_network() -> None:
+    """With the mismatch of its own seed, for all Hall architectures; two-terminal tiles are solved in full."""
+    for architecture in ALL:
+        chip = chip_of(architecture, **({"mismatch": 0.03, "seed": 4} if architecture.hall else {}))
+        random = np.random.default_rng(5)
+        weights = torch.from_numpy(PAIRS.weights[random.integers(0, 23, (2, 3, 7))])
+        product = TiledProduct(weights, chip, first_tile=10)
+        kinds = {
+            "series_hall": TensorResponse,
+            "passive_parallel": TensorResponse,
+            "resistive": SolvedResponse,
+        }
+        matrix, offset = product.matrices(weights)
+        assert offset is None
+        assert isinstance(product.responses[0], kinds.get(architecture, CellResponse))
+        number = 10
+        for group in range(2):
+            for rows in (slice(0, 4), slice(4, 7)):
+                index = np.searchsorted(PAIRS.weights, weights[group, :, rows].numpy() - 1e-9).T
+                states = np.stack([chip.states[PAIRS.plus[index]], chip.states[PAIRS.minus[index]]], axis=2)
+                states = states.reshape(rows.stop - rows.start, -1)
+                spread = None
+                if architecture.hall:
+                    spread = draw_mismatch(states.shape, np.random.default_rng([4, number, 3]), relative=0.03)
+                exact = factor(crossbar(states, chip.config, spread)).transfer()
+                signed = exact[::2] - exact[1::2]
+                np.testing.assert_allclose(
+                    matrix[group, :, rows].numpy(),
+                    signed,
+                    atol=1e-5 * np.abs(exact).max(),
+                    err_msg=architecture,
+                )
+                number += 1
+    assert product.tiling.tiles == 4
+    drawn = tile_mismatch(chip_of("active_parallel", mismatch=0.1, r_off_spread=0.2, seed=1), (50, 40), 0)
+    assert drawn.channel.std() == pytest.approx(0.1, rel=0.1)
+    assert drawn.r_off.std() == pytest.approx(0.2, rel=0.1)
+
+
+@pytest.mark.parametrize("architecture", ALL)
+@pytest.mark.parametrize("bits", [None, 6])
+def test_a_state_dict_gives_the_same_bits(architecture: str, bits: int | None) -> None:
+    """Into a model that was converted with other weights, and has seen nothing."""
+    torch.manual_seed(0)
+    readout = replace(EXACT, trim=True, dac_bits=bits, adc_bits=bits, dac_mismatch=0.01, adc_mismatch=0.01)
+    spread = {"mismatch": 0.02} if Architecture(architecture).hall else {}
+    chip = chip_of(architecture, readout=readout, **spread)
+    models = [nn.Sequential(nn.Conv2d(1, 2, 2), nn.Flatten(), nn.Linear(8, 3)) for _ in range(2)]
+    x = torch.rand(4, 1, 3, 3) - 0.3
+    first = converted(models[0], chip, x)
+    second, _ = convert(models[1], replace(chip, seed=1))
+    second.eval().load_state_dict(first.state_dict())
+    with torch.no_grad():
+        assert torch.equal(first(x), second(x))
+    assert torch.equal(first(x), second(x))
+    assert not torch.equal(first(x), models[0](x))
+
+
+def test_the_type_of_numbers_is_that_of_the_model() -> None:
+    torch.manual_seed(0)
+    chip = chip_of("active_parallel", readout=replace(EXACT, trim=True))
+    x = torch.rand(5, 6)
+    single = converted(nn.Linear(6, 3), chip, x)
+    assert single(x).dtype is torch.float32
+    double = copy.deepcopy(single).double()
+    assert double(x.double()).dtype is torch.float64
+    torch.testing.assert_close(double(x.double()).float(), single(x), rtol=0, atol=1e-5)
+
+
+def test_in_training_full_scales_and_trim_follow_now_and_then() -> None:
+    torch.manual_seed(0)
+    readout = replace(EXACT, adc_bits=8, dac_bits=8, trim=True)
+    arrays, _ = convert(nn.Linear(6, 3), chip_of("active_parallel", readout=readout))
+    assert isinstance(arrays, ArrayLinear)
+    x = torch.rand(50, 6)
+    calibrate(arrays, x)
+    tiles = arrays.tiles
+    inputs, outputs, gain = (part.clone() for part in (tiles.input_full, tiles.output_full, tiles.gain0))
+    arrays.train()
+    with torch.no_grad():
+        arrays.weight.mul_(0.5)
+        arrays(2 * x)
+    assert float(tiles.input_full[0]) == pytest.approx(float(inputs[0]) * (1 + MOMENTUM), rel=1e-5)
+    assert float(tiles.input_full[1]) == 0
+    assert not torch.equal(tiles.gain0, gain)
+    assert not torch.equal(tiles.output_full, outputs)
+    kept = tiles.input_full.clone()
+    gain = tiles.gain0.clone()
+    for _ in range(SCALE_EVERY - 1):
+        arrays(x)
+    assert torch.equal(tiles.input_full, kept)
+    arrays(-x)
+    assert float(tiles.input_full[1]) == pytest.approx(float(x.max()), rel=1e-6), (
+        "a new sign begins at its size"
+    )
+    with torch.no_grad():
+        arrays.weight.mul_(-0.5)
+    for _ in range(TRIM_EVERY - SCALE_EVERY - 1):
+        arrays(x)
+    assert torch.equal(tiles.gain0, gain)
+    arrays(x)
+    assert not torch.equal(tiles.gain0, gain)
+
+
+@pytest.mark.parametrize("value", [0.5001, 0.9, 0.999, 1.0])
+def test_upper_quantiles_are_those_of_numpy(value: float) -> None:
+    values = np.random.default_rng(0).normal(size=(7, 11))
+    for part in (values, values[:1, :1], values[:1, :2]):
+        found = upper_quantile(torch.from_numpy(part), value)
+        assert found == pytest.approx(float(np.quantile(part, value)), rel=1e-12)
+
+
+def test_codes_and_their_gradients() -> None:
+    values = torch.tensor([-1.3, -0.6, 0.26, 0.8, 5.0], requires_grad=True)
+    codes = rounded(values, torch.tensor(0.5), -2, 2)
+    (codes * torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])).sum().backward()
+    assert codes.tolist() == [-2, -1, 1, 2, 2]
+    assert values.grad is not None
+    assert values.grad.tolist() == [0, 4, 6, 8, 0]
+
+
+def test_patches_and_positions_of_a_kernel() -> None:
+    kernel = Kernel(size=(2, 3), stride=(1, 2), padding=(0, 1), dilation=(2, 1))
+    assert (kernel.taps, kernel.positions(5, 6)) == (6, (3, 3))
+    assert kernel.patches(torch.rand(2, 3, 5, 6)).shape == (2, 18, 9, 1)
+
+
+def test_full_scales_must_be_set_and_sensible() -> None:
+    arrays, _ = convert(nn.Linear(3, 2), chip_of("active_parallel"))
+    assert isinstance(arrays, ArrayLinear)
+    with pytest.raises(NotCalibratedError, match=r"^model: no full scales yet: call `calibrate"):
+        arrays(torch.rand(1, 3))
+    for inputs, outputs in (
+        ((0.0, 1.0), None),
+        ((1.0, -1.0), None),
+        ((1.0, 0.0), (0.0, 1.0)),
+        ((1.0, 1.0), (1.0, 0.0)),
+    ):
+        with pytest.raises(ValueError, match="full scales"):
+            arrays.tiles.set_full_scales(inputs, outputs)
+    arrays.tiles.set_full_scales((1.0, 0.0), (1.0, 0.0))
+    arrays(torch.rand(1, 3))
+    with pytest.raises(ValueError, match=r"^model: inputs of shape \(1, 4\), expected \(\.\.\., 3\)"):
+        arrays(torch.rand(1, 4))
