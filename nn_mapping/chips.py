@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _RANGES = {"drift": (-0.9, 1.0), "r_off_spread": (0.0, 100.0), "warming": (-300.0, 1000.0)}
 _IMAGES = 2000
-_LEAST_OHM = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,7 +249,7 @@ def aged(mapped: MappedNetwork, variation: Variation, r: Floats) -> Floats:
 def states(mapped: MappedNetwork, config: ArrayConfig, r: Floats) -> Floats:
     """What the array model takes for cells of Hall resistances `r` [Ohm]."""
     if config.architecture.hall:
-        return np.maximum(r, _LEAST_OHM)
+        return r
     ohm = mapped.level_set.levels_ohm
     edges = 1 / mapped.state_ohm[[0, -1]]  # conductance linear in the level
     g = edges[0] + (r - ohm[0]) / float(np.ptp(ohm)) * (edges[1] - edges[0])

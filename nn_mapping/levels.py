@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 PAPER_LEVELS_OHM = (0.33, 0.46, 0.49, 0.52, 0.54, 0.57)
 """Stable Hall resistances [Ohm] of the six-state synapse (arXiv:2601.16222, text to Fig. 4)."""
 
-_MOST_LEVELS = 256
+MOST_LEVELS = 256
+"""Of a device: a byte numbers them."""
 _SAME = 1e-9  # two differences closer than this share of the window are one weight
 
 
@@ -142,13 +143,13 @@ def level_set(
 def nearest_level(weights: NDArray[np.floating], levels: Floats) -> NDArray[np.uint8 | np.uint16]:
     """Index of the level nearest to each weight (levels ascending, at most 65536); bytes where they are enough."""
     middles = (levels[1:] + levels[:-1]) / 2
-    return np.searchsorted(middles, weights).astype(np.uint8 if len(levels) <= _MOST_LEVELS else np.uint16)
+    return np.searchsorted(middles, weights).astype(np.uint8 if len(levels) <= MOST_LEVELS else np.uint16)
 
 
 def _ascending(levels_ohm: Sequence[float] | Floats) -> Floats:
     ohm = np.sort(np.asarray(levels_ohm, dtype=np.float64))
-    if ohm.ndim != 1 or not 2 <= len(ohm) <= _MOST_LEVELS:
-        raise ValueError(f"levels_ohm = {levels_ohm}: expected a list of 2 to {_MOST_LEVELS} levels")
+    if ohm.ndim != 1 or not 2 <= len(ohm) <= MOST_LEVELS:
+        raise ValueError(f"levels_ohm = {levels_ohm}: expected a list of 2 to {MOST_LEVELS} levels")
     if not np.isfinite(ohm).all() or np.diff(ohm).min() <= 0:
         raise ValueError(f"levels_ohm = {ohm.tolist()} Ohm: expected finite, different levels")
     return ohm

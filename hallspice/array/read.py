@@ -267,4 +267,5 @@ def state_quantity(setup: Setup) -> Quantity:
         return Quantity("ohm", "a cell resistance", low=LEAST_RESISTANCE, high=1e15)
     low = setup.card.hall.r_reset.value
     high = low + synapse.window(setup.card)
-    return Quantity("ohm", "a Hall resistance", low=low * (1 - ROUNDING), high=high * (1 + ROUNDING))
+    spare = ROUNDING * max(abs(low), abs(high))
+    return Quantity("ohm", "a Hall resistance", low=low - spare, high=high + spare)

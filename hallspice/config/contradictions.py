@@ -17,6 +17,7 @@ from hallspice.config.demand import Demand
 from hallspice.config.schema import Array, Config, Network
 from hallspice.config.setup import Setup
 from hallspice.config.unused import undrawn, unused
+from nn_mapping.levels import MOST_LEVELS
 from nn_mapping.trainable import Convolution, shapes
 
 IMAGE_SIDE = 28
@@ -81,8 +82,8 @@ def _full_input(setup: Setup, *, supply: bool) -> Iterator[Contradiction]:
 def _levels_of_the_device(setup: Setup) -> Iterator[Contradiction]:
     levels = setup.levels_ohm
     key = (("device", "levels"),)
-    if not 2 <= levels.size <= 16:
-        yield key, f"{levels.size} levels given, allowed: 2 to 16"
+    if not 2 <= levels.size <= MOST_LEVELS:
+        yield key, f"{levels.size} levels given, allowed: 2 to {MOST_LEVELS}"
         return
     if np.any(np.diff(levels) <= 0):
         yield key, f"levels repeat ({', '.join(f'{level:g}' for level in levels)} ohm); each must differ"

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -182,7 +183,7 @@ def chain(scheme: str, sizes: tuple[int, ...], seed: int = 7) -> TrainedNetwork:
     levels = level_set(scheme, PAPER_LEVELS_OHM).weights
     random = np.random.default_rng(seed)
     layers = []
-    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+    for inputs, outputs in pairwise(sizes):
         index = random.integers(0, len(levels), (outputs, inputs)).astype(np.uint8)
         index[0, 0] = len(levels) - 1
         layers.append(

@@ -45,10 +45,31 @@ def test_levels_of_a_model_have_more_differences() -> None:
     assert len(pair_levels([0.3300, 0.4585, 0.4909, 0.5204, 0.5453, 0.5649]).weights) == 31
 
 
-@pytest.mark.parametrize("levels", [[0.33], [0.33, 0.33], [0.0, 0.1], [0.3, np.nan], [-1.0, 2.0]])
+@pytest.mark.parametrize("levels", [[0.33], [0.33, 0.33], [0.3, np.nan], [0.1, np.inf], list(range(257))])
 def test_wrong_levels(levels: list[float]) -> None:
     with pytest.raises(ValueError, match="levels_ohm"):
         single_levels(levels)
+
+
+def test_levels_of_both_signs() -> None:
+    """A Hall resistance has a sign: a centred loop."""
+    levels = single_levels([0.2, -0.2, 0.0])
+    assert levels.weights.tolist() == [-1, 0, 1]
+    assert levels.r_reference == 0
+    assert pair_levels([-0.2, 0.0, 0.2]).weights.tolist() == [-1, -0.5, 0, 0.5, 1]
+
+
+def test_many_levels() -> None:
+    """256 levels; pairs of uneven ones have more weights than a byte can number."""
+    ohm = np.random.default_rng(0).uniform(-0.2, 0.4, 256)
+    single, pairs = single_levels(ohm), pair_levels(ohm)
+    assert len(single.weights) == 256
+    assert len(pairs.weights) > 60000
+    assert nearest_level(single.weights, single.weights).tolist() == list(range(256))
+    assert nearest_level(single.weights, single.weights).dtype == np.uint8
+    assert nearest_level(pairs.weights[::999], pairs.weights).tolist() == list(
+        range(0, len(pairs.weights), 999)
+    )
 
 
 def test_wrong_references() -> None:

@@ -101,7 +101,7 @@ def test_five_different_mistakes_yield_five_messages_with_their_lines(tmp_path: 
             "1:30 array.cell.r_off_spread: 99 ohm draws cells that would give power, allowed: 0 <= value <= 83.26 ohm",
         ),
         ("device: {levels: [0.4, 0.5]}", "must be the reset state, 0.33 ohm"),
-        ("device: {levels: [0.33]}", "1 levels given, allowed: 2 to 16"),
+        ("device: {levels: [0.33]}", "1 levels given, allowed: 2 to 256"),
         ("network: {layers: [100, 10]}", "100 inputs, but an image has 784 pixels"),
         ("device: {card: none.yaml}", "no such file. Allowed: 'pt_ruo2_0p5' (shipped)"),
     ],

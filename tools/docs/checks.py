@@ -239,31 +239,37 @@ def _gradients() -> Iterator[Check | str]:
     import torch
 
     from circuits.arrays.config import ArrayConfig
-    from nn_mapping.circuit_layer import ExactResponse, HallResponse, array_transfer
+    from nn_mapping.analog.array_response import array_response
+    from nn_mapping.analog.chip import Chip
+    from nn_mapping.levels import PAPER_LEVELS_OHM, pair_levels
+    from nn_mapping.mapping import resistive_states
+    from nn_mapping.readout import Readout
 
     random = np.random.default_rng(2)
     shape = (4, 3)
-    responses: dict[str, Any] = {"resistive": ExactResponse(ArrayConfig(architecture="resistive"))}
-    for name in ("active_parallel", "passive_parallel"):
-        responses[name] = HallResponse(shape, ArrayConfig(architecture=name, r_row=0.5))
-    for name, response in responses.items():
+    levels = pair_levels(PAPER_LEVELS_OHM)
+    for name in ("resistive", "active_parallel", "passive_parallel"):
+        config = ArrayConfig(architecture=name, r_row=0.5)
         low, high = (1e4, 1e5) if name == "resistive" else (0.33, 0.57)
-        states = torch.from_numpy(random.uniform(low, high, shape)).requires_grad_()
+        ohm = resistive_states(levels.levels_ohm, low, high) if name == "resistive" else None
+        chip = Chip(config=config, level_set=levels, readout=Readout(v_full=0.5), state_ohm=ohm)
+        states = torch.from_numpy(random.uniform(low, high, (1, *shape))).requires_grad_()
         sensitivity = random.normal(size=shape[::-1])
-        (array_transfer(states, response) * torch.from_numpy(sensitivity)).sum().backward()
-        point = states.detach().numpy()
+        response = array_response(states, chip, (0,), {})
+        (response(states)[0] * torch.from_numpy(sensitivity)).sum().backward()
+        point = states.detach().numpy()[0]
         expected = np.empty(shape)
         for place in np.ndindex(*shape):
             step = 1e-4 * point[place]
             up, down = point.copy(), point.copy()
             up[place] += step
             down[place] -= step
-            change = response.transfer(up) - response.transfer(down)
-            expected[place] = np.sum(change * sensitivity) / (2 * step)
+            above, below = (response(torch.from_numpy(moved[None]))[0].numpy() for moved in (up, down))
+            expected[place] = np.sum((above - below) * sensitivity) / (2 * step)
         assert states.grad is not None
         yield Check(
             group="Gradients", what=f"{name}: transfer matrix by cell, against central differences",
-            difference=_relative(states.grad.numpy(), expected), tolerance=1e-6,
+            difference=_relative(states.grad.numpy()[0], expected), tolerance=1e-6,
             reason="the differences' own truncation and rounding",
         )  # fmt: skip
 
