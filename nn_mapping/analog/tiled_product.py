@@ -229,9 +229,10 @@ class TiledProduct(nn.Module):
 
     def _observe(self, full: Tensor, sign: int, values: Iterable[Tensor]) -> None:
         """Let a full scale follow these values, which are positive."""
-        found = torch.cat([part.detach().flatten() for part in values])
-        if not found.numel():
+        every = [part.detach().flatten() for part in values if part.numel()]
+        if not every:
             return
+        found = torch.cat(every)
         now = upper_quantile(found, self.chip.readout.quantile)
         now = now if now > 0 else float(found.max())  # too rare for the quantile, and still to be read
         before = float(full[sign])

@@ -323,7 +323,7 @@ def test_gradients_of_convolutions(conv: nn.Module) -> None:
         copy.deepcopy(conv).double(), chip_of("active_parallel", readout=replace(EXACT, trim=True))
     )
     assert isinstance(arrays, ArrayMatrix)
-    shape = (2, 2, 5) if isinstance(conv, nn.Conv1d) else (2, conv.in_channels, 4, 3)  # type: ignore[union-attr]
+    shape = (2, 2, 5) if isinstance(conv, nn.Conv1d) else (2, conv.in_channels, 4, 3)
     torch.manual_seed(0)
     x = torch.rand(shape, dtype=torch.float64)
     calibrate(arrays, x)
@@ -333,7 +333,7 @@ def test_gradients_of_convolutions(conv: nn.Module) -> None:
 
     def outputs(inputs: Tensor, held: Tensor, added: Tensor) -> Tensor:
         images = inputs if inputs.ndim == 4 else inputs.unsqueeze(2)
-        return arrays.tiles.product(images, (size * held, size * added), arrays._kernel)  # type: ignore[arg-type]
+        return arrays.tiles.product(images, (size * held, size * added), arrays._kernel)
 
     given = (x, matrix.detach() / size, offset.detach() / size)
     assert torch.autograd.gradcheck(outputs, [part.clone().requires_grad_() for part in given], atol=1e-6)
