@@ -14,10 +14,10 @@ from circuits.arrays.config import ArrayConfig
 from hallspice.networks.kept import trained
 from hallspice.progress import reporter
 from nn_mapping.chips import ChipOptions, Variation, monte_carlo
+from nn_mapping.column_readout import Readout
 from nn_mapping.data import Dataset, load_dataset
 from nn_mapping.levels import PAPER_LEVELS_OHM, LevelSet, pair_levels, single_levels
 from nn_mapping.mapping import map_network
-from nn_mapping.readout import Readout
 from nn_mapping.recipes import GOOD, Recipe
 
 LAYERS = (784, 256, 128, 10)

@@ -12,11 +12,11 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from circuits.arrays.config import ArrayConfig
-from nn_mapping.analog.chip import Chip
+from nn_mapping.analog.chip_design import Chip
 from nn_mapping.analog.conversion import convert
 from nn_mapping.analog.full_scales import calibrate
+from nn_mapping.column_readout import Readout
 from nn_mapping.levels import PAPER_LEVELS_OHM, pair_levels
-from nn_mapping.readout import Readout
 
 IMAGES = 32
 RUNS = 7

@@ -1,6 +1,6 @@
 from .accuracy import evaluate as evaluate
-from .analog.chip import Chip as Chip
-from .analog.chip import LayerOptions as LayerOptions
+from .analog.chip_design import Chip as Chip
+from .analog.chip_design import LayerOptions as LayerOptions
 from .analog.conversion import convert as convert
 from .analog.convolution import ArrayConv1d as ArrayConv1d
 from .analog.convolution import ArrayConv2d as ArrayConv2d
@@ -10,6 +10,7 @@ from .analog.report import ConversionReport as ConversionReport
 from .chips import ChipOptions as ChipOptions
 from .chips import Variation as Variation
 from .chips import monte_carlo as monte_carlo
+from .column_readout import Readout as Readout
 from .cost import inference_cost as inference_cost
 from .data import Dataset as Dataset
 from .data import load_dataset as load_dataset
@@ -21,7 +22,6 @@ from .mapping import MappedNetwork as MappedNetwork
 from .mapping import map_network as map_network
 from .mapping import resistive_states as resistive_states
 from .post_training import quantised as quantised
-from .readout import Readout as Readout
 from .recipes import Recipe as Recipe
 from .tiles import solve_network as solve_network
 from .trained import TrainedNetwork as TrainedNetwork

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from nn_mapping.column_readout import column_trim, output_converters, row_dacs
 from nn_mapping.mapping import combination
-from nn_mapping.readout import column_trim, output_converters, row_dacs
 from nn_mapping.tiles import conductance_per_weight, ideal_transfers
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from circuits.arrays.config import ArrayConfig
     from circuits.read.converter import Converter, RowDacs
     from compact_model.numeric import Floats
+    from nn_mapping.column_readout import Readout
     from nn_mapping.data import Bytes, Dataset
     from nn_mapping.mapping import MappedNetwork
-    from nn_mapping.readout import Readout
 
 _CHUNK = 2000
 _CALIBRATION_IMAGES = 2000
@@ -222,7 +222,7 @@ def tile_maps(
 ) -> tuple[TileMap, ...]:
     """Trim the columns of every tile and subtract its reference.
 
-    The trim is that of `nn_mapping.readout.column_trim`. Converters with mismatch are drawn for each
+    The trim is that of `nn_mapping.column_readout.column_trim`. Converters with mismatch are drawn for each
     tile; their errors depend on the code, so that no trim removes them.
     """
     maps = []

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from circuits.arrays.config import ArrayConfig
     from circuits.arrays.mismatch import Mismatch
     from compact_model.numeric import Floats
+    from nn_mapping.column_readout import Readout
     from nn_mapping.data import Dataset
     from nn_mapping.mapping import MappedNetwork, Tile
-    from nn_mapping.readout import Readout
     from nn_mapping.trained import Layer
 
 _RANGES = {"drift": (-0.9, 1.0), "r_off_spread": (0.0, 100.0), "warming": (-300.0, 1000.0)}

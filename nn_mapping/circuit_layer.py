@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from nn_mapping.analog.chip import Chip
+from nn_mapping.analog.chip_design import Chip
 from nn_mapping.analog.tiled_product import TiledProduct
 
 if TYPE_CHECKING:
     from circuits.arrays.config import ArrayConfig
+    from nn_mapping.column_readout import Readout
     from nn_mapping.mapping import MappedNetwork
-    from nn_mapping.readout import Readout
 
 
 class CircuitProduct:

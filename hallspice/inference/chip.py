@@ -15,9 +15,9 @@ from hallspice.config.setup import Setup
 from hallspice.networks.kept import readout_of
 from nn_mapping import cost
 from nn_mapping.accuracy import Ablation, Evaluation, ablation, evaluate, tile_maps
+from nn_mapping.column_readout import Readout
 from nn_mapping.data import Dataset
 from nn_mapping.mapping import MappedNetwork
-from nn_mapping.readout import Readout
 from nn_mapping.tiles import SolvedTiles
 
 

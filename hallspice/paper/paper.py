@@ -33,10 +33,10 @@ from hallspice.paper.score import PUBLISHED, score
 from hallspice.progress import Reporter
 from hallspice.results import versions_of
 from nn_mapping.accuracy import confusion_matrix, evaluate
+from nn_mapping.column_readout import Readout
 from nn_mapping.data import Dataset, class_names, load_dataset
 from nn_mapping.levels import LevelSet, pair_levels, single_levels
 from nn_mapping.mapping import map_network
-from nn_mapping.readout import Readout
 from nn_mapping.recipes import GOOD, GOOD_CLOTHES, PAPER, Recipe
 from nn_mapping.trained import TrainedNetwork
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from circuits.arrays.mismatch import Mismatch
     from circuits.solve.tensor import TransferTensor
     from compact_model.numeric import Floats
-    from nn_mapping.analog.chip import Chip
+    from nn_mapping.analog.chip_design import Chip
 
 _ALONE = 1e-9  # of the largest entry: what other cells may contribute to it, a thousandth of the tensor's own error
 

@@ -19,7 +19,7 @@ from nn_mapping.analog.report import ConversionReport, Fate, ModuleReport
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nn_mapping.analog.chip import Chip
+    from nn_mapping.analog.chip_design import Chip
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _LOOKED_UP = (nn.Embedding, nn.EmbeddingBag)

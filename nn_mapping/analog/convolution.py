@@ -13,7 +13,7 @@ from nn_mapping.analog.tiled_read import Kernel
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nn_mapping.analog.chip import Chip
+    from nn_mapping.analog.chip_design import Chip
 
 
 class _ArrayConvolution(ArrayMatrix):

@@ -13,7 +13,7 @@ from nn_mapping.analog.tiled_product import NotCalibratedError, TiledProduct
 from nn_mapping.post_training import best_scale
 
 if TYPE_CHECKING:
-    from nn_mapping.analog.chip import Chip
+    from nn_mapping.analog.chip_design import Chip
     from nn_mapping.analog.tiled_read import Kernel
 
 

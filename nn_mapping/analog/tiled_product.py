@@ -15,15 +15,15 @@ from nn_mapping.analog.rounding import rounded, upper_quantile
 from nn_mapping.analog.tiled_read import Kernel, Plan, magnitudes, read
 from nn_mapping.analog.tiling import Tiling
 from nn_mapping.analog.weight_cells import WeightCells
+from nn_mapping.column_readout import column_trim, output_converters, row_dacs
 from nn_mapping.mapping import combination
-from nn_mapping.readout import column_trim, output_converters, row_dacs
 from nn_mapping.tiles import output_per_weight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from circuits.solve.tensor import TransferTensor
-    from nn_mapping.analog.chip import Chip
+    from nn_mapping.analog.chip_design import Chip
     from nn_mapping.analog.tiling import Block
 
 TRIM_EVERY = 100

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from nn_mapping.accuracy import convert_input, convert_output, propagate, tile_maps
+from nn_mapping.column_readout import Readout
 from nn_mapping.levels import PAPER_LEVELS_OHM, LevelSet, level_set
 from nn_mapping.mapping import MappedNetwork, combination, map_network, resistive_states
-from nn_mapping.readout import Readout
 from nn_mapping.tiles import conductance_per_weight, ideal_transfers
 from nn_mapping.trained import Layer, TrainedNetwork
 

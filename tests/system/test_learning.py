@@ -3,10 +3,10 @@ from dataclasses import replace
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from nn_mapping.accuracy import evaluate
+from nn_mapping.column_readout import Readout
 from nn_mapping.data import load_dataset
 from nn_mapping.levels import PAPER_LEVELS_OHM, single_levels
 from nn_mapping.mapping import map_network
-from nn_mapping.readout import Readout
 from nn_mapping.recipes import GOOD
 from nn_mapping.tiles import solve_tiles
 from nn_mapping.training import train

@@ -17,6 +17,7 @@ from circuits.solve.nodal import factor
 from circuits.solve.transfer import Method
 from nn_mapping import tiles as solve
 from nn_mapping.accuracy import ablation, convert_output, evaluate, propagate, sample_reads, tile_maps
+from nn_mapping.column_readout import Readout, random_vectors
 from nn_mapping.cost import (
     areas,
     digital_cost,
@@ -26,7 +27,6 @@ from nn_mapping.cost import (
 from nn_mapping.data import Dataset
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.mapping import MappedNetwork, map_network
-from nn_mapping.readout import Readout, random_vectors
 from nn_mapping.tiles import TileResponse, conductance_per_weight, ideal_transfers, solve_network, solve_tiles
 from nn_mapping.trained import Layer, TrainedNetwork, Window
 

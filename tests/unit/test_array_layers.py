@@ -17,7 +17,7 @@ from circuits.read.converter import ElementWeighting
 from circuits.solve.nodal import factor
 from nn_mapping.accuracy import Scales, convert_input, convert_output, propagate, tile_maps
 from nn_mapping.analog.array_response import CellResponse, SolvedResponse, TensorResponse, tile_mismatch
-from nn_mapping.analog.chip import Chip
+from nn_mapping.analog.chip_design import Chip
 from nn_mapping.analog.conversion import convert
 from nn_mapping.analog.full_scales import calibrate
 from nn_mapping.analog.linear import ArrayLinear, ArrayMatrix
@@ -30,9 +30,9 @@ from nn_mapping.analog.tiled_product import (
     TiledProduct,
 )
 from nn_mapping.analog.tiled_read import Kernel
+from nn_mapping.column_readout import Readout
 from nn_mapping.levels import PAPER_LEVELS_OHM, LevelSet, level_set, pair_levels, single_levels
 from nn_mapping.mapping import map_network, resistive_states
-from nn_mapping.readout import Readout
 from nn_mapping.tiles import conductance_per_weight, solve_network
 from nn_mapping.trained import Layer, TrainedNetwork
 

@@ -7,11 +7,12 @@ import pytest
 
 from circuits.arrays.config import ArrayConfig
 from nn_mapping.accuracy import ReadNoise, confusion_matrix, propagate, tile_maps
+from nn_mapping.accuracy import ReadNoise, confusion_matrix, propagate, tile_maps
 from nn_mapping.chips import ChipOptions, Variation, aged, monte_carlo, states, wilson, written
+from nn_mapping.column_readout import Readout
 from nn_mapping.data import Dataset
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.mapping import MappedNetwork, map_network, resistive_states
-from nn_mapping.readout import Readout
 from nn_mapping.recipes import GOOD
 from nn_mapping.tiles import conductance_per_weight, ideal_transfers
 from nn_mapping.training import train

@@ -9,9 +9,9 @@ import torch
 from circuits.arrays.config import ArrayConfig
 from nn_mapping.accuracy import propagate, tile_maps
 from nn_mapping.circuit_layer import circuit_products
+from nn_mapping.column_readout import Readout
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.mapping import map_network, resistive_states
-from nn_mapping.readout import Readout
 from nn_mapping.tiles import conductance_per_weight, solve_tiles
 from nn_mapping.trained import Layer, TrainedNetwork
 

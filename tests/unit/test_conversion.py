@@ -11,17 +11,17 @@ from torch.nn.utils import parametrizations
 
 from circuits.arrays.config import ArrayConfig
 from nn_mapping.analog.attention import ArrayMultiheadAttention
-from nn_mapping.analog.chip import Chip, LayerOptions
+from nn_mapping.analog.chip_design import Chip, LayerOptions
 from nn_mapping.analog.conversion import convert
 from nn_mapping.analog.convolution import ArrayConv2d
 from nn_mapping.analog.full_scales import calibrate
 from nn_mapping.analog.linear import ArrayLinear, ArrayMatrix
 from nn_mapping.analog.report import Fate
 from nn_mapping.analog.tiled_product import NotCalibratedError
+from nn_mapping.column_readout import Readout
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set, pair_levels, single_levels
 from nn_mapping.mapping import resistive_states
 from nn_mapping.post_training import best_scale, quantised
-from nn_mapping.readout import Readout
 from nn_mapping.trained import Layer, TrainedNetwork
 
 PAIRS = pair_levels(PAPER_LEVELS_OHM)
@@ -68,7 +68,7 @@ def error(found: Tensor, expected: Tensor) -> float:
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 @pytest.mark.parametrize("training", [True, False])
 def test_a_transformer_is_computed_by_arrays(training: bool) -> None:
-    """Worse arrays give other outputs: nothing of it is read past the arrays, without gradients in evaluation either."""
+    """Worse arrays give other outputs: nothing is read past the arrays, in evaluation without gradients either."""
     torch.manual_seed(0)
     layer = nn.TransformerEncoderLayer(8, 2, dim_feedforward=12, dropout=0.0, batch_first=True)
     model = nn.TransformerEncoder(layer, 2)

@@ -12,10 +12,10 @@ import pytest
 from circuits.arrays.config import ArrayConfig
 from hallspice.networks import sources
 from hallspice.networks.kept import Circuit, trained
+from nn_mapping.column_readout import Readout
 from nn_mapping.data import Dataset
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.mapping import map_network
-from nn_mapping.readout import Readout
 from nn_mapping.recipes import GOOD
 
 LEVELS = level_set("reference", PAPER_LEVELS_OHM)

@@ -240,10 +240,10 @@ def _gradients() -> Iterator[Check | str]:
 
     from circuits.arrays.config import ArrayConfig
     from nn_mapping.analog.array_response import array_response
-    from nn_mapping.analog.chip import Chip
+    from nn_mapping.analog.chip_design import Chip
+    from nn_mapping.column_readout import Readout
     from nn_mapping.levels import PAPER_LEVELS_OHM, pair_levels
     from nn_mapping.mapping import resistive_states
-    from nn_mapping.readout import Readout
 
     random = np.random.default_rng(2)
     shape = (4, 3)

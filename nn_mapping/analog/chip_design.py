@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from circuits.arrays.config import ArrayConfig
     from compact_model.numeric import Floats
+    from nn_mapping.column_readout import Readout
     from nn_mapping.levels import LevelSet
-    from nn_mapping.readout import Readout
 
 _LINEAR = 1e-6  # of the window: conductances are linear in the levels
 
@@ -51,7 +51,7 @@ class Chip:
     --------
     >>> from circuits.arrays.config import ArrayConfig
     >>> from nn_mapping.levels import PAPER_LEVELS_OHM, pair_levels
-    >>> from nn_mapping.readout import Readout
+    >>> from nn_mapping.column_readout import Readout
     >>> chip = Chip(
     ...     config=ArrayConfig(architecture="active_parallel"), level_set=pair_levels(PAPER_LEVELS_OHM),
     ...     readout=Readout(v_full=0.5), layers={"head.*": LayerOptions(bits=8)},
