@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from compact_model.numeric import Floats
+
 log = logging.getLogger(__name__)
 
 Bytes = NDArray[np.uint8]
@@ -102,6 +104,13 @@ class Dataset:
     test_labels: Bytes
 
     def __post_init__(self) -> None:
+        for name in _FIELDS:
+            values = getattr(self, name)
+            if values.dtype != np.uint8:
+                raise DatasetError(
+                    f"{self.name}: {name} of type {values.dtype}, expected uint8: pixels from 0 to 255, classes from "
+                    "0; numbers of another range become pixels by `Dataset.of_features`"
+                )
         for part in ("train", "test"):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
             if images.ndim != 3 or labels.shape != images.shape[:1] or not len(labels):
@@ -123,6 +132,52 @@ class Dataset:
             part = np.ascontiguousarray(getattr(self, name))
             digest.update(str(part.shape).encode() + part.tobytes())
         return digest.hexdigest()
+
+    @classmethod
+    def of_features(
+        cls,
+        name: str,
+        train: tuple[Floats, NDArray[np.integer]],
+        test: tuple[Floats, NDArray[np.integer]],
+    ) -> Dataset:
+        """A set of numbers of any range, standardised on its training part.
+
+        With mean m and standard deviation s of a feature over the training part, a value x becomes the input
+        ``1/2 + (x - m) / (6 s)``, clipped to 0..1 and held in a byte: three deviations on either side.
+
+        Parameters
+        ----------
+        train, test
+            Features (count, features) and classes (count,), whole numbers from 0 to 255.
+
+        Raises
+        ------
+        DatasetError
+            For features that are not finite numbers, and classes of another range.
+
+        Examples
+        --------
+        >>> features, classes = np.array([[-4.0, 7.0], [4.0, 7.0]]), np.array([0, 1])
+        >>> Dataset.of_features("two", (features, classes), (1.5 * features, classes)).test_images.tolist()
+        [[[64, 255]], [[191, 255]]]
+        """
+        mean, spread = np.mean(train[0], axis=0), np.std(train[0], axis=0)
+        found: dict[str, Bytes] = {}
+        for part, (features, classes) in (("train", train), ("test", test)):
+            whole = np.asarray(classes)
+            right = (
+                np.issubdtype(whole.dtype, np.integer)
+                and whole.size
+                and 0 <= whole.min() <= whole.max() <= 255
+            )
+            if features.ndim != 2 or not np.isfinite(features).all() or not right:
+                raise DatasetError(
+                    f"{name}: {part}: expected finite features (count, features) and classes from 0 to 255, whole numbers"
+                )
+            shares = 0.5 + (features - mean) / (6 * np.where(spread > 0, spread, 1))
+            found[f"{part}_images"] = np.round(255 * shares.clip(0, 1)).astype(np.uint8)[:, np.newaxis]
+            found[f"{part}_labels"] = whole.astype(np.uint8)
+        return cls(name=name, **found)
 
     @property
     def pixels(self) -> int:

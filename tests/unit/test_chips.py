@@ -7,7 +7,6 @@ import pytest
 
 from circuits.arrays.config import ArrayConfig
 from nn_mapping.accuracy import ReadNoise, confusion_matrix, propagate, tile_maps
-from nn_mapping.accuracy import ReadNoise, confusion_matrix, propagate, tile_maps
 from nn_mapping.chips import ChipOptions, Variation, aged, monte_carlo, states, wilson, written
 from nn_mapping.column_readout import Readout
 from nn_mapping.data import Dataset

@@ -146,3 +146,43 @@ def test_the_digest_is_that_of_the_content_and_made_once(name: str) -> None:
     assert Dataset(name="one", **{**parts, name: other}).digest != dataset.digest
     shapes = {"train_images": images.reshape(3, 5, 4), "test_images": images.reshape(3, 5, 4)}
     assert Dataset(name="one", **{**parts, **shapes}).digest != dataset.digest
+
+
+def test_numbers_of_another_type_or_range_are_not_taken_for_pixels() -> None:
+    """Floats from 0 to 1, features from -4 to 4: refused, and standardised where that is asked for."""
+    random = np.random.default_rng(0)
+    classes = random.integers(0, 3, 50).astype(np.uint8)
+    images = random.uniform(0, 1, (50, 2, 3))
+    parts = {"train_labels": classes, "test_labels": classes}
+    with pytest.raises(
+        DatasetError, match=r"mine: train_images of type float64, expected uint8.*of_features"
+    ):
+        Dataset(name="mine", train_images=images, test_images=images, **parts)
+    with pytest.raises(DatasetError, match="test_labels of type int64"):
+        pixels = images.astype(np.uint8)
+        wrong = parts | {"test_labels": classes.astype(np.int64)}
+        Dataset(name="mine", train_images=pixels, test_images=pixels, **wrong)
+
+
+def test_features_are_standardised_on_the_training_part() -> None:
+    random = np.random.default_rng(0)
+    train, classes = random.normal([5.0, -1.0, 2.0], [4.0, 0.1, 0.0], (400, 3)), random.integers(0, 5, 400)
+    test = train[:9] + np.array([4.0, 0.0, -9.0])
+    kept = test.copy()
+    found = Dataset.of_features("mine", (train, classes), (test, classes[:9]))
+    assert found.train_images.shape == (400, 1, 3)
+    assert found.train_images.dtype == found.test_labels.dtype == np.uint8
+    expected = 0.5 + (test[:, :2] - train[:, :2].mean(axis=0)) / (6 * train[:, :2].std(axis=0))
+    np.testing.assert_allclose(found.test_images[:, 0, :2] / 255, expected.clip(0, 1), atol=0.5 / 255 + 1e-9)
+    assert set(found.train_images[:, 0, 2]) == {128}, "a feature that is always the same says nothing"
+    assert set(found.test_images[:, 0, 2]) == {0}
+    assert (test == kept).all()
+    assert found.classes == 5
+    for features, labels in (
+        (train * np.nan, classes),
+        (train[0], classes),
+        (train, classes - 1),
+        (train, classes / 2),
+    ):
+        with pytest.raises(DatasetError, match="mine: test: expected finite features"):
+            Dataset.of_features("mine", (train, classes), (features, labels))
