@@ -5,6 +5,7 @@ The tiles are those of `nn_mapping.analog`; here they belong to a network that i
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -53,7 +54,7 @@ def circuit_products(
     chip = Chip(
         config=config,
         level_set=mapped.level_set,
-        readout=readout,
+        readout=replace(readout, dac_mismatch=0.0, adc_mismatch=0.0),  # those of no chip in particular
         tile=(mapped.tile_rows, mapped.tile_columns),
         state_ohm=mapped.state_ohm,
     )

@@ -172,7 +172,7 @@ class Dataset:
             )
             if features.ndim != 2 or not np.isfinite(features).all() or not right:
                 raise DatasetError(
-                    f"{name}: {part}: expected finite features (count, features) and classes from 0 to 255, whole numbers"
+                    f"{name}: {part}: expected finite features (count, features) and whole classes from 0 to 255"
                 )
             shares = 0.5 + (features - mean) / (6 * np.where(spread > 0, spread, 1))
             found[f"{part}_images"] = np.round(255 * shares.clip(0, 1)).astype(np.uint8)[:, np.newaxis]
