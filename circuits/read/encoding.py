@@ -62,7 +62,7 @@ def encode(codes: NDArray[np.integer], bits: int, encoding: Encoding) -> Phases:
     """
     top = _top(bits)
     values = np.asarray(codes)
-    if values.ndim != 2 or values.min(initial=0) < 0 or values.max(initial=0) > top:
+    if values.ndim != 2 or not ((values >= 0) & (values <= top)).all():
         raise ValueError(f"codes of shape {values.shape} from {values.min(initial=0)} to {values.max(initial=0)}, "
                          f"allowed: (batch, rows), 0 <= code <= {top}")  # fmt: skip
     if encoding is Encoding.AMPLITUDE:

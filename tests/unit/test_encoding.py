@@ -177,3 +177,67 @@ def test_nonlinearity_of_dacs_from_mismatch() -> None:
     assert middle.std() == near(0.02 * np.sqrt(15 * 16 / 31), rel=0.05)
     major = binary.differential_nonlinearity()[:, 15]
     assert major.std() == near(0.02 * np.sqrt(31), rel=0.05)
+
+
+def test_reads_of_three_codes_by_hand() -> None:
+    """Codes 2, 0 and 3 of 2 bit for one row, and 1, 3, 2 for the other."""
+    codes = np.array([[2, 1], [0, 3], [3, 2]])
+    whole = encode(codes, 2, Encoding.AMPLITUDE)
+    np.testing.assert_allclose(whole.levels, [[[2 / 3, 1 / 3], [0, 1], [1, 2 / 3]]], rtol=1e-15)
+    assert whole.weights.tolist() == [1.0]
+    pulses = encode(codes, 2, Encoding.PULSE_COUNT)
+    assert pulses.levels.tolist() == [
+        [[1, 1], [0, 1], [1, 1]], [[1, 0], [0, 1], [1, 1]], [[0, 0], [0, 1], [1, 0]]
+    ]  # fmt: skip
+    np.testing.assert_allclose(pulses.weights, [1 / 3] * 3, rtol=1e-15)
+    bits = encode(codes, 2, Encoding.BIT_SERIAL)
+    assert bits.levels.tolist() == [[[0, 1], [0, 1], [1, 0]], [[1, 0], [0, 1], [1, 1]]]
+    np.testing.assert_allclose(bits.weights, [1 / 3, 2 / 3], rtol=1e-15)
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+@pytest.mark.parametrize(("bits", "right"), [(0, False), (1, True), (16, True), (17, False)])
+def test_resolutions_of_inputs(encoding: Encoding, bits: int, right: bool) -> None:
+    codes = np.array([[0, 1]])
+    if right:
+        phases = encode(codes, bits, encoding)
+        product = np.einsum("p,pbr->br", phases.weights, phases.levels)
+        np.testing.assert_allclose(product, codes / (2**bits - 1), rtol=1e-12)
+    else:
+        with pytest.raises(ValueError, match=f"bits = {bits}, allowed: 1 to 16"):
+            encode(codes, bits, encoding)
+
+
+@pytest.mark.parametrize("codes", [[[-1, 0]], [[0, 4]], [[0, 3], [5, -2]], [0, 1], [[[0, 1]]]])
+def test_codes_outside_their_range_or_shape_are_refused(codes: list[object]) -> None:
+    with pytest.raises(ValueError, match=r"allowed: \(batch, rows\), 0 <= code <= 3"):
+        encode(np.array(codes), 2, Encoding.BIT_SERIAL)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "reads", "conversions", "bits", "noise", "power"),
+    [
+        # mean squares of the levels 2/3, 0, 1 and 1/3, 1, 2/3, and of their product
+        (Encoding.AMPLITUDE, 1, 1, 2, 1.0, (13 * 2e-3 + 14 * 4e-3 + 2 * 8 * 5e-4) / 27),
+        # full pulses: 5, 6 and 4 together, of nine slots
+        (Encoding.PULSE_COUNT, 3, 1, 3, 3**-0.5, (5 * 2e-3 + 6 * 4e-3 + 2 * 3 * 5e-4) / 9),
+        # bits that are set: 3, 4 and 1 together, of six
+        (Encoding.BIT_SERIAL, 2, 2, 2, 5**0.5 / 3, (3 * 2e-3 + 4 * 4e-3 + 2 * 1 * 5e-4) / 6),
+    ],
+)
+def test_cost_of_a_product_by_hand(
+    encoding: Encoding, reads: int, conversions: int, bits: int, noise: float, power: float
+) -> None:
+    """Three vectors, two rows, five columns."""
+    codes = np.array([[2, 1], [0, 3], [3, 2]])
+    form = {Role.CELL: np.array([[2e-3, 5e-4], [5e-4, 4e-3]])}
+    card = load_periphery()
+    found = encoding_cost(encoding, 2, codes, form, 5, card, t_slot=2e-6, amplifiers=7, adc_bits=6)
+    assert found.reads == reads
+    assert found.noise == near(noise)
+    assert found.time == near(reads * 2e-6 + conversions * 5 * 10e-9)
+    assert found.energy.amplifiers == near(7 * 1.8e-4 * reads * 2e-6)
+    assert found.energy.dac == near(2 * bits * 0.39e-12)
+    assert found.energy.adc == near(5 * conversions * 0.42e-12)
+    assert found.energy.digital == pytest.approx(5 * (conversions - 1) * 0.1e-12, rel=1e-9, abs=0)
+    assert found.energy.cells == near(power * reads * 2e-6)

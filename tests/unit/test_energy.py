@@ -5,10 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pytest
 
 from circuits.network import Role
-from circuits.read.energy import PartCosts, ReadEnergy, Work, read_energy, reference_energy
+from circuits.periphery import load_periphery
+from circuits.read.energy import (
+    PartCosts,
+    ReadEnergy,
+    Work,
+    driver_loss,
+    mean_power,
+    part_costs,
+    read_energy,
+    reference_energy,
+)
 from hallspice.inference.results import EnergyParts
 
 near = partial(pytest.approx, rel=1e-6, abs=0.0)  # the default tolerance of 1e-12 is more than these numbers
@@ -86,3 +97,56 @@ def test_wrong_costs_are_named() -> None:
         replace(COSTS, add=-1.0)
     with pytest.raises(ValueError, match="driver_efficiency = 0"):
         replace(COSTS, driver_efficiency=0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed", "refused"),
+    [
+        ("t_read", [1e-9, 1.0], [0.0, -1e-9, np.inf, np.nan]),
+        ("t_settle", [0.0, 1.0], [-1e-9, np.inf, np.nan]),
+        ("driver_efficiency", [0.01, 1.0], [0.0, 1.01, -0.5, np.nan]),
+        ("adc_outputs", [1, 2], [0, -1]),
+        ("dac_energy", [0.0, 1.0], [-1e-15, np.inf]),
+    ],
+)
+def test_ranges_of_costs(name: str, allowed: list[float], refused: list[float]) -> None:
+    for value in allowed:
+        replace(COSTS, **{name: value})
+    for value in refused:
+        with pytest.raises(ValueError, match=f"{name} = {value}"):
+            replace(COSTS, **{name: value})
+
+
+def test_costs_are_those_of_the_card() -> None:
+    """100 uA at 1.8 V; 0.39 pJ a bit of a row; 1 pJ or so a conversion; logic by operation."""
+    card = load_periphery()
+    costs = part_costs(card, 5, 6, t_read=3e-6, t_settle=2e-7)
+    assert (costs.t_read, costs.t_settle) == (3e-6, 2e-7)
+    assert costs.t_on == near(3.2e-6)
+    assert costs.amplifier_power == near(1.8e-4)
+    assert costs.dac_energy == near(5 * 0.39e-12)
+    assert costs.adc_energy == near(0.42e-12)
+    assert costs.adc_time == near(1e-8)
+    assert costs.adc_outputs == card.adc.columns.value
+    assert costs.driver_efficiency == card.driver.efficiency.value
+    digital = card.digital
+    assert (costs.add, costs.multiply_float, costs.add_float) == (
+        digital.add_32bit.value, digital.multiply_fp32.value, digital.add_fp32.value
+    )  # fmt: skip
+    usual = part_costs(card, 5, 6)
+    assert (usual.t_read, usual.t_settle) == (card.read.t_read.value, 0.0)
+
+
+def test_work_without_scalings() -> None:
+    assert Work(reads=1, amplifiers=0, dacs=0, adcs=0, additions=0).scalings == 0
+    idle = read_energy(COSTS, {}, Work(reads=1, amplifiers=0, dacs=0, adcs=0, additions=0))
+    assert idle.total == 0.0
+
+
+def test_mean_power_of_random_inputs_and_losses_of_drivers() -> None:
+    random = np.random.default_rng(0)
+    form, inputs = random.normal(size=(3, 3)), random.normal(size=(5, 3))
+    found = mean_power({Role.CELL: form, Role.WIRE: 2 * form}, inputs.T @ inputs / 5)
+    expected = np.mean([x @ form @ x for x in inputs])
+    assert list(found.values()) == near([expected, 2 * expected])
+    assert [driver_loss(6.0, share) for share in (1.0, 0.75, 0.25)] == near([0.0, 2.0, 18.0])

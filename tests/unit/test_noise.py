@@ -11,6 +11,7 @@ from circuits.read.noise import (
     amplifier_density,
     amplifier_input_density,
     averaged,
+    effective_bits,
     hall_flicker,
     hall_read_noise,
     output_noise,
@@ -99,3 +100,84 @@ def test_wrong_parameters_are_named(name: str, value: float) -> None:
     factored = factor(crossbar([[1e3]], ArrayConfig(architecture="resistive")))
     with pytest.raises(ValueError, match=name):
         output_noise(factored, [[0.0]], **{name: value})
+
+
+def small_array(**changes: float) -> ArrayConfig:
+    return ArrayConfig(architecture="active_parallel", r_row=2.0, r_column=3.0, cmrr_db=30.0, **changes)
+
+
+def test_noise_of_every_branch_by_one_solve_for_each() -> None:
+    """Three rows, two columns: each branch drives a current of its own, and the squares add up."""
+    states = np.random.default_rng(0).uniform(20.0, 60.0, (3, 2))
+    network = crossbar(states, small_array(gm=2e-3))
+    factored = factor(network)
+    inputs = np.array([[0.1, -0.2, 0.3], [0.4, 0.5, -0.6]])
+    found = output_noise(factored, inputs, temperature=400.0, gamma=1.5, flicker=1e-3)
+    currents = factored.currents(inputs)
+    gains = np.vstack([factored.adjoint_response, np.zeros((1, 2))])  # checked below, by driving a node
+    johnson = {role: np.zeros(2) for role in Role}
+    amplifier, excess = np.zeros(2), np.zeros((2, 2))
+    for branch in range(len(network.kind)):
+        role = next(role for role in Role if network.of_role(role)[branch])
+        squared = (gains[network.plus[branch]] - gains[network.minus[branch]]) ** 2
+        value = network.value[branch]
+        if network.branch_names[branch].startswith("R"):
+            johnson[role] += 4 * Boltzmann * 400.0 / value * squared
+            if role is Role.CELL:
+                excess += 1e-3 * np.outer(currents[:, branch] ** 2, squared)
+        elif network.branch_names[branch].startswith("Gm"):
+            amplifier += 2 * 4 * Boltzmann * 400.0 * 1.5 * 2e-3 * squared
+    for role in Role:
+        np.testing.assert_allclose(found.johnson[role], johnson[role], rtol=1e-9)
+    np.testing.assert_allclose(found.amplifier, amplifier, rtol=1e-9)
+    np.testing.assert_allclose(found.flicker, excess, rtol=1e-7)
+    quiet = found.johnson[Role.CELL] + found.johnson[Role.WIRE] + found.johnson[Role.DRIVER]
+    assert (found.johnson[Role.SENSE] > 0).all()
+    np.testing.assert_allclose(found.white(), quiet + found.amplifier, rtol=1e-12)
+    band = 1 / (2 * 1e-5)
+    np.testing.assert_allclose(
+        found.rms(1e-5, 2.0), np.sqrt(found.white() * band + found.flicker * np.log(2.0 * band)), rtol=1e-12
+    )
+
+
+def test_noise_is_told_for_a_warm_room_and_long_channels_and_no_flicker() -> None:
+    factored = factor(crossbar([[0.4, 0.5]], small_array()))
+    usual = output_noise(factored, [[0.3]])
+    assert "response" not in vars(factored)  # the adjoint alone
+    stated = output_noise(factored, [[0.3]], temperature=300.0, gamma=2 / 3, flicker=0.0)
+    assert (usual.flicker == 0).all()
+    assert usual.flicker.shape == (1, 2)
+    np.testing.assert_array_equal(usual.white(), stated.white())
+    np.testing.assert_array_equal(usual.amplifier, stated.amplifier)
+    warm = output_noise(factored, [[0.3]], temperature=330.0, gamma=1.0)
+    np.testing.assert_allclose(warm.amplifier, usual.amplifier * 1.1 * 1.5, rtol=1e-12)
+    np.testing.assert_allclose(warm.johnson[Role.CELL], 1.1 * usual.johnson[Role.CELL], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed", "refused"),
+    [
+        ("temperature", [1e-3, 1e4], [0.0, -1.0, np.inf, np.nan]),
+        ("gamma", [0.0, 3.0], [-0.1, np.inf, np.nan]),
+        ("flicker", [0.0, 1e-9], [-1e-9, np.inf, np.nan]),
+    ],
+)
+def test_ranges_of_the_parameters(name: str, allowed: list[float], refused: list[float]) -> None:
+    factored = factor(crossbar([[1e3]], ArrayConfig(architecture="resistive")))
+    for value in allowed:
+        output_noise(factored, [[0.1]], **{name: value})
+    for value in refused:
+        with pytest.raises(ValueError, match=f"{name} = {value}"):
+            output_noise(factored, [[0.1]], **{name: value})
+
+
+@pytest.mark.parametrize("t_read", [0.0, -1.0, 2.0, 3.0])
+def test_a_read_ends_before_the_next_calibration(t_read: float) -> None:
+    with pytest.raises(ValueError, match=rf"t_read = {t_read} s, allowed: 0 < value < t_calibration = 2\.0"):
+        averaged(np.array(1.0), np.array(1.0), t_read, 2.0)
+
+
+def test_bits_that_noise_leaves() -> None:
+    """A step q has the noise q / sqrt(12): 2 / 8 over sqrt(12) is three bits of a span of 2."""
+    found = effective_bits(2.0, np.array([2 / 8, 2 / 1024, 2.0]) / 12**0.5)
+    np.testing.assert_allclose(found, [3.0, 10.0, 0.0], atol=1e-12)
