@@ -113,18 +113,18 @@ def _line(
 class Lines:
     """How the drivers' lines of an architecture are numbered among the outputs, after the cells."""
 
-    source: Ints  # input that feeds a line; -1: none, a return to ground
-    coefficient: Floats
+    source: Ints  # input of a line
+    coefficient: Floats  # of that input in the voltage that drives the line; 0: a return to ground
     ohm: Floats
 
 
 def lines(rows: int, columns: int, config: WriteConfig) -> Lines:
     """The lines of a write network, in the order of its outputs."""
-    row, column, nothing = np.arange(rows), rows + np.arange(columns), np.full(rows, -1)
+    row, column = np.arange(rows), rows + np.arange(columns)
     if config.crossed:
         parts = ((row, 1.0, config.r_line[0]), (column, 1.0, config.r_line[1]))
     elif config.serial:
-        parts = ((row, 1.0, config.r_output), (nothing, 0.0, config.r_return))
+        parts = ((row, 1.0, config.r_output), (row, 0.0, config.r_return))
     else:
         parts = ((row, 0.5, config.r_output), (row, -0.5, config.r_output))
     return Lines(

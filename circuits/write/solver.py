@@ -186,16 +186,21 @@ class WriteSolver:
     ) -> _Powers:
         """Source power and its parts; what leaks through switches of other rows counts with the wires."""
         config, fed = self.config, self._lines
-        padded = np.concatenate([inputs, np.zeros((len(inputs), 1))], axis=1)
-        source = ((padded[:, fed.source] * fed.coefficient) * line).sum(axis=1)
-        cells = (current**2 * config.r_channel).sum(axis=(1, 2))
+        source = ((inputs[:, fed.source] * fed.coefficient) * line).sum(axis=1)
+        cells = _over_cells(current**2 * config.r_channel)
         select = np.zeros_like(cells)
         if config.scheme is BiasScheme.ONE_TRANSISTOR:
-            select = (current * voltage).sum(axis=(1, 2))
+            select = _over_cells(current * voltage)
         elif config.serial:
             switch = np.where(selected, config.r_select_off, config.r_select_on)
-            select = (voltage**2 / switch).sum(axis=(1, 2))
+            select = _over_cells(voltage**2 / switch)
         drivers = (line**2 * fed.ohm).sum(axis=1)
         wires = source - cells - select - drivers
         power = dict(zip(PARTS, (cells, select, wires, drivers), strict=True))
         return {"power": power, "source_power": source}
+
+
+def _over_cells(values: Floats) -> Floats:
+    """Sums over rows and columns, (pulses,)."""
+    sums: Floats = values.reshape(len(values), -1).sum(axis=-1)
+    return sums
