@@ -121,7 +121,7 @@ def test_patterns_that_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     def effect(
         device: object, t_pulse: float, pulses: np.ndarray, share: np.ndarray, count: int = 1
     ) -> Disturb:
-        assert (t_pulse, count, share.shape) == (T_PULSE, 1, (20, 20))
+        assert (device, t_pulse, count, share.shape) == (DEVICE, T_PULSE, 1, (20, 20))
         assert set(np.unique(pulses)) <= {0.0, current}
         assert (np.abs(share).sum(axis=1) > 0).all()
         masks.append(pulses != 0.0)

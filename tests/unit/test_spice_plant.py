@@ -65,6 +65,7 @@ class Bench:
         return str(WRITE_DECK(network, states, pulses, reads, *rest, **more))
 
     def transient(self, deck: str, vectors: list[str], *, module: Any) -> dict[str, Any]:
+        assert deck.endswith(".end\n")
         self.modules.append(module)
         network, pulses, reads = (self.given[-1][key] for key in ("network", "pulses", "reads"))
         time = np.concatenate([number * LENGTH + CORNERS for number in range(len(pulses))])
@@ -110,9 +111,10 @@ def moved(times: int = 1) -> np.ndarray:
     return times * np.array([[0.01 * k + 0.001 * grain for grain in (1, 2, 3)] for k in range(6)])
 
 
+@pytest.mark.usefixtures("bench")
 @pytest.mark.parametrize("config", CONFIGS, ids=named)
-def test_a_transient_of_two_pulses(config: WriteConfig, bench: Bench) -> None:
-    """Between corners the power of an edge is taken for half of the full one: a pulse counts its width at half height."""
+def test_a_transient_of_two_pulses(config: WriteConfig) -> None:
+    """Between corners the power of an edge is half of the full one, so that a pulse counts its width at half height."""
     one = plant(config)
     selected = np.zeros(SHAPE, dtype=bool)
     selected[1, [0, 2] if config.order is Order.ROW else [2]] = True
@@ -181,7 +183,8 @@ def test_pulses_of_cells_and_of_rows(order: Order, bench: Bench) -> None:
     np.testing.assert_array_equal(one.read(), np.full(SHAPE, 0.33))
 
 
-def test_cells_that_every_pulse_reaches_are_read_as_their_grains_stand(bench: Bench) -> None:
+@pytest.mark.usefixtures("bench")
+def test_cells_that_every_pulse_reaches_are_read_as_their_grains_stand() -> None:
     one = plant(replace(CROSSED, scheme=BiasScheme.THIRD_V))
     written = np.array([[True, False, False], [False, True, False]])
     one.pulse(np.full(SHAPE, 6.0), written)
@@ -189,7 +192,8 @@ def test_cells_that_every_pulse_reaches_are_read_as_their_grains_stand(bench: Be
     np.testing.assert_allclose(one.read(), 0.33 + 0.25 * fraction, rtol=1e-12)
 
 
-def test_a_read_of_a_microampere_is_none(bench: Bench) -> None:
+@pytest.mark.usefixtures("bench")
+def test_a_read_of_a_microampere_is_none() -> None:
     """Cells that are not selected carry some 0.57 V over the resistance of an open switch."""
     config = replace(CROSSED, r_select_off=0.57 / 1.5e-6 - 500)
     selected = np.array([[True, False, False], [False, False, False]])
@@ -225,7 +229,7 @@ def test_vectors_that_are_saved(bench: Bench) -> None:
 
 @pytest.mark.parametrize("t_read", [0.0, -1e-6])
 def test_a_plant_is_read(t_read: float) -> None:
-    with pytest.raises(ValueError, match="t_read = .* allowed: above 0 s"):
+    with pytest.raises(ValueError, match=r"t_read = .* allowed: above 0 s"):
         plant(CROSSED, timing=replace(TIMING, t_read=t_read))
 
 
