@@ -95,8 +95,7 @@ def fit_data(data: DataSet, progress: Callable[[str], None] = lambda _: None) ->
     progress("other forms of the law")
     comparisons = compared(problem, x)
     predictions = predicted(problem) if len(problem.response.value) <= 100 else ()
-    dof = max(1, int(problem.used.sum()) - problem.size)
-    chi2 = problem.chi2(x)
+    chi2, dof = problem.chi2(x), problem.dof
     stated = all(r.sigma is not None for r in data.records)
     if stated and chi2 / dof > stats.chi2.ppf(0.99, dof) / dof:
         notes.append(

@@ -46,7 +46,8 @@ def _widths(problem: Problem, x: Floats, *, profiled: bool) -> Iterator[tuple[in
     many = len(problem.devices) >= MANY_DEVICES
     share = 0.5 + 0.5 * LEVEL
     reach = float(stats.t.ppf(share, len(problem.devices) - 1) if many else stats.norm.ppf(share))
-    reach *= 1.0 if many else scale(problem, x)
+    if not many:
+        reach *= scale(problem, x)
     for place in range(len(problem.columns)):
         half = reach * math.sqrt(covariance[place, place])
         if profiled:
@@ -57,8 +58,7 @@ def _widths(problem: Problem, x: Floats, *, profiled: bool) -> Iterator[tuple[in
 
 def scale(problem: Problem, x: Floats) -> float:
     """Factor of standard errors: residuals larger than the stated errors widen the intervals."""
-    dof = max(1, int(problem.used.sum()) - problem.size)
-    return math.sqrt(max(1.0, problem.chi2(x) / dof))
+    return math.sqrt(max(1.0, problem.chi2(x) / problem.dof))
 
 
 def profile(problem: Problem, x: Floats, place: int, half: float) -> tuple[float, float]:

@@ -122,6 +122,11 @@ class Problem:
         """Number of coordinates."""
         return len(self.columns) + int(self.nuisance.shape[1])
 
+    @property
+    def dof(self) -> int:
+        """Degrees of freedom: readings used less coordinates, at least one."""
+        return max(1, int(self.used.sum()) - self.size)
+
     def values(self, x: Floats) -> dict[str, Any]:
         """Parameters by symbol: a number, or one per row."""
         values = dict(self._constants)

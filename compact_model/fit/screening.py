@@ -168,17 +168,12 @@ def _steps(problem: Problem, x: Floats) -> dict[str, int]:
                 best, where = score, at
         if best > STEP_SIGMAS:
             # The sharpest split of the neighbourhood is the place.
-            span = range(max(2, where - near), min(len(r) - 2, where + near))
             part = r[where - near : where + near]
             costs = {
-                at: float(
-                    np.var(part[: at - where + near]) * (at - where + near)
-                    + np.var(part[at - where + near :]) * (where + near - at)
-                )
-                for at in span
-                if 2 <= at - where + near <= 2 * near - 2
+                cut: np.var(part[:cut]) * cut + np.var(part[cut:]) * (len(part) - cut)
+                for cut in range(2, len(part) - 1)
             }
-            found[block.record.name] = int(places[min(costs, key=costs.__getitem__)])
+            found[block.record.name] = int(places[where - near + min(costs, key=costs.__getitem__)])
     return found
 
 

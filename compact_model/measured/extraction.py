@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from scipy.special import exprel
 from scipy.stats import norm
 
 from compact_model import synapse
@@ -233,7 +234,7 @@ def nonlinearity(response: Sequence[float]) -> float:
     share = np.linspace(0.0, 1.0, len(x))
 
     def misfit(inverse: float) -> float:
-        curve = share if abs(inverse) < 1e-9 else np.expm1(-share * inverse) / np.expm1(-inverse)
+        curve = share * exprel(-share * inverse) / exprel(-inverse)
         return float(np.sum((curve - x) ** 2))
 
     found = minimize_scalar(misfit, bounds=(-20.0, 20.0), method="bounded", options={"xatol": 1e-9})

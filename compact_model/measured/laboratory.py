@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from compact_model import curves, spread, stack, switching, synapse, transport
+from compact_model import curves, spread, switching, synapse, transport
 from compact_model.cards.device import DeviceCard
 from compact_model.constants import OERSTED
 from compact_model.measured.records import Record
@@ -300,7 +300,7 @@ def _record(card: DeviceCard, current: Floats, t_pulse: Floats, h_x: float) -> R
 
 def _top(card: DeviceCard) -> float:
     """Current that switches 90 % without field [A]."""
-    return float(stack.current(card, stack.current_density(card, switching.programming_current(card, 0.9))))
+    return float(switching.programming_current(card, 0.9))
 
 
 def _shown(value: float, digits: int) -> str:

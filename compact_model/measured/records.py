@@ -95,7 +95,7 @@ def reduced_field_loop(record: Record) -> tuple[float, float, float]:
     design = np.column_stack([np.ones_like(h), -0.5 * np.sign(h), h / np.abs(h).max()])
     solution, *_ = np.linalg.lstsq(design, value, rcond=None)
     residual = value - design @ solution
-    variance = float(residual @ residual) / max(1, len(h) - 3)
+    variance = float(residual @ residual) / (len(h) - 3)
     if solution[1] <= 0.0:
         raise MeasurementError(
             f"{record.name}: the Hall resistance rises with H_z; write `sign: -1` if the contacts were read the "
