@@ -230,8 +230,8 @@ def tile_maps(
         columns, rows = transfer.shape
         combine = combination(columns, mapped.level_set)
         offset = np.zeros(len(combine))
-        trim = column_trim(transfer, ideal, readout, seed, number)
-        if trim is not None:
+        if readout.trim:
+            trim = column_trim(transfer, ideal, readout, seed, number)
             offset, combine = combine @ trim.offset, combine * trim.gain
         maps.append(
             TileMap(

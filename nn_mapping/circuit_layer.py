@@ -40,7 +40,7 @@ class CircuitProduct:
             tiles.begin_calibration(held)
             with torch.no_grad():
                 tiles.product(x, tiles.matrices(held))
-            tiles.calibrating, self.begun = False, True
+            self.begun = tiles.end_calibration()
         tiles.train(torch.is_grad_enabled())
         if tiles.training:
             tiles.advance(held)

@@ -55,10 +55,8 @@ class Readout:
             raise ValueError(f"quantile = {self.quantile} is outside (0.5, 1]")
 
 
-def column_trim(
-    transfer: Floats, ideal: Floats, readout: Readout, seed: int, tile: int
-) -> ColumnCalibration | None:
-    """Gain and offset of every column of a tile; None where the readout has no trim.
+def column_trim(transfer: Floats, ideal: Floats, readout: Readout, seed: int, tile: int) -> ColumnCalibration:
+    """Gain and offset of every column of a tile.
 
     They bring its outputs, over random input vectors of densities from 5 to 100 %, nearest to those of an ideal
     array (least squares).
@@ -72,8 +70,6 @@ def column_trim(
     seed, tile
         Of the vectors, and the tile's number in the network: each has vectors of its own.
     """
-    if not readout.trim:
-        return None
     vectors = readout.v_full * random_vectors(transfer.shape[1], np.random.default_rng([seed, tile]))
     return calibrate_transfer(transfer, ideal, vectors)
 

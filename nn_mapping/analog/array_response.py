@@ -97,7 +97,8 @@ class SolvedResponse(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """Transfer matrices (tiles, columns, rows) of states (tiles, rows, columns) [Ohm]."""
         if not torch.equal(states, self.states):
-            self.states, self.solution = states.detach().clone(), self._solved(states)
+            self.solution.copy_(self._solved(states))
+            self.states.copy_(states.detach())
         apply: Callable[..., Tensor] = _Solved.apply
         return apply(states, self.solution, self.config)
 

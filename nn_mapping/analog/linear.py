@@ -9,12 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nn_mapping.analog.tiled_product import NotCalibratedError, TiledProduct
+from nn_mapping.analog.tiled_product import TiledProduct
 from nn_mapping.post_training import best_scale
 
 if TYPE_CHECKING:
     from nn_mapping.analog.chip_design import Chip
     from nn_mapping.analog.tiled_read import Kernel
+
+
+class NotCalibratedError(RuntimeError):
+    """A product was asked for before its full scales were set."""
 
 
 class ArrayMatrix(nn.Module):
@@ -82,11 +86,7 @@ class ArrayMatrix(nn.Module):
 
     def end_calibration(self) -> bool:
         """Keep the full scales as they are; False when no input has come."""
-        self.tiles.calibrating = False
-        if float(self.tiles.input_full[0]) > 0:
-            return True
-        self.tiles.input_full.fill_(torch.nan)
-        return False
+        return self.tiles.end_calibration()
 
     def products(self, x: Tensor, kernel: Kernel | None = None) -> Tensor:
         """Outputs with bias, (count, groups * outputs, ...), of inputs (count, groups * inputs, ...)."""
@@ -94,7 +94,10 @@ class ArrayMatrix(nn.Module):
             raise NotCalibratedError(f"{self.place}: no full scales yet: call `calibrate(model, data)` first")
         if self.training and not self.tiles.calibrating:
             self.tiles.advance(self.weights)
-        found: Tensor = self.tiles.product(x, self._matrices(), kernel) * self.scale
+        if torch.is_autocast_enabled(x.device.type):  # what precedes may be in fewer bits, the circuit is not
+            x = x.to(self.weight.dtype)
+        with torch.autocast(x.device.type, enabled=False):
+            found: Tensor = self.tiles.product(x, self._matrices(), kernel) * self.scale
         return found if self.bias is None else found + self.bias.view(-1, *[1] * (x.ndim - 2))
 
     def _matrices(self) -> tuple[Tensor, Tensor | None]:

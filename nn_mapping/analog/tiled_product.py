@@ -34,10 +34,6 @@ MOMENTUM = 0.2
 """Share of the way that a full scale goes when it follows."""
 
 
-class NotCalibratedError(RuntimeError):
-    """A product was asked for before its full scales were set."""
-
-
 class TiledProduct(nn.Module):
     """What the tiles of one layer make of inputs and weights, in units of the weights.
 
@@ -128,6 +124,8 @@ class TiledProduct(nn.Module):
     def trim(self, weights: Tensor) -> None:
         """Calibrate the columns at these weights; for gradients, gains and offsets are constants."""
         chip = self.chip
+        if not chip.readout.trim:
+            return
         with torch.no_grad():
             blocks = zip(self.tiling.blocks, self.responses, self._states(weights.detach()), strict=True)
             for number, (block, response, states) in enumerate(blocks):
@@ -137,9 +135,8 @@ class TiledProduct(nn.Module):
                 for place, tile in enumerate(block.numbers):
                     ideal = ideal_transfer(every[place], chip.config)
                     found = column_trim(transfers[place], ideal, chip.readout, chip.seed, tile)
-                    if found is not None:
-                        gains[place] = torch.from_numpy(found.gain)
-                        shifts[place] = torch.from_numpy(found.offset)
+                    gains[place] = torch.from_numpy(found.gain)
+                    shifts[place] = torch.from_numpy(found.offset)
 
     def matrices(self, weights: Tensor) -> tuple[Tensor, Tensor | None]:
         """Signed outputs per input, (groups, outputs, inputs), and what the trim adds, (bands, groups, outputs)."""
@@ -210,20 +207,23 @@ class TiledProduct(nn.Module):
         """Forget the full scales and trim the columns; from now on every product widens the full scales."""
         self.trim(weights)
         if not self.fixed_inputs:
-            self.input_full.zero_()
-        self.output_full.zero_()
+            self.input_full.fill_(math.nan)
+        self.output_full.fill_(math.nan)
         self.calibrating, self._signs = True, None
+
+    def end_calibration(self) -> bool:
+        """Keep the full scales as they are; False when no input has come."""
+        self.calibrating, self._signs = False, None
+        return self.calibrated
 
     @property
     def calibrated(self) -> bool:
         """Whether full scales are set."""
-        return self._signs is not None or not math.isnan(float(self.input_full[0]))
+        return not math.isnan(float(self.input_full[0])) if self._signs is None else True
 
     def signs(self) -> tuple[int, ...]:
         """0 for the read of the positive part, 1 for that of the negative part of inputs."""
         if self._signs is None:
-            if not self.calibrated:
-                raise NotCalibratedError("full scales are not set: call `calibrate(model, data)` first")
             self._signs = (0, 1) if float(self.input_full[1]) > 0 else (0,)
         return self._signs
 
@@ -232,16 +232,13 @@ class TiledProduct(nn.Module):
         every = [part.detach().flatten() for part in values if part.numel()]
         if not every:
             return
-        found = torch.cat(every)
+        before, found = float(full[sign]), torch.cat(every)
         now = upper_quantile(found, self.chip.readout.quantile)
         now = now if now > 0 else float(found.max())  # too rare for the quantile, and still to be read
-        before = float(full[sign])
-        if self.calibrating:
+        if self.calibrating and not math.isnan(before):
             now = max(before, now)
         elif before > 0:
             now = before + MOMENTUM * (now - before)
-        if sign == 0 and now <= 0:
-            now = 1.0  # a layer that never speaks needs no resolution
         full[sign] = now
         self._signs = None
 
@@ -294,7 +291,7 @@ class TiledProduct(nn.Module):
 
         Where drivers have a mismatch, patches take the place of images: a pixel is driven by several of them.
         """
-        bits, full = self.chip.readout.dac_bits, self.input_full[sign]
+        bits, full = self.chip.readout.dac_bits, _resolved(self.input_full[sign])
         if bits is None:
             return (x.clamp(min=0) / full).unsqueeze(0)
         codes = rounded(x, full / (2**bits - 1), 0, 2**bits - 1)
@@ -315,10 +312,17 @@ class TiledProduct(nn.Module):
 
     def _steps(self, sign: int) -> tuple[Tensor, Tensor]:
         """A step of the converters [A or V], and what it stands for in units of the weights."""
-        full = self.input_full[sign]
-        step = torch.ones_like(full) if self.plan.half is None else self.output_full[sign] / self.plan.half
+        full = _resolved(self.input_full[sign])
+        step = torch.ones_like(full)
+        if self.plan.half is not None:
+            step = _resolved(self.output_full[sign]) / self.plan.half
         return step, step * full / (self.unit * self.chip.readout.v_full)
 
     def _load_from_state_dict(self, *arguments: Any, **named: Any) -> None:
         self._signs = None
         super()._load_from_state_dict(*arguments, **named)
+
+
+def _resolved(full: Tensor) -> Tensor:
+    """A full scale to divide by: what is always zero needs no resolution."""
+    return torch.where(full > 0, full, 1.0)

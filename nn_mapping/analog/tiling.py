@@ -61,20 +61,12 @@ class Tiling:
         self.grid = tuple(
             tuple(
                 Block(
-                    outputs=slice(outs[0].start, outs[-1].stop),
-                    inputs=slice(rows[0].start, rows[-1].stop),
-                    grid=(groups, len(outs), len(rows)),
-                    outputs_each=_size(outs[0]),
-                    rows=_size(rows[0]),
-                    numbers=tuple(
-                        numbers[
-                            :,
-                            self.outs.index(outs[0]) : self.outs.index(outs[-1]) + 1,
-                            self.rows.index(rows[0]) : self.rows.index(rows[-1]) + 1,
-                        ]
-                        .ravel()
-                        .tolist()
-                    ),
+                    outputs=outs.covered,
+                    inputs=rows.covered,
+                    grid=(groups, outs.count, rows.count),
+                    outputs_each=outs.size,
+                    rows=rows.size,
+                    numbers=tuple(numbers[:, outs.places, rows.places].ravel().tolist()),
                 )
                 for rows in _alike(self.rows)
             )
@@ -89,9 +81,23 @@ class Tiling:
         return tuple(block for line in self.grid for block in line)
 
 
-def _size(part: slice) -> int:
-    return int(part.stop - part.start)
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Neighbouring parts of one size."""
+
+    size: int
+    count: int
+    covered: slice
+    """All that they hold."""
+    places: slice
+    """Their positions among all parts."""
 
 
-def _alike(parts: list[slice]) -> list[list[slice]]:
-    return [list(same) for _, same in groupby(parts, _size)]
+def _alike(parts: list[slice]) -> list[_Run]:
+    found, begin, place = [], 0, 0
+    for size, same in groupby(parts, lambda part: int(part.stop - part.start)):
+        count = len(list(same))
+        end = begin + count * size
+        found.append(_Run(size, count, slice(begin, end), slice(place, place + count)))
+        begin, place = end, place + count
+    return found

@@ -1,6 +1,7 @@
 """Layers on tiles: against plain torch, against the evaluation of chains, and their gradients against differences."""
 
 import copy
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -20,13 +21,12 @@ from nn_mapping.analog.array_response import CellResponse, SolvedResponse, Tenso
 from nn_mapping.analog.chip_design import Chip
 from nn_mapping.analog.conversion import convert
 from nn_mapping.analog.full_scales import calibrate
-from nn_mapping.analog.linear import ArrayLinear, ArrayMatrix
+from nn_mapping.analog.linear import ArrayLinear, ArrayMatrix, NotCalibratedError
 from nn_mapping.analog.rounding import rounded, upper_quantile
 from nn_mapping.analog.tiled_product import (
     MOMENTUM,
     SCALE_EVERY,
     TRIM_EVERY,
-    NotCalibratedError,
     TiledProduct,
 )
 from nn_mapping.analog.tiled_read import Kernel
@@ -42,6 +42,11 @@ IDEAL = ArrayConfig(
 )
 EXACT = Readout(v_full=0.5, dac_bits=None, adc_bits=None, trim=False, quantile=1.0)
 ALL = [name for name in Architecture if name is not Architecture.ROW_MULTIPLEXED]
+
+
+def label(layer: nn.Module) -> str:
+    """Name of a case."""
+    return re.sub(r"\W+", "_", str(layer)).strip("_")
 
 
 def chip_of(architecture: str, **changes: object) -> Chip:
@@ -87,7 +92,7 @@ CONVOLUTIONS = [
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
-@pytest.mark.parametrize("layer", [nn.Linear(9, 7), nn.Linear(1, 1, bias=False), *CONVOLUTIONS], ids=str)
+@pytest.mark.parametrize("layer", [nn.Linear(9, 7), nn.Linear(1, 1, bias=False), *CONVOLUTIONS], ids=label)
 @pytest.mark.parametrize("levels", [PAIRS, single_levels([-1.0, 1.0])], ids=["pairs", "binary"])
 def test_on_ideal_arrays_a_layer_is_what_it_was(layer: nn.Module, levels: LevelSet) -> None:
     """Inputs of both signs and unequal ranges; 1e-6 of the signal is what the senses take."""
@@ -316,7 +321,7 @@ def test_gradients_are_those_of_central_differences(architecture: str, scheme: s
             ), place
 
 
-@pytest.mark.parametrize("conv", [CONVOLUTIONS[1], CONVOLUTIONS[3], CONVOLUTIONS[8]], ids=str)
+@pytest.mark.parametrize("conv", [CONVOLUTIONS[1], CONVOLUTIONS[3], CONVOLUTIONS[8]], ids=label)
 def test_gradients_of_convolutions(conv: nn.Module) -> None:
     """`torch.autograd.gradcheck` in inputs, matrix and offset; the kernel of a band is part of a channel's taps."""
     arrays, _ = convert(
@@ -540,3 +545,26 @@ def test_full_scales_must_be_set_and_sensible() -> None:
     arrays(torch.rand(1, 3))
     with pytest.raises(ValueError, match=r"^model: inputs of shape \(1, 4\), expected \(\.\.\., 3\)"):
         arrays(torch.rand(1, 4))
+
+
+@pytest.mark.parametrize("architecture", ["active_parallel", "resistive"])
+def test_modes_of_torch_change_nothing(architecture: str) -> None:
+    """Inference mode, and products in fewer bits around the layer, which the circuit knows nothing of."""
+    torch.manual_seed(0)
+    readout = replace(EXACT, trim=True, dac_bits=8, adc_bits=12)
+    arrays, _ = convert(
+        nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 3)), chip_of(architecture, readout=readout)
+    )
+    x = torch.rand(7, 6)
+    with torch.inference_mode():
+        calibrate(arrays, x)
+        arrays.eval()
+        with torch.no_grad():
+            arrays[0].weight.data.neg_()
+        inside = arrays(x)
+    assert torch.equal(arrays(x), inside)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(arrays(x), inside)
+        assert arrays(x.bfloat16()).dtype is torch.float32
+    with torch.no_grad():
+        assert torch.equal(arrays(x), inside)

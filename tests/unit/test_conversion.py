@@ -1,6 +1,7 @@
 """Models of one's own on arrays: what becomes of every module, and the traps that conversions fall into."""
 
 import copy
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +16,8 @@ from nn_mapping.analog.chip_design import Chip, LayerOptions
 from nn_mapping.analog.conversion import convert
 from nn_mapping.analog.convolution import ArrayConv2d
 from nn_mapping.analog.full_scales import calibrate
-from nn_mapping.analog.linear import ArrayLinear, ArrayMatrix
+from nn_mapping.analog.linear import ArrayLinear, ArrayMatrix, NotCalibratedError
 from nn_mapping.analog.report import Fate
-from nn_mapping.analog.tiled_product import NotCalibratedError
 from nn_mapping.column_readout import Readout
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set, pair_levels, single_levels
 from nn_mapping.mapping import resistive_states
@@ -32,6 +32,11 @@ WIRED = ArrayConfig(architecture="active_parallel", r_row=0.05, r_column=0.05)
 EXACT = Readout(v_full=0.5, dac_bits=None, adc_bits=None, trim=False, quantile=1.0)
 PERFECT = Chip(config=IDEAL, level_set=PAIRS, readout=EXACT, tile=(5, 6))
 REAL = Chip(config=WIRED, level_set=PAIRS, readout=Readout(v_full=0.5), tile=(16, 16))
+
+
+def label(layer: nn.Module) -> str:
+    """Name of a case."""
+    return re.sub(r"\W+", "_", str(layer)).strip("_")
 
 
 def on_levels(model: nn.Module) -> nn.Module:
@@ -167,7 +172,7 @@ def test_attention_that_arrays_have_no_form_for_stays_digital_and_is_named() -> 
         nn.GRU(3, 4),
         nn.GRU(3, 4, num_layers=2, bidirectional=True, batch_first=True, bias=False),
     ],
-    ids=str,
+    ids=label,
 )
 def test_recurrent_layers_are_what_they_were(layer: nn.Module) -> None:
     torch.manual_seed(0)
@@ -195,7 +200,9 @@ def test_recurrent_layers_are_what_they_were(layer: nn.Module) -> None:
         arrays(nn.utils.rnn.pack_sequence([x[0]]))
 
 
-@pytest.mark.parametrize("cell", [nn.LSTMCell(3, 4), nn.GRUCell(3, 4), nn.GRUCell(3, 4, bias=False)], ids=str)
+@pytest.mark.parametrize(
+    "cell", [nn.LSTMCell(3, 4), nn.GRUCell(3, 4), nn.GRUCell(3, 4, bias=False)], ids=label
+)
 def test_recurrent_cells_are_what_they_were(cell: nn.Module) -> None:
     torch.manual_seed(0)
     model = on_levels(copy.deepcopy(cell))
@@ -302,12 +309,12 @@ def test_frozen_layers_stay_frozen() -> None:
 def test_full_scales_come_from_the_given_set_whatever_its_order() -> None:
     """A batch of zeros first, small values, batches of one: the largest of all batches counts."""
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4))
-    x = torch.rand(40, 12)
+    model = nn.Sequential(nn.Linear(12, 8, bias=False), nn.ReLU(), nn.Linear(8, 4, bias=False))
+    x = 0.01 * torch.rand(40, 12)
     errors = []
     for batches in (
         [x],
-        [torch.zeros(1, 12), 1e-3 * x, x],
+        [torch.zeros(0, 12), torch.zeros(1, 12), 1e-3 * x, x],
         [x, torch.zeros(0, 12), torch.zeros(4, 12)],
         list(x[:, None]),
     ):
@@ -520,7 +527,8 @@ def test_a_rare_negative_input_is_still_read() -> None:
         float(np.quantile(x.clamp(min=0), 0.9)), rel=1e-6
     )
     calibrate(arrays, torch.zeros(3, 4))
-    assert arrays.tiles.input_full.tolist() == [1.0, 0.0]
+    assert arrays.tiles.input_full.tolist() == [0.0, 0.0]
+    torch.testing.assert_close(arrays(torch.zeros(1, 4))[0], arrays.bias.detach())
 
 
 # Options, report, refusals
