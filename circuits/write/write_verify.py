@@ -291,7 +291,7 @@ class _Run:
         for step, current in enumerate(ladder.currents.tolist(), start=1):
             self._pulse(np.where(level >= step, current, 0.0), level >= step)
         near = np.abs(self.plant.read() - self.target) <= self.recipe.tolerance
-        unable = self.needed > self.limit * (1 + 1e-9)
+        unable = self._is_beyond(self.needed)
         self.verdict = np.where(near, CellVerdict.WRITTEN, CellVerdict.OUT_OF_TOLERANCE)
         self.verdict[~near & unable] = CellVerdict.COMPLIANCE
 
@@ -305,12 +305,11 @@ class _Run:
         current = np.minimum(recipe.start * self.curve.current_for(self.target), self.curve.current[-1])
         retried = np.zeros(shape, dtype=np.int64)
         at_reset = seen
-        first = np.abs(self.plant.volts(current, active))
-        within = first <= self.limit * (1 + 1e-9)  # the driver can at least begin
+        within = ~self._is_beyond(np.abs(self.plant.volts(current, active)))  # the driver can at least begin
         while True:
             active = self.verdict < 0
             self.needed[active] = np.abs(self.plant.volts(current, active))[active]
-            beyond = active & (self.needed > self.limit * (1 + 1e-9))
+            beyond = active & self._is_beyond(self.needed)
             # A driver that can't deliver the current is used at its limit once, then the cell is given up.
             known = beyond & (np.abs(current) <= self.largest + 1e-12)
             self.verdict[known] = CellVerdict.COMPLIANCE
@@ -344,6 +343,11 @@ class _Run:
                 current = np.where(again, np.maximum(current - back, 0.0), current)
                 step = np.where(again, step / 2, step)
                 self._reset(again, first=False)
+
+    def _is_beyond(self, volts: Floats) -> Mask:
+        """Whether they are more than the drivers can deliver, and not by rounding alone."""
+        beyond: Mask = volts > self.limit * (1 + 1e-9)
+        return beyond
 
     def _check_at_the_end(self) -> None:
         """Read all cells once more: some may have been disturbed after they were accepted."""
