@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -65,7 +66,7 @@ def density(milliamperes: float, published: float) -> FactEvaluation:
 def geometry(card: DeviceCard) -> FactAnswer:
     g = card.geometry
     size = (g.w_channel.value, g.l_channel.value, float(stack.total_thickness(card, 0.0)))
-    matches = np.allclose(size, (5e-6, 30e-6, 10.3e-9), rtol=1e-12)
+    matches = np.allclose(size, (5e-6, 30e-6, 10.3e-9), rtol=1e-12, atol=0.0)
     return FactAnswer(bool(matches), f"{size[0] * 1e6:g} x {size[1] * 1e6:g} um, {size[2] * 1e9:g} nm + t")
 
 
@@ -83,7 +84,7 @@ def resistivity_rises(card: DeviceCard) -> FactAnswer:
 def angle_peaks(card: DeviceCard) -> FactAnswer:
     t = np.linspace(0.0, 2.5e-9, 51)
     peak = float(t[np.argmax(transport.spin_hall_angle(card, t))])
-    return FactAnswer(abs(peak - 0.5e-9) < 1e-13, f"peak at {peak * 1e9:.2g} nm, rho rises throughout", peak)
+    return FactAnswer(math.isclose(peak, 0.5e-9), f"peak at {peak * 1e9:.2g} nm, rho rises throughout", peak)
 
 
 def gain(card: DeviceCard) -> FactAnswer:
@@ -224,7 +225,7 @@ def _sampled_fractions(card: DeviceCard) -> tuple[Floats, Floats]:
 def best_thickness(card: DeviceCard) -> FactAnswer:
     t, s = _sampled_fractions(card)
     best = float(t[np.argmax(s)])
-    return FactAnswer(abs(best - 0.7e-9) < 1e-13, f"maximum at {best * 1e9:.2g} nm of {_row(s, '.2f')}", best)
+    return FactAnswer(math.isclose(best, 0.7e-9), f"maximum at {best * 1e9:.2g} nm of {_row(s, '.2f')}", best)
 
 
 def window(card: DeviceCard) -> FactAnswer:
@@ -237,8 +238,9 @@ def loop_shift(card: DeviceCard) -> FactAnswer:
     t = np.linspace(0.0, 2.5e-9, 51)
     shift = thickness.evaluate(card.thickness.loop_shift, t)
     peak = int(np.argmax(shift))
-    passed = abs(t[peak] - 0.5e-9) < 1e-13 and bool(np.all(np.diff(shift[peak:]) <= 0.0)) and shift[-1] == 0.0
-    return FactAnswer(bool(passed), f"maximum at {t[peak] * 1e9:.2g} nm, {shift[-1]:.2g} at 2.5 nm")
+    falling = bool(np.all(np.diff(shift[peak:]) <= 0.0))
+    passed = math.isclose(t[peak], 0.5e-9) and falling and bool(shift[-1] == 0.0)
+    return FactAnswer(passed, f"maximum at {t[peak] * 1e9:.2g} nm, {shift[-1]:.2g} at 2.5 nm")
 
 
 def orderings(card: DeviceCard) -> FactAnswer:
