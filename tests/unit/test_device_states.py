@@ -8,13 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compact_model import (
-    hallbar,
-    polarity,
-    preisach,
-    programming,
-    switching,
-)
+from compact_model import curves, hallbar, polarity, preisach, programming, switching, transport
 from compact_model.cards.device import Gate, load_card
 
 CARD = load_card()
@@ -177,3 +171,26 @@ def test_an_equal_ladder() -> None:
     for count, top in ((1, 0.5), (3, 0.0), (3, 1.0), (3, -0.1)):
         with pytest.raises(ValueError, match="2 levels or more"):
             programming.equal_ladder(CARD, count, top)
+
+
+def test_no_field_is_applied_unless_it_is_said() -> None:
+    device = hallbar.hall_bar(CARD)
+    state = device.prepared()
+    times, currents = np.array([0.0, 1e-6, 2e-6]), np.array([0.0, 14e-3, 14e-3])
+    pairs = [
+        (device.pulsed(state, 13e-3, 2e-4).s, device.pulsed(state, 13e-3, 2e-4, 0.0).s),
+        (device.followed(state, times, currents).s, device.followed(state, times, currents, 0.0).s),
+        (
+            curves.sweep(device, state, np.array([13e-3]), 2e-4)[1],
+            curves.sweep(device, state, np.array([13e-3]), 2e-4, 0.0)[1],
+        ),
+        (switching.switched_fraction(CARD, 13e-3), switching.switched_fraction(CARD, 13e-3, h_x=0.0)),
+        (switching.programming_current(CARD, 0.5), switching.programming_current(CARD, 0.5, h_x=0.0)),
+        (transport.macrospin_density(CARD, 8e5), transport.macrospin_density(CARD, 8e5, 0.0)),
+    ]
+    for left, right in pairs:
+        np.testing.assert_array_equal(left, right)
+    stronger = [device.pulsed(state, 13e-3, 2e-4, 1.0).s, switching.switched_fraction(CARD, 13e-3, h_x=1.0)]
+    assert np.all(stronger[0] >= pairs[0][0])
+    assert stronger[1] > pairs[3][0]
+    assert preisach.Preisach() == preisach.Preisach((), (), 0.0)
