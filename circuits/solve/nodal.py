@@ -147,10 +147,9 @@ class Factored:
             role: np.asarray(np.einsum("kb,kb->b", branches.across @ voltages, branches.currents(voltages)))
             for role, branches in self._role_branches.items()
         }
-        leaving = self.branches_of.sums(self.branches_of.currents(voltages))
-        source_power = np.einsum("kb,kb->b", voltages[self._known], leaving[self._known]) - np.einsum(
-            "kb,kb->b", voltages, np.asarray(self._drawn @ batch.T)
-        )
+        fed = -np.asarray(self._drawn @ batch.T)
+        fed[self._known] = self.branches_of.sums(self.branches_of.currents(voltages))[self._known]
+        source_power = np.einsum("kb,kb->b", voltages, fed)
         return NodalSolution(voltages.T, (self._read @ voltages).T, power, source_power)
 
     def outputs(self, inputs: ArrayLike) -> Floats:
