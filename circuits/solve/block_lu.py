@@ -44,8 +44,9 @@ class BlockLu:
         self.norm = float(np.abs(matrix.data).max(initial=0.0))
         matrix = matrix[self.order][:, self.order]
         part, level = labels[self.order], level[self.order]
-        bounds = np.searchsorted(level, np.arange(level.max(initial=-1) + 2)).tolist()
-        self._members = [slice(start, end) for start, end in itertools.pairwise(bounds)]
+        _, starts = np.unique(level, return_index=True)
+        bounds = itertools.pairwise([*starts.tolist(), len(level)])
+        self._members = [slice(start, end) for start, end in bounds]
         self._parts = [np.unique(part[members], return_inverse=True)[1] for members in self._members]
         rows = [matrix[members] for members in self._members]
         in_grid = bool((places >= 0).any())
@@ -96,22 +97,21 @@ def _depths(matrix: csr_array, part: Ints, count: int) -> Ints:
 def _solve_parts(lu: SuperLU, part: Ints, right: Floats, trans: str) -> Floats:
     """Solve a block diagonal system; right-hand sides that are zero in a block don't cost a solve there."""
     width = right.shape[1]
-    if part.max(initial=0) == 0:
+    parts = int(part.max()) + 1
+    if parts == 1:
         return _lu_solve(lu, right, trans)
-    touched = np.zeros((int(part.max(initial=0)) + 1, width), dtype=bool)
+    touched = np.zeros((parts, width), dtype=bool)
     rows, columns = np.nonzero(right)
     touched[part[rows], columns] = True
-    most = int(touched.sum(axis=1).max(initial=0))
+    most = int(touched.sum(axis=1).max())
     if most == width:
         return _lu_solve(lu, right, trans)
-    order = np.argsort(~touched, axis=1, kind="stable")[:, :most]  # (parts, most): the columns that touch it
-    used = np.take_along_axis(touched, order, axis=1)
+    # (parts, most): the columns that touch a part, then some that are zero in it, as are their solutions
+    order = np.argsort(~touched, axis=1, kind="stable")[:, :most]
     column, row = order[part], np.arange(len(part))[:, None]
-    packed = np.where(used[part], right[row, column], 0.0)
     found = np.zeros_like(right)
     if most:
-        solved = _lu_solve(lu, packed, trans)
-        found[row, column] = np.where(used[part], solved, 0.0)
+        found[row, column] = _lu_solve(lu, right[row, column], trans)
     return found
 
 

@@ -34,7 +34,7 @@ def elimination_rank(matrix: csr_array, places: Ints) -> Ints:
     (nodes,); equal ranks leave the order open.
     """
     row, column = places
-    a = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    a = np.repeat(np.arange(len(row)), np.diff(matrix.indptr))
     b = matrix.indices
     neighbours = np.bincount(a, minlength=len(row))
     hub = np.maximum(neighbours, np.bincount(b, minlength=len(row))) > _HUB

@@ -308,18 +308,18 @@ class Factored:
         seen = self._right.T if transposed else self._read[:, self._unknown]
         currents = branches.currents(voltages)
         residual = fed - branches.sums(currents)
-        largest = np.abs(right).max(initial=0.0) + self._levels.norm * np.abs(voltages).max(initial=0.0)
-        if np.abs(residual[self._unknown]).max(initial=0.0) <= _RESIDUAL * largest:
+        largest = _largest(right) + self._levels.norm * _largest(voltages)
+        if _largest(residual[self._unknown]) <= _RESIDUAL * largest:
             outputs = seen @ voltages[self._unknown]
             least = np.inf
             for step in range(_CORRECTIONS):
                 correction = self._missing(residual, transposed)
                 change = seen @ correction[self._unknown]
-                size = np.abs(change).max(initial=0.0)
-                if size <= (_LEFT if step else _VISIBLE) * np.abs(outputs).max(initial=0.0):
+                size = _largest(change)
+                if size <= (_LEFT if step else _VISIBLE) * _largest(outputs):
                     return step
-                flow = (np.abs(fed) + branches.flows(currents)).max(initial=0.0)
-                rounded = np.abs(residual[self._unknown]).max(initial=0.0) <= _ROUNDING * flow
+                flow = _largest(np.abs(fed) + branches.flows(currents))
+                rounded = _largest(residual[self._unknown]) <= _ROUNDING * flow
                 if rounded and size > 0.5 * least:  # nothing but rounding is left: the last one was in vain
                     return step - 1
                 least = min(least, size)
@@ -352,6 +352,11 @@ def _check_connected(network: Network) -> None:
         raise SingularNetworkError(
             f"nodes without a conducting path to ground or to a voltage source: {names}{more}"
         )
+
+
+def _largest(values: Floats) -> float:
+    """Largest magnitude; 0 of none."""
+    return float(np.abs(values).max(initial=0.0))
 
 
 def _chunks(count: int) -> Iterator[slice]:

@@ -35,12 +35,14 @@ class _Slot:
             first = (forward * self.x_in).transpose(1, 0, 2) @ self.y_test
             second = (backward * self.y_in).transpose(1, 0, 2) @ self.x_test
             return np.add(first, second).transpose(1, 2, 0)
-        cells, n_outputs = self.x_in.shape[0] * self.x_in.shape[1], self.y_test.shape[2]
-        x_in, y_in = self.x_in.reshape(cells, -1), self.y_in.reshape(cells, -1)
+        rows, columns, n_outputs = self.y_test.shape
+        cells, n_inputs = rows * columns, self.x_in.shape[2]
+        x_in, y_in = self.x_in.reshape(cells, n_inputs), self.y_in.reshape(cells, n_inputs)
         x_test, y_test = self.x_test.reshape(cells, n_outputs), self.y_test.reshape(cells, n_outputs)
+        flat = (hall.reshape(len(hall), cells) for hall in (forward, backward))
         tiles = [
             (y_test * f[:, None]).T @ x_in + (x_test * b[:, None]).T @ y_in
-            for f, b in zip(forward.reshape(-1, cells), backward.reshape(-1, cells), strict=True)
+            for f, b in zip(*flat, strict=True)
         ]
         return np.stack(tiles)
 

@@ -28,7 +28,7 @@ from circuits.solve.branches import (
 )
 from circuits.solve.dissection import elimination_rank
 from circuits.solve.grid import block_tridiagonal, hierarchical_merge
-from circuits.solve.nodal import Factored, _chunks, factor
+from circuits.solve.nodal import Factored, _chunks, _largest, factor
 from circuits.solve.tensor import transfer_tensor
 from circuits.solve.transfer import Method, choose_method, transfers
 from compact_model.numeric import Floats
@@ -251,6 +251,72 @@ def test_corrections_are_made_where_they_show(monkeypatch: pytest.MonkeyPatch) -
     assert solved == [1, 2, 2]
 
 
+def grounded(siemens: list[float]) -> Factored:
+    """Nodes to ground, each fed by an input; the last is read."""
+    build = NetworkBuilder()
+    node = build.nodes("n", len(siemens))
+    build.current_sources("I", build.inputs("i", len(siemens)), GROUND, node, 1.0, title="amperes")
+    build.resistors("R", node, GROUND, 1 / np.array(siemens), Role.CELL, title="to ground")
+    build.outputs("v", node[-1], GROUND, 1.0)
+    return factor(build.network())
+
+
+def corrections_by(share: float, missing: float, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many a solver takes that finds a share of what is missing of 1 V at 1 S each time."""
+    factored = grounded([1.0])
+    monkeypatch.setattr(factored, "_missing", lambda residual, _: share * residual)
+    one = np.ones((1, 1))
+    return factored._corrections((1 - missing) * one, one, one, factored.branches_of, False)
+
+
+@pytest.mark.parametrize(
+    ("share", "missing", "steps"),
+    [
+        (0.5, 1.8e-10, 0),  # 0.9e-10 does not show
+        (0.5, 3e-10, 8),  # 1.5e-10 shows; 1.5e-10 / 2^8 is below 1e-12
+        (0.5, 1.9e-8, 14),  # nearly 1e-8 of the 2 A of an equation
+        (0.25, 1e-8, 28),  # 2.5e-9 0.75^28
+        (1.0, 1e-9, 1),
+    ],
+)
+def test_corrections_that_a_slow_solver_takes(
+    share: float, missing: float, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert corrections_by(share, missing, monkeypatch) == steps
+
+
+@pytest.mark.parametrize(("share", "missing"), [(0.5, 2.1e-8), (0.5, -2.1e-8), (0.2, 1e-8), (0.0, np.nan)])
+def test_a_solver_beyond_correction_is_an_error(
+    share: float, missing: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than 1e-8 of an equation is missing, or 34 corrections would be needed."""
+    with pytest.raises(SingularNetworkError, match="no accurate solution"):
+        corrections_by(share, missing, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("rounding", "sizes", "steps"),
+    [
+        (0, [1e-9, 0.4e-9, 0.3e-9, 1e-13], 1),  # the third is in vain
+        (15, [1e-9, 0.4e-9, 0.3e-9, 1e-13], 1),
+        (17, [1e-9, 0.4e-9, 0.3e-9, 1e-13], 3),  # more than eight roundings of 2 A are missing
+        (0, [1e-9, 0.4e-9, 0.19e-9, 0.09e-9, 1e-13], 4),
+        (0, [1e-9, 0.6e-9, 1e-13], 0),
+    ],
+)
+def test_corrections_end_where_rounding_is_left(
+    rounding: int, sizes: list[float], steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second node shows and carries no current; the first lacks some roundings of its ampere."""
+    factored = grounded([1.0, 1e-12])
+    found = iter(sizes)
+    monkeypatch.setattr(factored, "_missing", lambda *_: np.array([[0.0], [next(found)]]))
+    fed = np.array([[1.0], [1e-12]])
+    voltages = np.array([[1.0 - rounding * np.finfo(float).eps], [1.0]])
+    right = fed[factored._unknown]
+    assert factored._corrections(voltages, right, fed, factored.branches_of, False) == steps
+
+
 # --- LU by levels ---
 
 
@@ -320,6 +386,18 @@ def test_levels_are_one_more_than_the_deepest_part_they_depend_on() -> None:
     for row, column in ((5, 2), (2, 1), (3, 0), (3, 1), (0, 5)):
         matrix[row, column] = 1.0
     assert _depths(csr_array(matrix), part, 5).tolist() == [2, 0, 1, 3, 0]
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0])
+def test_the_norm_is_the_largest_entry_and_zero_of_none(scale: float) -> None:
+    matrix = scale * np.array([[2.0, -0.5, 0.0], [0.0, -3.0, 1.0], [0.0, 0.25, 1.0]])
+    assert BlockLu(csr_array(matrix), np.full((2, 3), -1)).norm == 3.0 * scale
+    empty = BlockLu(csr_array((0, 0)), np.full((2, 0), -1))
+    assert (empty.norm, empty.order.tolist()) == (0.0, [])
+    assert empty.solve(np.empty((0, 2)), transposed=True).shape == (0, 2)
+    assert (_largest(np.array([[0.2], [-0.7]])), _largest(np.zeros((0, 1))), _largest(np.array([1e-9]))) == (
+        0.7, 0.0, 1e-9
+    )  # fmt: skip
 
 
 # --- dissection ---
@@ -511,6 +589,27 @@ def test_low_cells_between_wires_of_ohms(solver: Callable[[Floats, ArrayConfig],
             np.testing.assert_allclose(matrix, factor(crossbar(tile, WIRED)).transfer(), rtol=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(2, 5), (5, 2), (3, 3)])
+def test_blocks_have_the_size_of_the_shorter_side(
+    shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[tuple[int, ...]] = []
+    inverse = grid._inverse
+
+    def noted(matrix: Floats) -> Floats:
+        sizes.append(matrix.shape)
+        return inverse(matrix)
+
+    monkeypatch.setattr(grid, "_inverse", noted)
+    block_tridiagonal(np.full((1, *shape), 1e3), WIRED)
+    assert sizes == [(min(shape), min(shape))] * max(shape)
+
+
+def test_what_rounding_makes_of_a_tile_is_named() -> None:
+    with pytest.raises(ValueError, match="span too many decades"):
+        grid._eliminate(-np.eye(2), np.ones((2, 3)), np.eye(3))
+
+
 # --- the choice of a method ---
 
 
@@ -593,6 +692,33 @@ def test_the_tensor_is_the_derivative_of_the_full_solution(architecture: Archite
                     assert tensor.gradient(one)[row, column] == pytest.approx(
                         ours[output, of_input], rel=1e-6, abs=1e-9 * float(np.abs(ours).max())
                     )
+
+
+@pytest.mark.parametrize(
+    ("architecture", "alike", "solved"),
+    [
+        (Architecture.ACTIVE_PARALLEL, True, 1),
+        (Architecture.ACTIVE_SERIES, False, 4),
+        (Architecture.PASSIVE_PARALLEL, True, 1),
+        (Architecture.ROW_MULTIPLEXED, True, 4),
+    ],
+)
+def test_networks_that_a_tensor_takes(
+    architecture: Architecture, alike: bool, solved: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One row where all are alike, each where not; the whole array, or one slot after the other."""
+    sizes: list[int] = []
+
+    def counted(network: Network) -> Factored:
+        sizes.append(network.n_inputs)
+        return factor(network)
+
+    monkeypatch.setattr("circuits.solve.tensor.factor", counted)
+    mismatch = no_mismatch((4, 2))
+    if not alike:
+        mismatch.common_mode[3, 1] = -1.0
+    transfer_tensor((4, 2), ArrayConfig(architecture=architecture), mismatch)
+    assert sizes == [1 if architecture.amplified else 4] * solved
 
 
 def test_shapes_that_the_tensor_refuses() -> None:
