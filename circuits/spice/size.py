@@ -126,7 +126,7 @@ def check_size(
     slow, large = load.seconds > limit_s, load.memory > memory
     if not (slow or large):
         return
-    smaller = (load.resized(0.95**step) for step in range(1, 140))
+    smaller = (load.resized(0.95**step) for step in range(140))
     fits = next((size for size in smaller if size.seconds <= limit_s and size.memory <= memory), None)
     wanted = [
         f"take about {load.seconds:.3g} s (allowed: {limit_s:g} s)" if slow else "",

@@ -59,7 +59,7 @@ def disturb(solver: WriteSolver, device: HallBar, t_pulse: float, pulses: Floats
     count
         How often the whole is repeated, state kept.
     """
-    return _effect(device, t_pulse, pulses, shares(solver, pulses != 0.0), count)
+    return _effect(device, t_pulse, pulses, shares(solver, pulses.astype(bool)), count)
 
 
 def _effect(device: HallBar, t_pulse: float, pulses: Floats, share: Floats, count: int = 1) -> Disturb:
@@ -73,10 +73,8 @@ def _effect(device: HallBar, t_pulse: float, pulses: Floats, share: Floats, coun
         train = currents
         largest = train[np.abs(train).argmax(axis=0), np.arange(size)]
         train[:, written.ravel()] = 0.0
-        train = train[np.abs(train).max(axis=1) > 0.0]
         for _ in range(count):
-            if len(train):
-                states = [device.trained(state, train, t_pulse)[0] for state in states]
+            states = [device.trained(state, train, t_pulse)[0] for state in states]
     reset, full = (device.fraction(state) for state in states)
     shape = written.shape
     return Disturb(

@@ -63,8 +63,8 @@ class SpicePlant(DrivenPlant):
     select: SelectMosfet | None = None
     keep: Callable[[int, str], None] | None = None
     s: Floats = field(init=False)
-    phases: int = field(init=False, default=0)
-    source_energy: float = field(init=False, default=0.0)
+    phases: int = field(init=False)
+    source_energy: float = field(init=False)
     _seen: Floats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,6 +72,7 @@ class SpicePlant(DrivenPlant):
             raise ValueError(f"t_read = {self.timing.t_read} s, allowed: above 0 s (a plant is read)")
         if self.select is not None and self.solver.config.scheme is not BiasScheme.ONE_TRANSISTOR:
             raise ValueError(f"a select transistor in {self.solver.config.scheme}, allowed: one_transistor")
+        self.phases, self.source_energy = 0, 0.0
         self.saturate()
 
     def saturate(self) -> None:

@@ -144,3 +144,13 @@ def test_patterns_that_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
             np.testing.assert_array_equal(next(found), expected)
     assert next(found, None) is None
     assert (best.name, best.victim, best.movement) == ("all but its row and column", (2, 3), 0.2)
+
+
+def test_where_all_cells_are_written_none_moves() -> None:
+    config = replace(CROSSED, scheme=BiasScheme.HALF_V)
+    for pulses in (np.array([[13e-3]]), np.array([[13e-3, -12e-3]])):
+        found = disturb(WriteSolver(*pulses.shape, config), DEVICE, T_PULSE, pulses)
+        assert found.written.all()
+        assert not np.any([found.current, found.from_reset, found.from_set])
+    one = worst_pattern(WriteSolver(1, 1, config), DEVICE, T_PULSE, 13e-3, np.random.default_rng(0))
+    assert one.movement == pytest.approx(0.0, abs=1e-15)

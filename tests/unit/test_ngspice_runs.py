@@ -224,7 +224,8 @@ def test_versions_of_a_program(program: Program, monkeypatch: pytest.MonkeyPatch
     program.answer = Answer([], 0, "** ngspice-46+ : Circuit\n** KLU\n", "")
     assert engine._executable_version("/bin/one") == 46
     command, more = program.calls[0]
-    assert (command, more["timeout"]) == (["/bin/one", "--version"], 30)
+    assert command == ["/bin/one", "--version"]
+    assert more == {"capture_output": True, "text": True, "timeout": 30, "check": False}
     program.answer = OSError("no")
     assert engine._executable_version("/bin/two") is None
     monkeypatch.setattr(engine.shutil, "which", lambda name: {"ngspice": "/bin/one"}.get(name))
