@@ -112,8 +112,7 @@ class HallBar:
         for length in np.unique(lengths):
             same = np.flatnonzero(lengths == length)
             nodes, widths = thermal.pulse_quadrature(float(self.heat.tau.min()), float(length))
-            for begin in range(0, len(same), _CHUNK):
-                part = same[begin : begin + _CHUNK]
+            for part in np.array_split(same, range(_CHUNK, len(same), _CHUNK)):
                 warming = self.heat.rise_after(current[part, None], nodes, rise[part, None, :])
                 temperature = self.heat.temperature(warming)
                 x = drive[part, None] / self.law.critical_density(temperature)
