@@ -119,9 +119,9 @@ def test_curves_over_the_thickness(model: str) -> None:
     np.testing.assert_allclose(
         found.spin_hall_conductivity * found.resistivity, found.spin_hall_angle, rtol=1e-12
     )
-    # 1 A over 5 um times 10.3 nm + t
-    per_density = found.field_per_current * 5e-6 * (10.3e-9 + t) / found.torque_efficiency
-    np.testing.assert_allclose(per_density, per_density[0], rtol=1e-12)
+    # hbar/(2e mu0 Ms t) = 402.914 nm A/m per A/m^2 times xi; 1 A over 5 um times 10.3 nm + t
+    field = 402.914e-9 * found.torque_efficiency / (5e-6 * (10.3e-9 + t))
+    np.testing.assert_allclose(found.field_per_current, field, rtol=1e-5)
     for place, one in enumerate(t):
         assert found.critical_density[place] == pytest.approx(
             switching.critical_current_density(card, 1000 * OERSTED, float(one)), rel=1e-12
