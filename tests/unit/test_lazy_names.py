@@ -20,6 +20,7 @@ def test_a_package_alone_imports_nothing_that_is_slow() -> None:
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); import compact_model; "
         "print(*sorted({'typing', 'numpy', 'pydantic'} & set(sys.modules)))"
     )
+    assert "load_card" in dir(compact_model)
     done = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 
