@@ -208,8 +208,7 @@ class Problem:
                 x[place] = parameter.inner(parameter.default / self._constants_j63() * 0.8 * top)
             if rng is not None and parameter.symbol not in ("r_reset", "delta_r"):
                 x[place] += rng.normal(0.0, 0.35 if parameter.logarithmic else 0.1)
-        low, high = self.bounds
-        inside: Floats = np.clip(x, np.nextafter(low, np.inf), np.nextafter(high, -np.inf))
+        inside: Floats = np.clip(x, *self.bounds)
         return inside
 
     def _constants_j63(self) -> float:
@@ -239,11 +238,9 @@ class Problem:
             return result
 
         low, high = self.bounds[0][free], self.bounds[1][free]
-        span = np.where(np.isfinite(high - low), high - low, 1.0)
-        begin = np.clip(base[free], low + 1e-9 * span, high - 1e-9 * span)
         found = optimize.least_squares(
             residual,
-            begin,
+            np.clip(base[free], low, high),
             jac=jacobian,
             bounds=(low, high),
             x_scale="jac",
@@ -303,7 +300,7 @@ class Problem:
             return projected(self.jacobian(whole(part), common)[:, common])
 
         low, high = self.bounds[0][common], self.bounds[1][common]
-        begin = np.clip(x0[common], low + 1e-9 * (high - low), high - 1e-9 * (high - low))
+        begin = np.clip(x0[common], low, high)
         found = optimize.least_squares(
             residual, begin, jac=jacobian, bounds=(low, high), x_scale="jac", max_nfev=100, xtol=1e-9
         )

@@ -312,7 +312,7 @@ def test_start_scales_the_card_to_the_data() -> None:
         made = problem_of(first, names=names, form=form)
         np.testing.assert_allclose(made.start(), np.log(np.multiply(ratio, 0.8 * top)), rtol=1e-9)
     u0 = problem_of(first, names=("u0",))
-    assert 0.0 < u0.start(_Far())[0] < 1e-300
+    assert u0.start(_Far())[0] == 0.0
 
 
 class _Far(np.random.Generator):
@@ -580,3 +580,31 @@ def test_readings_far_off_are_left_out_and_said() -> None:
     _, made, _, notes = prepared(data, electrothermal=False)
     assert np.flatnonzero(~made.used).tolist() == [34]
     assert notes[0].startswith("1 of 150 readings lie more than 5 standard deviations off")
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.97, False), (1.03, True)])
+def test_residuals_beyond_the_stated_errors_are_told(
+    monkeypatch: pytest.MonkeyPatch, share: float, told: bool
+) -> None:
+    """chi^2 goes as the square of the noise; 1 % of correct data lie beyond its 99 % quantile."""
+    monkeypatch.setattr(fitting, "compared", lambda *_: ())
+    monkeypatch.setattr("compact_model.fit.intervals.PROFILED_ROWS", 0)
+    problem = problem_of(pulses(np.tile(UP_DOWN, 2)))
+    clean = problem.predicted(problem.start())
+    noise = np.random.default_rng(2).normal(0.0, problem.sigma)
+
+    def fitted_with(scale: float) -> fitting.FitResult:
+        record = replace(problem.data.records[0], value=clean + scale * noise)
+        names = ["switching.set_a.shape", "switching.set_a.u0"]
+        return fitting.fit_data(data_of(record, fixed=names, loss="linear", starts=1))
+
+    first = fitted_with(1.0)
+    assert first.dof == 20 - 3 == 20 - len(first.fitted)
+    quantile = float(stats.chi2.ppf(0.99, first.dof))
+    found = fitted_with(float(np.sqrt(share * quantile / first.chi2)))
+    assert found.chi2 == pytest.approx(share * quantile, rel=0.02)
+    assert any("larger than the stated errors" in note for note in found.notes) == told
+    held = [one.parameter.path for one in found.open if one.reason == "held by the data file"]
+    assert held == ["switching.set_a.shape", "switching.set_a.u0"]
+    assert found.noise == pytest.approx({"one": 1.5e-3}, rel=1e-9)  # the median of 1 to 2 mohm
+    assert found.regions is None
