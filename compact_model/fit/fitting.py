@@ -97,7 +97,7 @@ def fit_data(data: DataSet, progress: Callable[[str], None] = lambda _: None) ->
     predictions = predicted(problem) if len(problem.response.value) <= 100 else ()
     chi2, dof = problem.chi2(x), problem.dof
     stated = all(r.sigma is not None for r in data.records)
-    if stated and chi2 / dof > stats.chi2.ppf(0.99, dof) / dof:
+    if stated and chi2 > stats.chi2.ppf(0.99, dof):
         notes.append(
             f"The residuals are larger than the stated errors allow (chi^2 {chi2:.3g} for {dof} degrees of freedom)."
         )

@@ -90,7 +90,7 @@ def reduced_field_loop(record: Record) -> tuple[float, float, float]:
     """
     there = np.isfinite(record.value) & (np.abs(record.h) > 0.6 * np.abs(record.h).max())
     h, value = record.h[there], record.value[there]
-    if not (np.any(h > 0.0) and np.any(h < 0.0)) or len(h) < 6:
+    if len(np.unique(np.sign(h))) < 2 or len(h) < 6:
         raise EmptyLoopError(f"{record.name}: both signs of H_z must be measured up to saturation")
     design = np.column_stack([np.ones_like(h), -0.5 * np.sign(h), h / np.abs(h).max()])
     solution, *_ = np.linalg.lstsq(design, value, rcond=None)

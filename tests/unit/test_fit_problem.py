@@ -14,7 +14,7 @@ from compact_model import stack, switching, synapse
 from compact_model.cards.device import DeviceCard, FitRecord, load_card
 from compact_model.constants import OERSTED
 from compact_model.fit import fitted_card as cards
-from compact_model.fit import fitting
+from compact_model.fit import fitting, forms
 from compact_model.fit.data_size import _artefacts
 from compact_model.fit.parameters import candidates, silent
 from compact_model.fit.problem import Problem, copied
@@ -232,7 +232,9 @@ def test_artefacts_are_columns_of_their_record() -> None:
     assert [one.record for one in table] == ["one", "two"]
     assert (table[0].drift, table[0].even, table[0].steps) == (x[4], x[5], 2)
     assert (table[0].drift_error, table[0].even_error) == pytest.approx((deviation[4], deviation[5]))
-    assert (table[1].drift, table[1].drift_error, table[1].even, table[1].steps) == (0.0, 0.0, 0.0, 1)
+    bare = table[1]
+    assert (bare.drift, bare.drift_error, bare.even, bare.even_error) == (0.0, 0.0, 0.0, 0.0)
+    assert bare.steps == 1
     assert [_artefacts(one) for one in (first, second, third)] == [2, 1, 0]
 
 
@@ -450,6 +452,8 @@ def test_regions_are_the_expected_bridge_over_the_excess() -> None:
     assert regions(problem, x) == pytest.approx((n, low * n, high * n), rel=1e-6)
     problem.response.value[:] = problem.predicted(x) + 1e-3 * np.tile([1.0, -1.0, 0.0], 2 * count)
     assert regions(problem, x) is None  # the noise of neighbours is more than the spread
+    problem.response.value[:] = problem.predicted(x)
+    assert regions(problem, x) is None  # no spread at all
 
 
 def test_more_readings_than_noise_explains_nothing_means_no_regions() -> None:
@@ -608,3 +612,27 @@ def test_residuals_beyond_the_stated_errors_are_told(
     assert held == ["switching.set_a.shape", "switching.set_a.u0"]
     assert found.noise == pytest.approx({"one": 1.5e-3}, rel=1e-9)  # the median of 1 to 2 mohm
     assert found.regions is None
+
+
+def test_a_fraction_is_predicted_by_the_readings_of_its_own_thickness() -> None:
+    share = np.array([0.5])
+
+    def one(**changes: Any) -> Record:
+        return pulses([13e-3], name="f", kind=RecordKind.FRACTION, value=share, sigma=None, **changes)
+
+    def of(*records: Record) -> list[forms.Prediction]:
+        return forms.predicted(problem_of(*records))
+
+    ladder = pulses(
+        np.array([11.0, 12.0, 13.0, 14.0, 15.0, 16.0]) * 1e-3, value=np.zeros(6), sigma=np.full(6, 1e-3)
+    )
+    law = switching.switching_law(CARD)
+    s = switching.switched_fraction(CARD, ladder.current)
+    ladder = replace(ladder, value=0.33 + law.delta_r * s)
+    assert of(one()) == []  # nothing else was measured
+    assert of(replace(ladder, t_oxide=0.7e-9), one()) == []
+    assert of(replace(ladder, t_oxide=0.7e-9), one(t_oxide=0.7e-9)) == []  # not the card's thickness
+    assert of(replace(ladder, kind=RecordKind.SHIFT), one()) == []
+    many = pulses(np.full(4, 13e-3), kind=RecordKind.FRACTION, value=np.full(4, 0.5))
+    assert of(ladder, many) == []  # a curve, not a published point
+    assert of(ladder) == []
