@@ -30,7 +30,7 @@ test: check docs browser ## everything that must hold: check, docs, then all tes
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 fuzz: $(READY) ## read 500,000 broken files, kill commands 200 times; other ones each time
-	HALLSPICE_FUZZ=50 $(BIN)/pytest -x tests/property/test_fuzz.py tests/property/test_kills.py
+	HALLSPICE_FUZZ=50 $(BIN)/pytest -x tests/property/test_fuzz.py tests/property/test_kills.py tests/system/test_inputs_as_outputs.py tests/unit/test_files.py
 
 mutants: $(READY) ## change 200 places of the code, one at a time, and list what no test notices (MUTANTS=options)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tools.mutants $(MUTANTS)

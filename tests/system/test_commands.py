@@ -203,6 +203,41 @@ def test_completion_knows_commands_and_options(tmp_path: Path) -> None:
         assert expected in process(code=code, env=environment, cwd=tmp_path).stdout.split()
 
 
+@pytest.mark.parametrize("arguments", [["exchange", "default", "--out", "out", "--json"], ["doctor"]])
+def test_standard_output_that_can_not_be_written_has_its_exit_code(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", "from hallspice.cli import main; main()", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            check=False,
+        )
+    assert done.returncode == 4, done.stderr
+    assert "standard output: cannot be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_encoding_without_a_letter_prints_one_near_it(tmp_path: Path) -> None:
+    (tmp_path / "array.yaml").write_text("array: {rows: 1, columns: 2}\n")
+    (tmp_path / "levels.csv").write_text("0.33,0.57\n")
+    command = [sys.executable, "-c", "from hallspice.cli import main; main()", "write", "array.yaml"]
+    done = subprocess.run(
+        [*command, "--levels", "levels.csv", "--out", "out", "--quiet"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert " uJ" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
 def test_many_warnings_of_a_list_of_pulses_are_counted(tmp_path: Path) -> None:
     pulses = tmp_path / "pulses.csv"
     pulses.write_text("i_a,t_pulse_s\n" + "17 mA,200 us\n1 mA,200 us\n" * 30)
