@@ -79,7 +79,7 @@ class RowDacs:
 
 def _from_line(points: Floats) -> Floats:
     count = points.shape[-1]
-    if count < 2:
+    if count == 1:
         return np.zeros(points.shape)
     first, last = points[..., :1], points[..., -1:]
     line = first + (last - first) * np.arange(count) / (count - 1)

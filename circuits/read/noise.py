@@ -193,7 +193,7 @@ def output_noise(
             raise ValueError(f"{name} = {value}, allowed: 0 <= value < inf")
     network = factored.network
     batch = network.checked_inputs(inputs)
-    gain = np.concatenate([factored.adjoint_response, np.zeros((1, network.n_outputs))])  # ground is last
+    gain = np.vstack([factored.adjoint_response, np.zeros(network.n_outputs)])  # ground is last
     resistors = np.flatnonzero(network.kind == BranchKind.RESISTOR)
     johnson = {}
     for role in Role:
@@ -205,7 +205,7 @@ def output_noise(
     cells = resistors[network.of_role(Role.CELL)[resistors]]
     excess = np.zeros((len(batch), network.n_outputs))
     if flicker > 0:
-        voltages = np.concatenate([factored.response, np.zeros((1, network.n_inputs))])
+        voltages = np.vstack([factored.response, np.zeros(network.n_inputs)])
         across = voltages[network.plus[cells]] - voltages[network.minus[cells]]
         current = (across / network.value[cells, None]) @ batch.T
         excess = flicker * (current**2).T @ _squared_gain(network, gain, cells)

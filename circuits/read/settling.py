@@ -174,7 +174,7 @@ def step_response(
 
 def _charges(network: Network, node_voltages: Floats) -> Floats:
     """Charge on the capacitors at each node [C], (batch, nodes)."""
-    voltages = np.hstack([node_voltages, np.zeros((len(node_voltages), 1))])
+    voltages = np.column_stack([node_voltages, np.zeros(len(node_voltages))])  # ground is last
     which = np.flatnonzero(network.kind == BranchKind.CAPACITOR)
     plus, minus = network.plus[which], network.minus[which]
     stored = (voltages[:, plus] - voltages[:, minus]) * network.value[which]

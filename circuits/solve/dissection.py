@@ -57,11 +57,11 @@ def elimination_rank(matrix: csr_array, places: Ints) -> Ints:
 @lru_cache(maxsize=8)
 def _ranks(rows: int, columns: int) -> Ints:
     """Rank of a node by whether it is joined with an earlier row, an earlier column; its row; its column."""
-    up, left, row, column = np.indices((2, 2, rows, columns)).reshape(4, -1)
+    up, left, row, column = (index.ravel() for index in np.indices((2, 2, rows, columns)))
     first_row, first_column = np.zeros_like(row), np.zeros_like(row)
     end_row, end_column = np.full_like(row, rows), np.full_like(row, columns)
     separates = np.zeros(row.shape, dtype=bool)
-    rank = np.zeros_like(row)
+    rank: Ints = np.zeros_like(row)
     while True:
         high, wide = end_row - first_row, end_column - first_column
         halved = ~separates & (np.maximum(high, wide) > 1)

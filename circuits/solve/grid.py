@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -182,9 +183,9 @@ def _leaves(conductance: Floats, config: ArrayConfig) -> Floats:
     down = np.full(conductance.shape, 1 / config.r_column)
     down[:, -1] = 1 / (config.r_column + config.r_input)
     shape = tiles, rows // _LEAF, columns // _LEAF
+    count = math.prod(shape)
     cells = np.stack([along, conductance, down]).reshape(3, *shape[:2], _LEAF, shape[2], _LEAF)
-    cells = cells.transpose(0, 3, 5, 1, 2, 4).reshape(3, _LEAF, _LEAF, -1)  # the leaves innermost
-    count = cells.shape[-1]
+    cells = cells.transpose(0, 3, 5, 1, 2, 4).reshape(3, _LEAF, _LEAF, count)  # the leaves innermost
     leaves = np.empty((count, 4 * _LEAF, 4 * _LEAF))
     for first in range(0, count, _LEAVES_AT_ONCE):
         part = slice(first, first + _LEAVES_AT_ONCE)

@@ -93,7 +93,7 @@ class TransferTensor:
         shape = self.mismatch.channel.shape
         if r_xy.shape[-2:] != shape or r_xy.ndim not in (2, 3):
             raise ValueError(f"states have shape {r_xy.shape}, expected (..., {shape[0]}, {shape[1]})")
-        tiles = r_xy.reshape(-1, *shape)
+        tiles = r_xy[None] if r_xy.ndim == 2 else r_xy
         for tile in tiles:
             checked_states(tile, self.config)
         backward = 2 * (self.config.r_off + self.mismatch.r_off) - tiles

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.constants import Boltzmann
 
-from circuits.arrays.architecture import Architecture, Isolation
+from circuits.arrays.architecture import Architecture, Isolation, Returns
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar, ideal_transfer
 from circuits.arrays.mismatch import draw_mismatch
@@ -313,6 +313,13 @@ def test_common_mode_takes_both_arms_by_half() -> None:
         CARD,
     )
     assert found.common_mode == near(0.75, rel=1e-3)
+
+
+def test_common_mode_of_a_cell_with_one_arm_at_ground() -> None:
+    """A floating row whose column is grounded at its foot: the other arm alone has a voltage, that of the cell."""
+    config = replace(LOSSLESS, architecture=Architecture.SERIES_HALL, returns=Returns.FLOATING, r_load=1e9)
+    trial = replace(TRIAL, config=config, shape=(1, 1), full=1e-3, supply=10.0)
+    assert run_trial(trial, CARD).common_mode == near(draw(trial, 0).states.item() * 1e-3 / 2, rel=1e-5)
 
 
 @pytest.mark.parametrize("weak", [0, 1])
