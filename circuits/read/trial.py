@@ -256,12 +256,12 @@ def _solved(trial: Trial, drawn: Draw, gamma: float) -> _Solved:
     for slot in range(count):
         factored = factor(crossbar(drawn.states, config, drawn.mismatch, slot=slot))
         if slot == 0:
-            settling = float(settling_estimate(factored, np.ones((1, rows)))[0])
+            settling = float(settling_estimate(factored, np.ones(rows)[None])[0])
         transfer += factored.transfer()
         for role, form in factored.power_forms().items():
             power[role] += form * trial.usable**2 / count
         white += output_noise(
-            factored, np.zeros((1, rows)), temperature=trial.temperature, gamma=gamma
+            factored, np.zeros(rows)[None], temperature=trial.temperature, gamma=gamma
         ).white()
         if config.architecture.output_unit == "V" and config.isolation is Isolation.NONE:
             white += amplifier_input_density(config.gm, gamma, trial.temperature)
@@ -298,7 +298,7 @@ def _centre(trial: Trial) -> Floats:
 def _cell_voltages(factored: Factored, trial: Trial, driven: slice) -> tuple[float, float]:
     """Highest common mode of a Hall pair [V], and lowest channel voltage over the nominal one [1]."""
     network, config = factored.network, trial.config
-    full = np.full((1, trial.shape[0]), trial.usable)
+    full = np.full(trial.shape[0], trial.usable)[None]
     voltages = factored.solve(full).node_voltages
     nominal = trial.usable * (1.0 if config.architecture.input_unit == "V" else config.r_channel)
     weakest = float(network.probed("channel", voltages)[0, driven].min() / nominal)

@@ -249,6 +249,10 @@ def test_corrections_are_made_where_they_show(monkeypatch: pytest.MonkeyPatch) -
     solved.clear()
     factored.currents(np.ones((2, 3)))
     assert solved == [1, 2, 2]
+    solved.clear()
+    assert factored.response.shape == (4, 3)
+    assert factored.adjoint_response.shape == (4, 3)
+    assert solved == [1, 1]
 
 
 def grounded(siemens: list[float]) -> Factored:
