@@ -59,6 +59,9 @@ class CellVerdict(IntEnum):
         return _VERDICTS[self]
 
 
+_UNDECIDED = len(CellVerdict)
+"""In place of a verdict while a cell is still programmed."""
+
 _VERDICTS = {
     CellVerdict.WRITTEN: "written",
     CellVerdict.OUT_OF_TOLERANCE: "outside the tolerance in the end (nothing was read, or later writes disturbed it)",
@@ -277,7 +280,7 @@ class _Run:
         self.plant, self.target, self.recipe, self.curve = plant, target, recipe, curve
         self.limit, self.generator, self.observe = v_compliance, generator, observe
         shape = target.shape
-        self.verdict = np.full(shape, -1)  # -1: still at it
+        self.verdict = np.full(shape, _UNDECIDED)
         self.pulses, self.resets = np.zeros((2, *shape), dtype=np.int64)
         self.largest, self.needed = np.zeros((2, *shape))
         self.energy: dict[str, list[float]] = {part: [] for part in (*PARTS, VERIFY)}
@@ -307,13 +310,13 @@ class _Run:
         at_reset = seen
         within = ~self._is_beyond(np.abs(self.plant.volts(current, active)))  # the driver can at least begin
         while True:
-            active = self.verdict < 0
+            active = self.verdict == _UNDECIDED
             self.needed[active] = np.abs(self.plant.volts(current, active))[active]
             beyond = active & self._is_beyond(self.needed)
             # A driver that can't deliver the current is used at its limit once, then the cell is given up.
             known = beyond & (np.abs(current) <= self.largest + 1e-12)
             self.verdict[known] = CellVerdict.COMPLIANCE
-            active = self.verdict < 0
+            active = self.verdict == _UNDECIDED
             if not active.any():
                 self._check_at_the_end()
                 return
@@ -337,7 +340,7 @@ class _Run:
             self.verdict[over & ((retried > recipe.retries) | (self.pulses >= recipe.max_pulses))] = (
                 CellVerdict.OVERSHOOT
             )
-            again = over & (self.verdict < 0)
+            again = over & (self.verdict == _UNDECIDED)
             if again.any():
                 back = np.maximum(2 * step, 1.2 * -short / self.curve.slope(self.target))
                 current = np.where(again, np.maximum(current - back, 0.0), current)
