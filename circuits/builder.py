@@ -200,7 +200,7 @@ def _merge(plus: Ints, minus: Ints, n_nodes: int) -> tuple[Ints, Ints]:
         return np.append(np.arange(n_nodes), GROUND), np.arange(n_nodes)
     ends = np.where(plus == GROUND, n_nodes, plus), np.where(minus == GROUND, n_nodes, minus)
     graph = coo_array((np.ones(len(plus)), ends), shape=(n_nodes + 1, n_nodes + 1))
-    _, label = connected_components(graph, directed=False)
+    _, label = connected_components(graph)
     _, first, label_of = np.unique(label, return_index=True, return_inverse=True)
     old = first != first[label_of[-1]]  # every set of nodes but ground's
     old[label_of[-1]] = False

@@ -85,7 +85,7 @@ class SpicePlant(DrivenPlant):
         """Write pulses, one transient each."""
         config = self.solver.config
         applied, limited = self.within_compliance(volts, written)
-        read = self.volts(np.where(written, self.i_read, 0.0), written)
+        read = self.volts(np.full(self.shape, self.i_read), written)
         energy = {part: np.zeros(self.shape[0]) for part in PARTS}
         current = np.zeros(self.shape)
         rows = np.flatnonzero(written.any(axis=1)).tolist()

@@ -39,8 +39,9 @@ def verify_energy(config: WriteConfig, columns: int, i_read: float, costs: PartC
         Of the parts around the array; ``t_on`` is the length of the read. The driver is that of writing, with its own
         efficiency.
     """
-    cell = i_read**2 * config.r_channel
-    power = {Role.CELL: cell, Role.DRIVER: i_read**2 * config.nominal_resistance(columns) - cell}
+    power = {
+        Role.DRIVER: i_read**2 * config.nominal_resistance(columns)
+    }  # the cell's included: the total is wanted
     work = Work(reads=1, amplifiers=0, dacs=0, adcs=1, additions=0)
     return read_energy(replace(costs, driver_efficiency=config.efficiency), power, work).total
 
