@@ -55,7 +55,7 @@ class ThermalNetwork:
             return target + (begin - target) * np.exp(-time[..., None] / self.tau)
         # rise' = A rise + b; R(T) is linear, so that its slope, r_channel tcr, couples the stages through the power.
         feedback = squared[..., None, None] * self.r_channel * self.tcr
-        matrix = feedback * (self.resistance / self.tau)[:, None] * np.ones(stages) - np.diag(1.0 / self.tau)
+        matrix = feedback * (self.resistance / self.tau)[:, None] - np.diag(1.0 / self.tau)
         steady = -np.linalg.solve(matrix, (power[..., None] * self.resistance / self.tau)[..., None])[..., 0]
         values, vectors = np.linalg.eig(matrix)
         modes = np.linalg.solve(vectors, (begin - steady)[..., None])[..., 0]
