@@ -18,9 +18,6 @@ BOLTZMANN: float = constants.k
 OERSTED: float = 1000.0 / (4.0 * math.pi)
 """One oersted [A/m]."""
 
-ERG_PER_CM2: float = 1e-3
-"""One erg/cm^2 [J/m^2]."""
-
 REFERENCE_TEMPERATURE: float = 300.0
 """Temperature at which barriers and resistances of a card are stated [K]."""
 

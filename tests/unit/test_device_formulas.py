@@ -31,7 +31,6 @@ AREA = 5e-6 * 10.8e-9
 
 def test_constants() -> None:
     assert pytest.approx(79.5774715, rel=1e-8) == constants.OERSTED
-    assert pytest.approx(1e-7 / 1e-4, rel=1e-12) == constants.ERG_PER_CM2
     assert constants.REFERENCE_TEMPERATURE == 300.0
     assert (constants.LEAST_RESISTANCE, constants.LEAST_TIME) == (1e-6, 1e-15)
     assert pytest.approx(1.25663706e-6, rel=1e-8, abs=0) == transport.VACUUM_PERMEABILITY
