@@ -256,7 +256,7 @@ def _solved(trial: Trial, drawn: Draw, gamma: float) -> _Solved:
     for slot in range(count):
         factored = factor(crossbar(drawn.states, config, drawn.mismatch, slot=slot))
         if slot == 0:
-            settling = float(settling_estimate(factored, np.ones(rows)[None])[0])
+            settling = settling_estimate(factored, np.ones(rows)[None]).item()
         transfer += factored.transfer()
         for role, form in factored.power_forms().items():
             power[role] += form * trial.usable**2 / count
@@ -301,11 +301,11 @@ def _cell_voltages(factored: Factored, trial: Trial, driven: slice) -> tuple[flo
     full = np.full(trial.shape[0], trial.usable)[None]
     voltages = factored.solve(full).node_voltages
     nominal = trial.usable * (1.0 if config.architecture.input_unit == "V" else config.r_channel)
-    weakest = float(network.probed("channel", voltages)[0, driven].min() / nominal)
+    weakest = float(network.probed("channel", voltages)[:, driven].min() / nominal)
     if "arms" not in network.probes:
         return 0.0, weakest
     pair = network.probes["arms"]
-    with_ground = np.append(voltages[0], 0.0)
+    with_ground = np.append(voltages, 0.0)
     common = (with_ground[pair.plus] + with_ground[pair.minus]) / 2
     return float(np.abs(common).max()), weakest
 
