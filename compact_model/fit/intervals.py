@@ -181,10 +181,11 @@ def intervals(problem: Problem, x: Floats) -> tuple[list[Fitted], Floats, float,
             )
         )
     covariance = problem.covariance(x)
-    average = np.zeros((len(firsts), problem.size))
+    # Of all devices: a sum correlates as the mean does.
+    total = np.zeros((len(firsts), problem.size), dtype=bool)
     for row, places in enumerate(firsts):
-        average[row, places] = 1.0 / len(places)
-    reduced = average @ covariance @ average.T
+        total[row, places] = True
+    reduced = total @ covariance @ total.T
     deviation = np.sqrt(np.diag(reduced))
     return found, reduced / np.outer(deviation, deviation), inflation, rho
 
