@@ -14,7 +14,8 @@ from compact_model.cards.document import (
 )
 from compact_model.numeric import Floats
 from hallspice.config.demand import Demand
-from hallspice.config.schema import Array, Config, Network
+from hallspice.config.network_keys import Network
+from hallspice.config.schema import Array, Config
 from hallspice.config.setup import Setup
 from hallspice.config.unused import undrawn, unused
 from nn_mapping.levels import MOST_LEVELS
@@ -116,13 +117,13 @@ def _network_shape(network: Network, array: Array) -> Iterator[Contradiction]:
             key,
             f"the last layer has {network.layers[-1]} outputs, but {network.dataset} has {CLASSES} classes",
         )
-    least = 2 if network.weights == "differential" else 3
+    least = 2 if network.scheme == "differential" else 3
     if array.columns < least:
-        what = f"{array.columns} columns; weights by {network.weights} need at least {least} in a tile"
-        yield (("array", "columns"), ("network", "weights")), what
-    if network.r_reference != "middle" and network.weights != "reference":
-        what = f"{network.r_reference:g} ohm has no meaning for weights by {network.weights}"
-        yield (("network", "r_reference"), ("network", "weights")), what
+        what = f"{array.columns} columns; weights by {network.scheme} need at least {least} in a tile"
+        yield (("array", "columns"), ("network", "scheme")), what
+    if network.r_reference != "middle" and network.scheme != "reference":
+        what = f"{network.r_reference:g} ohm has no meaning for weights by {network.scheme}"
+        yield (("network", "r_reference"), ("network", "scheme")), what
     try:
         shapes(layers_of(network), IMAGE_SIDE, IMAGE_SIDE)
     except ValueError as error:

@@ -13,9 +13,8 @@ from compact_model.cards import device
 from compact_model.cards.entry import spec_of
 from compact_model.cards.quantity import Quantity
 from compact_model.constants import LEAST_RESISTANCE
-from hallspice.config.section import Section, overlays
-
-Count = Annotated[int, Field(strict=True)]
+from hallspice.config.network_keys import Network
+from hallspice.config.section import Count, Section, overlays
 
 
 class Device(Section):
@@ -202,93 +201,6 @@ class Array(Section):
             description="Solve every tile in full; false: to first order in the Hall resistances where that serves",
         ),
     ] = False
-
-
-class ConvolutionLayer(Section):
-    """One convolutional layer; the array holds its weights once and reads patch after patch."""
-
-    channels: Annotated[Count, Field(ge=1, le=4096, description="Output channels")]
-    kernel: Annotated[Count, Field(ge=1, le=28, description="Side of the patch")]
-    stride: Annotated[Count, Field(ge=1, le=28, description="Distance of the patches")] = 1
-    padding: Annotated[Count, Field(ge=0, le=28, description="Zeros around the image")] = 0
-    pool: Annotated[
-        Count, Field(ge=1, le=28, description="Side of the squares of which the largest output is kept")
-    ] = 1
-
-
-class InSitu(Section):
-    """Training by pulses into the cells (`hallspice train` alone)."""
-
-    updates: Annotated[
-        list[Literal["ideal", "ladder", "identical"]],
-        Field(
-            max_length=3,
-            description="ideal: equal steps; ladder: pulses of rising amplitude until a read shows a step; identical: "
-            "one pulse of one amplitude. One network for each; empty: no training in situ",
-        ),
-    ] = []
-    steps: Annotated[
-        Count, Field(ge=2, le=1000, description="Steps from the lowest to the highest level")
-    ] = 32
-    pulse_share: Annotated[
-        float, Quantity("1", "share of the window that an identical pulse switches", above=0.0, below=1.0)
-    ] = 0.2
-    learning_rate: Annotated[
-        float, Quantity("1", "learning rate of the weights, falls along a cosine", above=0.0, high=1e6)
-    ] = 10.0
-    device_spread: Annotated[
-        float, Quantity("1", "relative spread of the switching current between cells", low=0.0, below=0.5)
-    ] = 0.0
-    cycle_noise: Annotated[
-        float,
-        Quantity("1", "relative spread of the switching current from pulse to pulse", low=0.0, below=0.5),
-    ] = 0.0
-
-
-class Network(Section):
-    """The network, and how it is trained."""
-
-    dataset: Annotated[Literal["mnist", "fashion-mnist"], Field(description="Data set")] = "mnist"
-    layers: Annotated[
-        list[Annotated[Count, Field(ge=1, le=65536)]],
-        Field(min_length=2, max_length=20, description="Layer sizes, inputs first"),
-    ] = [784, 256, 128, 10]
-    convolutions: Annotated[
-        list[ConvolutionLayer],
-        Field(max_length=10, description="Convolutional layers before the fully connected ones"),
-    ] = []
-    weights: Annotated[
-        Literal["reference", "differential", "binary"],
-        Field(
-            description="reference: a cell per weight and two reference columns; differential: two cells a weight; "
-            "binary: as reference, with the lowest and the highest level alone"
-        ),
-    ] = "reference"
-    r_reference: Annotated[
-        Literal["middle"]
-        | Annotated[float, Quantity("ohm", "Hall resistance that stands for a weight of zero")],
-        Field(description="Zero of the weights of reference: middle of the window, or a resistance in ohm"),
-    ] = "middle"
-    weight_noise: Annotated[
-        float, Quantity("1", "noise of every cell in training, share of the window", low=0.0, high=0.5)
-    ] = 0.0
-    circuit_epochs: Annotated[
-        Count, Field(ge=0, le=1000, description="Epochs of further training through the circuit")
-    ] = 0
-    recipe: Annotated[Literal["good", "paper"], Field(description="Training recipe")] = "good"
-    epochs: Annotated[Count, Field(ge=1, le=10000, description="Training epochs")] = 30
-    batch_size: Annotated[Count, Field(ge=1, le=60000, description="Training batch")] = 128
-    in_situ: InSitu = InSitu()
-    products: Annotated[
-        Literal["float32", "bfloat16"],
-        Field(
-            description="Factors of the products in training; bfloat16 is faster where the processor has it"
-        ),
-    ] = "float32"
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"],
-        Field(description="Where training runs; auto: on a graphics processor when torch finds one"),
-    ] = "auto"
 
 
 class Variation(Section):

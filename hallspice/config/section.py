@@ -32,6 +32,9 @@ class Section(BaseModel):
         return info is not None and isinstance(info.annotation, type) and issubclass(info.annotation, Section)
 
 
+Count = Annotated[int, Field(strict=True)]
+"""A whole number."""
+
 Own = TypeVar("Own", bound=Section)
 
 

@@ -210,7 +210,7 @@ def _array(chip: Chip) -> ArraySummary:
     layers.append(LayerTiles(name="all", weights=f"{weights}", tiles=len(mapped.tiles), cells=mapped.cells))
     scheme = (
         "Each weight is the difference of two cells in neighbouring columns."
-        if setup.config.network.weights == "differential"
+        if setup.config.network.scheme == "differential"
         else "Each weight is one cell; two columns of each tile hold the lowest and the highest level, and their mean "
         "is subtracted before conversion."
     )

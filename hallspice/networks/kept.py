@@ -67,7 +67,7 @@ def recipe_of(setup: Setup) -> Recipe:
     network = setup.config.network
     good = GOOD_CLOTHES if network.dataset == "fashion-mnist" else GOOD
     base = PAPER if network.recipe == "paper" else good
-    pair = network.weights == "differential"
+    pair = network.scheme == "differential"
     return dataclasses.replace(
         base,
         epochs=network.epochs,
@@ -81,9 +81,9 @@ def recipe_of(setup: Setup) -> Recipe:
 def level_set_of(setup: Setup) -> LevelSet:
     """Weights that the device's levels make in the configured scheme."""
     network, ohm = setup.config.network, setup.levels_ohm
-    if network.weights == "binary":
+    if network.scheme == "binary":
         return single_levels(ohm[[0, -1]])
-    return level_set(network.weights, ohm, None if network.r_reference == "middle" else network.r_reference)
+    return level_set(network.scheme, ohm, None if network.r_reference == "middle" else network.r_reference)
 
 
 def readout_of(setup: Setup) -> Readout:

@@ -44,7 +44,7 @@ array:
   read: {i_read: 1 mA, t_read: 10 us}
 network:
   layers: [784, 20, 10]
-  weights: single
+  scheme: single
 variation: {chips: 3, read_noise: 1 %}
 """,
     b"array: {architecture: resistive, cell: {r_low: 10 kohm, r_high: 0.1 Mohm}}\nwrite: {scheme: half}\n",

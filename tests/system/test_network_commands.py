@@ -68,7 +68,7 @@ def test_a_network_on_chips(trained: Path) -> None:
 
 def test_a_network_of_other_levels_is_refused(trained: Path) -> None:
     other = trained / "other.yaml"
-    other.write_text(CONFIG.replace("circuit_epochs: 1", "weights: differential"))
+    other.write_text(CONFIG.replace("circuit_epochs: 1", "scheme: differential"))
     network = trained / "network" / "network.npz"
     result = hallspice("evaluate", other, "--network", network, "--out", trained / "other", "--quiet")
     assert result.exit_code == 2
@@ -79,7 +79,7 @@ def test_a_network_of_other_levels_is_refused(trained: Path) -> None:
     ("line", "words"),
     [
         (
-            "network: {weights: differential, r_reference: 0.5 ohm}",
+            "network: {scheme: differential, r_reference: 0.5 ohm}",
             "has no meaning for weights by differential",
         ),
         ("network: {convolutions: [{channels: 4, kernel: 5, pool: 28}]}", "too few for a pool of 28"),

@@ -460,7 +460,7 @@ SHOWN: dict[str, Shown] = {
     "network.convolutions[0].stride": Shown(train, 3, NETWORK),
     "network.convolutions[0].padding": Shown(train, 2, NETWORK),
     "network.convolutions[0].pool": Shown(train, 2, NETWORK),
-    "network.weights": Shown(train, "differential", NETWORK),
+    "network.scheme": Shown(train, "differential", NETWORK),
     "network.r_reference": Shown(train, 0.5, NETWORK),
     "network.weight_noise": Shown(train, 0.1, NETWORK),
     "network.circuit_epochs": Shown(train, 1, NETWORK),
