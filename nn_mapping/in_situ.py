@@ -19,8 +19,9 @@ import torch.nn.functional as F  # noqa: N812 (the name everyone uses)
 from compact_model.hallbar import hall_bar
 from compact_model.switching import programming_current
 from nn_mapping.adam import Adam
+from nn_mapping.layer_shapes import shapes
 from nn_mapping.levels import WeightScheme
-from nn_mapping.trainable import Parameters, shapes
+from nn_mapping.trainable import Parameters
 from nn_mapping.trained import TrainedNetwork, pixel_codes
 from nn_mapping.training import deterministic
 
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from compact_model.cards.device import DeviceCard
     from compact_model.numeric import Floats, Ints
     from nn_mapping.data import Dataset
+    from nn_mapping.layer_shapes import Convolution
     from nn_mapping.levels import LevelSet
     from nn_mapping.recipes import Recipe
-    from nn_mapping.trainable import Convolution
 
 _SHARE_THAT_COUNTS = 0.5  # of a step: a cell that has moved this far has had its pulse
 

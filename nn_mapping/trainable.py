@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,11 +10,12 @@ import torch.nn.functional as F  # noqa: N812 (the name everyone uses)
 from torch import Tensor
 
 from nn_mapping.levels import nearest_level
-from nn_mapping.trained import Layer, Window
+from nn_mapping.trained import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from nn_mapping.layer_shapes import Shape
     from nn_mapping.quantiser import Quantiser
     from nn_mapping.recipes import Recipe
     from nn_mapping.trained import TrainedNetwork
@@ -25,89 +25,6 @@ if TYPE_CHECKING:
 
 _BATCH_NORM_EPSILON = 1e-5
 _BATCH_NORM_MOMENTUM = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Convolution:
-    """A convolutional layer with ReLU and largest-of-a-square pooling, in a list of layer sizes."""
-
-    channels: int
-    """Output channels."""
-    kernel: int
-    """Side of the patch."""
-    stride: int = 1
-    padding: int = 0
-    pool: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """Weights of one layer, and how its inputs are read."""
-
-    outputs: int
-    inputs: int
-    window: Window | None = None
-
-    @property
-    def values(self) -> int:
-        """Numbers that the layer gives for one image."""
-        if self.window is None:
-            return self.outputs
-        height, width = self.window.pooled_size
-        return self.outputs * height * width
-
-
-def shapes(layers: Sequence[int | Convolution], height: int, width: int) -> tuple[Shape, ...]:
-    """Shapes of the weights of each layer, for images of the given size.
-
-    Parameters
-    ----------
-    layers
-        Pixels first, then outputs of each layer (a number) or a `Convolution`.
-    height, width
-        Of an image with one channel.
-
-    Raises
-    ------
-    ValueError
-        When the list is too short, does not begin with the pixels, or a convolution follows a full layer.
-
-    Examples
-    --------
-    >>> [(s.outputs, s.inputs) for s in shapes([784, Convolution(channels=6, kernel=5, pool=2), 10], 28, 28)]
-    [(6, 25), (10, 864)]
-    """
-    if len(layers) < 2 or layers[0] != height * width:
-        raise ValueError(
-            f"layers = {list(layers)}: expected at least two positive sizes, the first {height * width} (pixels)"
-        )
-    found: list[Shape] = []
-    image: tuple[int, int, int] | None = (1, height, width)
-    values = height * width
-    for layer in layers[1:]:
-        if isinstance(layer, Convolution):
-            if image is None:
-                raise ValueError(
-                    f"layers = {list(layers)}: a convolution cannot follow a fully connected layer"
-                )
-            window = Window(
-                channels=image[0],
-                height=image[1],
-                width=image[2],
-                kernel=layer.kernel,
-                stride=layer.stride,
-                padding=layer.padding,
-                pool=layer.pool,
-            )
-            found.append(Shape(outputs=layer.channels, inputs=window.patch, window=window))
-            image = (layer.channels, *window.pooled_size)
-        else:
-            found.append(Shape(outputs=int(layer), inputs=values))
-            image = None
-        if found[-1].outputs < 1:
-            raise ValueError(f"layers = {list(layers)}: expected at least two positive sizes")
-        values = found[-1].values
-    return tuple(found)
 
 
 class Parameters:

@@ -22,9 +22,10 @@ from torch import Tensor
 
 from nn_mapping.adam import Adam
 from nn_mapping.checkpoint import Checkpoint
+from nn_mapping.layer_shapes import shapes
 from nn_mapping.quantiser import Quantiser
 from nn_mapping.recipes import GOOD, Recipe
-from nn_mapping.trainable import Parameters, shapes
+from nn_mapping.trainable import Parameters
 from nn_mapping.trained import TrainedNetwork, pixel_codes
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
     from compact_model.numeric import Floats
     from nn_mapping.data import Dataset
-    from nn_mapping.trainable import Convolution, Product
+    from nn_mapping.layer_shapes import Convolution
+    from nn_mapping.trainable import Product
 
 log = logging.getLogger(__name__)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +21,7 @@ from compact_model.cards.document import (
     read_content,
     read_text,
 )
-from compact_model.cards.quantity import Quantity, parse_number, parse_numbers
+from compact_model.cards.quantity import Quantity, parse_number
 from compact_model.numeric import Floats
 
 Made = TypeVar("Made")
@@ -28,6 +29,7 @@ Made = TypeVar("Made")
 MAX_MISTAKES = 20
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
+_PLAIN_TABLE = re.compile(r"[0-9eE+.\-,\s]*", re.ASCII)
 _BEGINS_AS_NUMBER = re.compile(r"[+-]?\.?\d")  # in any script: what is no number to us is one to its writer
 
 
@@ -250,23 +252,19 @@ def read_matrix(path: str | Path, allowed: Quantity) -> Floats:
     DocumentError
         With every mistake (up to 20), each with its line and the column of the table.
     """
-    name = str(path)
-    rows = itertools.dropwhile(
-        lambda row: not any(map(_begins_as_number, row.cells)),
-        _rows(read_text(path, MAX_TABLE_BYTES), name, ","),
-    )
-    lines: list[Floats] = []
+    name, text = str(path), read_text(path, MAX_TABLE_BYTES)
+    if (plain := _plain_matrix(text, name, allowed)) is not None:
+        return plain
+    lines: list[list[float]] = []
     mistakes: list[Mistake] = []
     count = 0
-    for row in rows:
+    for row in _below_header(text, name):
         count = count or len(row.cells)
         if len(row.cells) != count:
             what = f"{len(row.cells)} numbers, but the lines above have {count}"
             mistakes.append(Mistake(name, Place(row.line, 1), "", what))
-        elif (numbers := _plain_numbers(row.cells, allowed)) is not None:
-            lines.append(numbers)
         else:
-            lines.append(np.array(list(_numbers(row, allowed, name, mistakes))))
+            lines.append(list(_numbers(row, allowed, name, mistakes)))
         if len(mistakes) >= MAX_MISTAKES:
             break
     if mistakes:
@@ -276,15 +274,33 @@ def read_matrix(path: str | Path, allowed: Quantity) -> Floats:
     return np.array(lines)
 
 
-def _plain_numbers(cells: Sequence[str], allowed: Quantity) -> Floats | None:
-    """Numbers without units that are all allowed; None when one isn't. Of a range, the ends decide."""
+def _below_header(text: str, name: str) -> Iterator[Row]:
+    """Lines from the first one on in which something begins as a number."""
+    rows = _rows(text, name, ",")
+    return itertools.dropwhile(lambda row: not any(map(_begins_as_number, row.cells)), rows)
+
+
+def _plain_matrix(text: str, name: str, allowed: Quantity) -> Floats | None:
+    """Numbers without units that are all allowed, below a header; None when there is anything else to be said."""
+    first = next(_below_header(text, name), None)
+    if first is None:
+        return None
+    begin = next(itertools.islice(_LINE.finditer(text), first.line - 1, None)).start()
+    if not _PLAIN_TABLE.fullmatch(text, begin):
+        return None
     try:
-        numbers = np.array(parse_numbers(cells))
-        for end in (numbers.min(), numbers.max()):
-            allowed.read(float(end))
+        matrix = np.loadtxt(io.StringIO(text[begin:], newline=None), delimiter=",", ndmin=2)
+        for number in _ends(matrix):
+            allowed.read(float(number))
     except ValueError:
         return None
-    return numbers if allowed.least is None else None
+    return matrix
+
+
+def _ends(matrix: Floats) -> Floats:
+    """Numbers that are outside of a range, or too near to zero, where any is."""
+    sizes = np.where(matrix == 0, np.inf, np.abs(matrix))
+    return matrix.ravel()[[matrix.argmin(), matrix.argmax(), sizes.argmin()]]
 
 
 def _numbers(row: Row, allowed: Quantity, name: str, mistakes: list[Mistake]) -> Iterator[float]:

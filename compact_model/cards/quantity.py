@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -44,16 +43,9 @@ def parse_number(text: str) -> float:
     >>> parse_number("-1.5e3")
     -1500.0
     """
-    return parse_numbers([text])[0]
-
-
-def parse_numbers(texts: Sequence[str]) -> list[float]:
-    """As `parse_number`, for many at once."""
-    if not _PLAIN.fullmatch("".join(texts)):
-        for text in texts:
-            if not _PLAIN.fullmatch(text):
-                raise ValueError(f"{_shown(text)} is no number")
-    return list(map(float, texts))
+    if not _PLAIN.fullmatch(text):
+        raise ValueError(f"{_shown(text)} is no number")
+    return float(text)
 
 
 @cache

@@ -18,8 +18,8 @@ from hallspice.config.network_keys import Network
 from hallspice.config.schema import Array, Config
 from hallspice.config.setup import Setup
 from hallspice.config.unused import undrawn, unused
+from nn_mapping.layer_shapes import Convolution, shapes
 from nn_mapping.levels import MOST_LEVELS
-from nn_mapping.trainable import Convolution, shapes
 
 IMAGE_SIDE = 28
 

@@ -26,10 +26,10 @@ from hallspice.progress import Reporter
 from nn_mapping.circuit_layer import circuit_products
 from nn_mapping.column_readout import Readout
 from nn_mapping.data import Dataset
+from nn_mapping.layer_shapes import Convolution
 from nn_mapping.levels import LevelSet, level_set, single_levels
 from nn_mapping.mapping import MappedNetwork, map_network, resistive_states
 from nn_mapping.recipes import GOOD, GOOD_CLOTHES, PAPER, Recipe
-from nn_mapping.trainable import Convolution
 from nn_mapping.trained import TrainedNetwork, load_network
 from nn_mapping.training import train, training_device
 

@@ -180,3 +180,37 @@ def test_mistakes_are_told_up_to_a_limit(tmp_path: Path) -> None:
     with pytest.raises(DocumentError) as caught:
         read_matrix(_file(tmp_path, "x1,x2\n" + "1,-1\n" * many), STATE)
     assert len(caught.value.mistakes) == MAX_MISTAKES
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("last", ["7,8", "7,8.0 ohm", "7,8\n# end", '7,"8"', "\n , \n7,8"])
+def test_plain_tables_and_others_give_the_same(tmp_path: Path, end: str, last: str) -> None:
+    text = f"# of 1, 2\n\nR1,R2\n3e0,+4\n\n .5 ,\t6.\n{last}\n".replace("\n", end)
+    (tmp_path / "states.csv").write_bytes(text.encode())
+    assert read_matrix(tmp_path / "states.csv", STATE).tolist() == [[3, 4], [0.5, 6], [7, 8]]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ("0,0,0\n1,-1e-31,1\n", r"states\.csv:3:2: .*-1e-31 V can't be told from zero"),
+        ("1,0,0\n1,1,-2.1\n", r"states\.csv:3:3: .*-2\.1 V is out of range"),
+        ("1,0,0\n1,2.1,2\n", r"states\.csv:3:2: .*2\.1 V is out of range"),
+        ("1,0,0\n1,2,1e999\n", r"states\.csv:3:3: .*expected a finite number"),
+        ("1,0,0\n1,2,\n", r"states\.csv:3:3: .*expected a number"),
+        ("1,0,0\n1,2\n", r"states\.csv:3:1: 2 numbers, but the lines above have 3"),
+    ],
+)
+def test_a_mistake_of_a_plain_table_is_found(tmp_path: Path, numbers: str, message: str) -> None:
+    with pytest.raises(DocumentError, match=message):
+        read_matrix(_file(tmp_path, f"a,b,c\n{numbers}"), Quantity("V", "an input", low=-2.0, high=2.0))
+
+
+def test_zeros_are_numbers_of_a_plain_table(tmp_path: Path) -> None:
+    assert read_matrix(_file(tmp_path, "0,0\n"), Quantity("V", "an input")).tolist() == [[0, 0]]
+
+
+def test_lines_of_numbers_are_written_as_other_lines_are() -> None:
+    assert csv_text(["a", "b,c"], [[0.1 + 0.2, -1e300], [1.0, True], [2, "x,y"], []]) == (
+        'a,"b,c"\n0.3,-1e+300\n1,True\n2,"x,y"\n\n'
+    )

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from hallspice.networks.sources import sources_of
+
 ROOT = Path(__file__).parents[2]
 ORDER = ("compact_model", "veriloga", "circuits", "nn_mapping", "hallspice")
 USERS_OF = {  # libraries that only some packages may know
@@ -274,3 +276,15 @@ def test_files_and_functions_are_short() -> None:
 def test_no_file_name_stands_twice() -> None:
     names = Counter(file.name for file in modules().values())
     assert not {name for name, count in names.items() if count > 1} - ROLES
+
+
+@pytest.mark.parametrize(
+    "module", ["array.read", "characterisation.examine", "comparison.compare", "fitting.fit", "model.export"]
+)
+def test_what_trains_nothing_does_not_wait_for_torch(module: str) -> None:
+    found = sources_of((f"hallspice.{module}",))
+    assert ROOT / "circuits" / "network.py" in found or ROOT / "compact_model" / "hallbar.py" in found
+    for path in found:
+        package = path.relative_to(ROOT).parts[0]
+        libraries = {name for _, name in imported_packages(path.read_text("utf-8"), package)}
+        assert "torch" not in libraries, path

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from circuits.periphery import PeripheryCard
 from compact_model.cards.device import DeviceCard
 from compact_model.cards.entry import Spec
-from compact_model.cards.quantity import Quantity, parse_number, parse_numbers, parse_quantity
+from compact_model.cards.quantity import Quantity, parse_number, parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,6 @@ def test_everything_else_is_refused_with_the_value_named(wrong: object) -> None:
 @pytest.mark.parametrize("text", ["10", "+1.", "-.5", "1e-3", "1.5E+03", "nan", "-INF", "infinity"])
 def test_numbers_without_a_unit(text: str) -> None:
     assert parse_number(text) == pytest.approx(float(text), nan_ok=True)
-    assert parse_numbers([text, "2"]) == pytest.approx([float(text), 2.0], nan_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -69,8 +68,6 @@ def test_numbers_without_a_unit(text: str) -> None:
 def test_what_python_alone_takes_for_a_number_is_none(text: str) -> None:
     with pytest.raises(ValueError, match=r"is no number|could not convert"):
         parse_number(text)
-    with pytest.raises(ValueError, match=r"is no number|could not convert"):
-        parse_numbers(["2", text])
 
 
 class Pulse(BaseModel):

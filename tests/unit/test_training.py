@@ -10,10 +10,10 @@ import torch
 
 from nn_mapping.adam import Adam
 from nn_mapping.data import Dataset
+from nn_mapping.layer_shapes import Convolution
 from nn_mapping.levels import PAPER_LEVELS_OHM, single_levels
 from nn_mapping.quantiser import Quantiser
 from nn_mapping.recipes import GOOD, PAPER, Recipe
-from nn_mapping.trainable import Convolution
 from nn_mapping.trained import TrainedNetwork, load_network
 from nn_mapping.training import DeadNetworkError, train, training_device
 
