@@ -18,6 +18,7 @@ from .levels import LevelSet as LevelSet
 from .levels import level_set as level_set
 from .levels import pair_levels as pair_levels
 from .levels import single_levels as single_levels
+from .levels import sliced_levels as sliced_levels
 from .mapping import MappedNetwork as MappedNetwork
 from .mapping import map_network as map_network
 from .mapping import resistive_states as resistive_states

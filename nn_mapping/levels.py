@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ PAPER_LEVELS_OHM = (0.33, 0.46, 0.49, 0.52, 0.54, 0.57)
 
 MOST_LEVELS = 256
 """Of a device: a byte numbers them."""
+MOST_COMBINATIONS = 1 << 16
+"""Of the slices of a weight: two bytes number them."""
 _SAME = 1e-9  # two differences closer than this share of the window are one weight
 
 
@@ -36,8 +38,9 @@ class WeightScheme(StrEnum):
 class LevelSet:
     """The weights that one synapse can hold, in ascending order, and the device levels that make them.
 
-    The weight is ``(R_plus - R_minus) / scale`` for a pair and ``(R_plus - r_reference) / scale`` for a
-    single cell, where `r_reference` is what the two reference columns give on average.
+    A slice holds ``(R_plus - R_minus) / scale`` as a pair and ``(R_plus - r_reference) / scale`` as a single cell,
+    where `r_reference` is what the two reference columns give on average. The weight is the sum of its slices, each
+    times its share; most sets have one slice.
     """
 
     scheme: WeightScheme
@@ -46,11 +49,18 @@ class LevelSet:
     weights: Floats
     """Weights in [-1, 1], ascending, shape (count,)."""
     plus: Ints
-    """Device level of the (positive) cell for each weight, shape (count,)."""
+    """Device level of the (positive) cell of each slice for each weight, shape (count, slices)."""
     minus: Ints
-    """Device level of the negative cell for each weight; for single cells the two reference levels (2,)."""
+    """Device level of the negative cell, shape (count, slices); for single cells the two reference levels (2,)."""
     scale: float
-    """Resistance that stands for a weight of 1 [Ohm]."""
+    """Resistance that stands for a 1 in a slice [Ohm]."""
+    shares: Floats = field(default_factory=lambda: np.ones(1))
+    """What a 1 in each slice adds to the weight: significances over their sum, shape (slices,)."""
+
+    @property
+    def slices(self) -> int:
+        """Slices of a weight: in columns of their own, converted on their own, added digitally."""
+        return len(self.shares)
 
     @property
     def r_reference(self) -> float:
@@ -94,7 +104,7 @@ def single_levels(levels_ohm: Sequence[float] | Floats, r_reference: float | Non
         scheme=WeightScheme.REFERENCE,
         levels_ohm=ohm,
         weights=deviation / scale,
-        plus=np.arange(len(ohm)),
+        plus=np.arange(len(ohm))[:, None],
         minus=minus,
         scale=scale,
     )
@@ -109,23 +119,75 @@ def pair_levels(levels_ohm: Sequence[float] | Floats) -> LevelSet:
     Examples
     --------
     >>> pairs = pair_levels(PAPER_LEVELS_OHM)
-    >>> len(pairs.weights), float(pairs.weights[11]), int(pairs.plus[11]), int(pairs.minus[11])
-    (23, 0.0, 0, 0)
+    >>> len(pairs.weights), float(pairs.weights[11]), pairs.plus[11].tolist(), pairs.minus[11].tolist()
+    (23, 0.0, [0], [0])
     """
     ohm = _ascending(levels_ohm)
     scale = float(ohm[-1] - ohm[0])
     plus, minus = (axis.ravel() for axis in np.indices((len(ohm), len(ohm))))
     weights = (ohm[plus] - ohm[minus]) / scale
-    order = np.lexsort((plus + minus, np.round(weights / _SAME)))
-    ordered = weights[order]
-    first = np.concatenate([[True], np.diff(np.round(ordered / _SAME)) > 1])
+    kept = _distinct(weights, plus + minus)
     return LevelSet(
         scheme=WeightScheme.DIFFERENTIAL,
         levels_ohm=ohm,
-        weights=ordered[first],
-        plus=plus[order][first],
-        minus=minus[order][first],
+        weights=weights[kept],
+        plus=plus[kept, None],
+        minus=minus[kept, None],
         scale=scale,
+    )
+
+
+def sliced_levels(levels: LevelSet, significance: Sequence[float]) -> LevelSet:
+    """Weights of several slices, each of which holds one of the given levels.
+
+    A weight is ``sum(significance * slice) / sum(significance)``: every sum that the slices make, of binary
+    significance (1, 2, 4) or any other. When several combinations give one sum, the one with the lowest device levels
+    is used, added over all cells; among equally low ones, the one that is lowest in the first slice.
+
+    Parameters
+    ----------
+    levels
+        Of one slice: `single_levels` or `pair_levels`.
+    significance
+        What a slice counts, relative to the others; positive.
+
+    Raises
+    ------
+    ValueError
+        For levels that have slices already, a significance that is not positive, and more than 65,536 combinations.
+
+    Examples
+    --------
+    >>> two = sliced_levels(single_levels([0.0, 0.2, 0.4, 0.6, 0.8, 1.0]), (6, 1))
+    >>> len(two.weights), (35 * two.weights[[0, 1, 2, 35]]).round(9).tolist(), two.plus[[1, 34]].tolist()
+    (36, [-35.0, -33.0, -31.0, 35.0], [[0, 1], [5, 4]])
+    """
+    factors = np.array(significance, dtype=np.float64)
+    if levels.slices > 1:
+        raise ValueError(f"the levels have {levels.slices} slices already, allowed: levels of one slice")
+    if factors.ndim != 1 or not len(factors) or not ((factors > 0) & np.isfinite(factors)).all():
+        raise ValueError(
+            f"significance of slices = {significance}, allowed: a list of values, 0 < value < inf"
+        )
+    count = len(levels.weights)
+    if count ** len(factors) > MOST_COMBINATIONS:
+        raise ValueError(
+            f"{len(factors)} slices of {count} levels have {count ** len(factors)} combinations, allowed: up to "
+            f"{MOST_COMBINATIONS}; take fewer slices or levels"
+        )
+    digits = np.indices((count,) * len(factors)).reshape(len(factors), -1).T
+    shares = factors / factors.sum()
+    weights = levels.weights[digits] @ shares
+    pair = levels.scheme is WeightScheme.DIFFERENTIAL
+    plus = levels.plus[digits, 0]
+    minus = levels.minus[digits, 0] if pair else np.zeros_like(plus)
+    kept = _distinct(weights, (plus + minus).sum(axis=1))
+    return replace(
+        levels,
+        weights=weights[kept],
+        plus=plus[kept],
+        minus=minus[kept] if pair else levels.minus,
+        shares=shares,
     )
 
 
@@ -144,6 +206,13 @@ def nearest_level(weights: NDArray[np.floating], levels: Floats) -> NDArray[np.u
     """Index of the level nearest to each weight (levels ascending, at most 65536); bytes where they are enough."""
     middles = (levels[1:] + levels[:-1]) / 2
     return np.searchsorted(middles, weights).astype(np.uint8 if len(levels) <= MOST_LEVELS else np.uint16)
+
+
+def _distinct(weights: Floats, burden: Ints) -> Ints:
+    """Places of different weights, ascending: of equal ones, that of the least burden, and the first among these."""
+    order = np.lexsort((burden, np.round(weights / _SAME)))
+    first = np.concatenate([[True], np.diff(np.round(weights[order] / _SAME)) > 1])
+    return np.asarray(order[first])
 
 
 def _ascending(levels_ohm: Sequence[float] | Floats) -> Floats:

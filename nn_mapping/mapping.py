@@ -99,9 +99,13 @@ def map_network(
     Raises
     ------
     ValueError
-        When the tile is too small, or the network was trained on other levels.
+        When the tile is too small, the network was trained on other levels, or weights have slices.
     """
     checked_tile((tile_rows, tile_columns), level_set)
+    if level_set.slices > 1:
+        raise ValueError(
+            f"weights have {level_set.slices} slices, allowed here: one; `convert` reads several"
+        )
     states = level_set.levels_ohm if state_ohm is None else np.asarray(state_ohm, dtype=np.float64)
     if states.shape != level_set.levels_ohm.shape:
         raise ValueError(
@@ -137,19 +141,19 @@ def map_network(
 
 
 def outputs_of_tile(columns: int, level_set: LevelSet) -> int:
-    """Outputs that a tile of so many columns gives: all but the reference, or one per pair."""
+    """Outputs that a tile of so many columns gives: of all but the reference, or of pairs, each with all its slices."""
     single = level_set.scheme is WeightScheme.REFERENCE
-    return columns - REFERENCE_COLUMNS if single else columns // 2
+    return (columns - REFERENCE_COLUMNS if single else columns // 2) // level_set.slices
 
 
 def checked_tile(tile: tuple[int, int], level_set: LevelSet) -> None:
     """ValueError when a tile of (rows, columns) holds no weight."""
     rows, columns = tile
     if rows < 1 or outputs_of_tile(columns, level_set) < 1:
-        least = 1 + REFERENCE_COLUMNS if level_set.scheme is WeightScheme.REFERENCE else 2
-        raise ValueError(
-            f"tile of {rows} x {columns}: scheme '{level_set.scheme}' needs at least 1 row and {least} columns"
-        )
+        slices = level_set.slices
+        least = slices + REFERENCE_COLUMNS if level_set.scheme is WeightScheme.REFERENCE else 2 * slices
+        what = f"scheme '{level_set.scheme}'" + (f" in {slices} slices" if slices > 1 else "")
+        raise ValueError(f"tile of {rows} x {columns}: {what} needs at least 1 row and {least} columns")
 
 
 def split_evenly(count: int, most: int) -> list[slice]:
@@ -169,8 +173,8 @@ def split_evenly(count: int, most: int) -> list[slice]:
 def place(weight_index: NDArray[np.uint8 | np.uint16], level_set: LevelSet) -> LevelIndices:
     """Device levels (rows, columns) of weights (outputs, inputs): where torch's order becomes the array's.
 
-    Inputs become rows. A reference scheme appends its two reference columns, a differential one puts the
-    positive and the negative cell of an output into neighbouring columns.
+    Inputs become rows. The slices of an output are neighbours. A reference scheme appends its two reference columns, a
+    differential one puts the positive and the negative cell of a slice into neighbouring columns.
 
     Examples
     --------
@@ -184,13 +188,13 @@ def place(weight_index: NDArray[np.uint8 | np.uint16], level_set: LevelSet) -> L
     by_row = weight_index.T
     if level_set.scheme is WeightScheme.REFERENCE:
         reference = np.broadcast_to(level_set.minus, (len(by_row), REFERENCE_COLUMNS))
-        return np.hstack([level_set.plus[by_row], reference]).astype(np.uint8)
-    pairs = np.stack([level_set.plus[by_row], level_set.minus[by_row]], axis=2)
+        return np.hstack([level_set.plus[by_row].reshape(len(by_row), -1), reference]).astype(np.uint8)
+    pairs = np.stack([level_set.plus[by_row], level_set.minus[by_row]], axis=3)
     return pairs.reshape(len(by_row), -1).astype(np.uint8)
 
 
 def combination(columns: int, level_set: LevelSet) -> Floats:
-    """Return the matrix (outputs, columns) that turns column currents into signed outputs.
+    """Return the matrix (outputs, columns) that turns column currents into signed outputs, one for each slice.
 
     Examples
     --------

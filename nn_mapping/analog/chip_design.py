@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nn_mapping.analog.input_slices import InputSlices
 from nn_mapping.mapping import checked_tile
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ class LayerOptions:
     """Largest (rows, columns) of an array."""
     bits: int | None = None
     """Of inputs and outputs."""
+    input_slice_bits: int | None = None
+    """Bits of an input that one read carries; as many as inputs have, or more: one read carries all."""
     level_set: LevelSet | None = None
-    """Weights that the synapses hold, and their scheme."""
+    """Weights that the synapses hold, their scheme and slices."""
     state_ohm: Floats | None = None
     """State [Ohm] of each level, with a `level_set`."""
     digital: bool = False
@@ -44,8 +47,8 @@ class Chip:
     Raises
     ------
     ValueError
-        For a tile that is too small, states that don't belong to the levels, two-terminal cells without states, and
-        an architecture that layers are not made of.
+        For a tile that is too small, states that don't belong to the levels, two-terminal cells without states, slices
+        of inputs that have no bits, and an architecture that layers are not made of.
 
     Examples
     --------
@@ -63,9 +66,12 @@ class Chip:
     config: ArrayConfig
     """Electrical description of the arrays."""
     level_set: LevelSet
-    """Weights that the synapses hold."""
+    """Weights that the synapses hold, in one or several slices (`nn_mapping.levels.sliced_levels`)."""
     readout: Readout
     """Voltages, converters, trim."""
+    input_slice_bits: int | None = None
+    """Bits of an input that one read carries, 1 for bit-serial inputs; None: all of them, as an amplitude. Every
+    read is converted, shifted and added digitally."""
     tile: tuple[int, int] = (64, 64)
     """Largest (rows, columns) of an array, reference columns or pairs included."""
     state_ohm: Floats | None = None
@@ -86,6 +92,13 @@ class Chip:
                 f"architecture = {self.config.architecture}: its rows are converted one after another, "
                 "which no layer does; allowed: the others"
             )
+        if self.input_slice_bits is not None:
+            if not 1 <= self.input_slice_bits <= 24:
+                raise ValueError(f"input_slice_bits = {self.input_slice_bits}, allowed: 1 to 24")
+            if self.readout.dac_bits is None:
+                raise ValueError(
+                    f"input_slice_bits = {self.input_slice_bits} and dac_bits = None: continuous inputs have no bits"
+                )
         if self.state_ohm is not None and np.shape(self.state_ohm) != self.level_set.levels_ohm.shape:
             raise ValueError(
                 f"state_ohm has {np.size(self.state_ohm)} entries, the device {self.level_set.levels_ohm.size} levels"
@@ -117,6 +130,14 @@ class Chip:
             )
 
     @property
+    def input_slices(self) -> InputSlices | None:
+        """How inputs are split among reads; None: they are continuous."""
+        bits = self.readout.dac_bits
+        if bits is None:
+            return None
+        return InputSlices(bits=bits, each=min(bits, self.input_slice_bits or bits))
+
+    @property
     def states(self) -> Floats:
         """State of each device level [Ohm], shape (device levels,)."""
         return self.level_set.levels_ohm if self.state_ohm is None else np.asarray(self.state_ohm, np.float64)
@@ -134,6 +155,8 @@ class Chip:
                 changes["tile"] = options.tile
             if options.bits is not None:
                 changes["readout"] = replace(chip.readout, dac_bits=options.bits, adc_bits=options.bits)
+            if options.input_slice_bits is not None:
+                changes["input_slice_bits"] = options.input_slice_bits
             if options.level_set is not None:
                 changes |= {"level_set": options.level_set, "state_ohm": options.state_ohm}
             elif options.state_ohm is not None:

@@ -145,6 +145,8 @@ class _Conversion:
             tiles=self._tiles - first,
             cells=sum(array.tiles.count_cells() for array in arrays),
             levels=len(chip.level_set.weights),
+            weight_slices=chip.level_set.slices,
+            input_slices=1 if chip.input_slices is None else len(chip.input_slices.significance),
         )
         return found
 

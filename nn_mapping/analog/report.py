@@ -31,6 +31,10 @@ class ModuleReport:
     """Of all its tiles, references included."""
     levels: int = 0
     """Weights that a synapse of it holds."""
+    weight_slices: int = 1
+    """Parts of a weight, in columns of their own."""
+    input_slices: int = 1
+    """Parts of an input, in reads of their own; an input of both signs is read twice as often."""
     multiplies: bool = False
     """Whether it is digital and multiplies inputs by weights: what an array would do."""
 
@@ -77,4 +81,6 @@ class ConversionReport:
 def _outcome(row: ModuleReport) -> str:
     if row.fate is Fate.DIGITAL:
         return f"digital: {row.reason}"
-    return f"array: {row.tiles} tiles, {row.cells} cells, {row.levels} levels"
+    weights = f" in {row.weight_slices} slices" if row.weight_slices > 1 else ""
+    inputs = f", inputs in {row.input_slices} slices" if row.input_slices > 1 else ""
+    return f"array: {row.tiles} tiles, {row.cells} cells, {row.levels} levels{weights}{inputs}"

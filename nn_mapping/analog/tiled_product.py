@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +39,8 @@ MOMENTUM = 0.2
 class TiledProduct(nn.Module):
     """What the tiles of one layer make of inputs and weights, in units of the weights.
 
-    An input of both signs is read twice, its positive and its negative part, each with full scales of its own.
+    An input of both signs is read twice, its positive and its negative part, each with full scales of its own; an
+    input in slices is read once for each of them, with the same full scales, so that codes add by significance.
     Everything that decides the result is a buffer. Full scales are set by calibration alone; in training they follow
     the values, and the columns are trimmed again, as `module.training` says.
 
@@ -90,11 +93,12 @@ class TiledProduct(nn.Module):
         self.register_buffer("input_full", weights.new_full((2,), math.nan))
         self.register_buffer("output_full", weights.new_full((2,), math.nan))
         self._draw_converters(weights)
+        converted = self.tiling.converted
         self.plan = Plan(
             groups=groups,
             rows=tuple(self.tiling.rows),
             factors=tuple(self.unit / unit for unit in units),
-            outputs=tuple(self.tiling.outs) if self.dac is not None else (slice(0, outputs),),
+            outputs=tuple(converted) if self.dac is not None else (slice(0, converted[-1].stop),),
             half=None if chip.readout.adc_bits is None else 2 ** (chip.readout.adc_bits - 1),
         )
         self.fixed_inputs = False
@@ -106,7 +110,8 @@ class TiledProduct(nn.Module):
     # What is written
 
     def _columns(self, block: Block) -> int:
-        return block.outputs_each * 2 if self.cells.pair else block.outputs_each + len(self.cells.reference)
+        held = block.outputs_each * len(self.cells.shares)
+        return held * 2 if self.cells.pair else held + len(self.cells.reference)
 
     def count_cells(self) -> int:
         """Cells in all tiles, references included."""
@@ -139,7 +144,10 @@ class TiledProduct(nn.Module):
                     shifts[place] = torch.from_numpy(found.offset)
 
     def matrices(self, weights: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Signed outputs per input, (groups, outputs, inputs), and what the trim adds, (bands, groups, outputs)."""
+        """Signed outputs per input, (groups, outputs, inputs), and what the trim adds, (bands, groups, outputs).
+
+        Each slice of an output is an output here.
+        """
         parts, offsets = [], []
         blocks = zip(self.tiling.blocks, self.responses, self._states(weights), strict=True)
         for number, (block, response, states) in enumerate(blocks):
@@ -160,23 +168,25 @@ class TiledProduct(nn.Module):
 
     def _draw_converters(self, weights: Tensor) -> None:
         """Thresholds (bands, groups, outputs, codes - 1) and levels (sets, groups, inputs, codes), with mismatch."""
-        readout, tiling = self.chip.readout, self.tiling
-        groups, outputs, inputs = weights.shape
+        readout, tiling, slices = self.chip.readout, self.tiling, self.chip.input_slices
+        drawn = readout if slices is None else replace(readout, dac_bits=slices.each)
+        groups, _, inputs = weights.shape
         adc = dac = None
         if readout.adc_bits is not None and readout.adc_mismatch:
-            adc = weights.new_empty(len(tiling.rows), groups, outputs, 2**readout.adc_bits - 1)
-        if readout.dac_bits is not None and readout.dac_mismatch:
-            dac = weights.new_empty(len(tiling.outs), groups, inputs, 2**readout.dac_bits)
+            converted = tiling.converted[-1].stop
+            adc = weights.new_empty(len(tiling.rows), groups, converted, 2**readout.adc_bits - 1)
+        if drawn.dac_bits is not None and drawn.dac_mismatch:
+            dac = weights.new_empty(len(tiling.outs), groups, inputs, 2**drawn.dac_bits)
         places = np.ndindex(groups, len(tiling.outs), len(tiling.rows))
         first = min(block.numbers[0] for block in tiling.blocks)
         for tile, (group, out, row) in enumerate(places, start=first):
-            outs, rows = tiling.outs[out], tiling.rows[row]
+            outs, rows = tiling.converted[out], tiling.rows[row]
             if adc is not None:
-                drawn = output_converters(outs.stop - outs.start, readout, self.chip.seed, tile)
-                thresholds = np.sort([converter.thresholds for converter in drawn])
+                converters = output_converters(outs.stop - outs.start, readout, self.chip.seed, tile)
+                thresholds = np.sort([converter.thresholds for converter in converters])
                 adc[row, group, outs] = torch.from_numpy(thresholds).to(weights)
             if dac is not None:
-                dacs = row_dacs(rows.stop - rows.start, readout, self.chip.seed, tile)
+                dacs = row_dacs(rows.stop - rows.start, drawn, self.chip.seed, tile)
                 assert dacs is not None
                 dac[out, group, rows] = torch.from_numpy(dacs.levels).to(weights)
         self.register_buffer("adc", adc)
@@ -272,43 +282,59 @@ class TiledProduct(nn.Module):
         plan = self.plan.with_kernel(kernel if self.dac is None or kernel is None else Kernel())
         total: Tensor | None = None
         for sign in self.signs():
-            drive = self._drive(x if sign == 0 else -x, sign, kernel)
+            drives = self._drives(x if sign == 0 else -x, sign, kernel)
             if adapts and plan.half is not None:
                 with torch.no_grad():
-                    found = magnitudes(drive, matrix * self._share(), offset, plan)
-                self._observe(self.output_full, sign, found)
+                    found = [magnitudes(drive, matrix * self._share(), offset, plan) for drive in drives]
+                self._observe(self.output_full, sign, chain.from_iterable(found))
             step, factor = self._steps(sign)
             shift = None if offset is None else offset / step
-            codes = read(drive, matrix * (self._share() / step), shift, self.adc, plan)
-            total = codes * factor if total is None else total - codes * factor
+            held = matrix * (self._share() / step)
+            for drive, weight in zip(drives, self._drive_weights(), strict=True):
+                codes = read(drive, held, shift, self.adc, plan)
+                counts = factor * (weight if sign == 0 else -weight)
+                total = codes * counts if total is None else total + codes * counts
         assert total is not None
+        total = self.cells.joined(total)
         if kernel is not None and plan.kernel is not kernel:  # patches came one after another
             total = total.reshape(*total.shape[:2], *kernel.positions(x.shape[2], x.shape[3]))
         return total
 
-    def _drive(self, x: Tensor, sign: int, kernel: Kernel | None) -> Tensor:
-        """What the drivers make of inputs, (sets, ...): codes of the DACs, or shares of full scale without DAC.
+    def _drives(self, x: Tensor, sign: int, kernel: Kernel | None) -> list[Tensor]:
+        """What the drivers make of inputs in each read, (sets, ...): codes of DACs, or shares of full scale without.
 
         Where drivers have a mismatch, patches take the place of images: a pixel is driven by several of them.
         """
-        bits, full = self.chip.readout.dac_bits, _resolved(self.input_full[sign])
-        if bits is None:
-            return (x.clamp(min=0) / full).unsqueeze(0)
-        codes = rounded(x, full / (2**bits - 1), 0, 2**bits - 1)
+        slices, full = self.chip.input_slices, _resolved(self.input_full[sign])
+        if slices is None:
+            return [(x.clamp(min=0) / full).unsqueeze(0)]
+        top = 2**slices.bits - 1
+        codes = rounded(x, full / top, 0, top)
+        if self.dac is not None and kernel is not None:
+            codes = kernel.patches(codes)
+        return [self._driven(part, slices.top) for part in slices.split(codes)]
+
+    def _driven(self, codes: Tensor, top: int) -> Tensor:
+        """What the DACs make of their codes, (sets, ...)."""
         if self.dac is None:
             return codes.unsqueeze(0)
-        if kernel is not None:
-            codes = kernel.patches(codes)
         levels: Tensor = self.dac.flatten(1, 2)  # (sets, rows, codes)
-        row = torch.arange(levels.shape[1], device=x.device).view(-1, *[1] * (codes.ndim - 2))
-        driven = levels[:, row, codes.detach().long()] * (2**bits - 1)
+        row = torch.arange(levels.shape[1], device=codes.device).view(-1, *[1] * (codes.ndim - 2))
+        driven = levels[:, row, codes.detach().long()] * top
         found: Tensor = codes + (driven - codes.detach())
         return found
 
+    def _drive_weights(self) -> list[float]:
+        """Share of a full input that a full drive stands for in each read."""
+        slices = self.chip.input_slices
+        if slices is None:
+            return [1.0]
+        return [value * slices.top / (2**slices.bits - 1) for value in slices.significance]
+
     def _share(self) -> float:
-        """Input of a row that one unit of `_drive` stands for [V or A]."""
-        bits = self.chip.readout.dac_bits
-        return self.chip.readout.v_full / (1 if bits is None else 2**bits - 1)
+        """Input of a row that one unit of `_drives` stands for [V or A]."""
+        slices = self.chip.input_slices
+        return self.chip.readout.v_full / (1 if slices is None else slices.top)
 
     def _steps(self, sign: int) -> tuple[Tensor, Tensor]:
         """A step of the converters [A or V], and what it stands for in units of the weights."""

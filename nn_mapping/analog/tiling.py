@@ -55,6 +55,10 @@ class Tiling:
     ) -> None:
         self.groups, self.outputs, self.inputs = groups, outputs, inputs
         self.outs = split_evenly(outputs, outputs_of_tile(tile[1], level_set))
+        self.converted = [
+            slice(part.start * level_set.slices, part.stop * level_set.slices) for part in self.outs
+        ]
+        """What is converted of a group, tile by tile: slices of the outputs."""
         self.rows = split_evenly(inputs, tile[0])
         shape = (groups, len(self.outs), len(self.rows))
         numbers = first_tile + np.arange(np.prod(shape)).reshape(shape)

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class WeightCells(nn.Module):
     """States of cells [Ohm] for weights: of the nearest level, and what the weight has more or less than that.
 
-    A pair shares a change of its weight equally between its cells. Hall resistances are linear in the weight, and so
-    are conductances of two-terminal cells.
+    Slices share a change of their weight in proportion to their significance, a pair shares that of its slice equally
+    between its cells: the smallest change of all cells that makes it. Hall resistances are linear in the weight, and
+    so are conductances of two-terminal cells.
 
     Examples
     --------
@@ -37,6 +38,8 @@ class WeightCells(nn.Module):
     plus: Tensor
     minus: Tensor
     reference: Tensor
+    slope: Tensor
+    shares: Tensor
 
     def __init__(self, level_set: LevelSet, states: Floats, config: ArrayConfig, dtype: torch.dtype) -> None:
         super().__init__()
@@ -45,8 +48,10 @@ class WeightCells(nn.Module):
         held = 1 / states if self.crossed else states
         ohm, weights = level_set.levels_ohm, level_set.weights
         per_weight = (held[-1] - held[0]) / (ohm[-1] - ohm[0]) * level_set.scale
-        self.slope = float(per_weight / 2 if self.pair else per_weight)
+        shares = level_set.shares
         tables = {
+            "slope": (per_weight / 2 if self.pair else per_weight) * shares / (shares**2).sum(),
+            "shares": shares,
             "levels": weights,
             "middles": (weights[1:] + weights[:-1]) / 2,
             "plus": held[level_set.plus],
@@ -66,16 +71,19 @@ class WeightCells(nn.Module):
         return self.levels[self.index(within)] + (within - within.detach())
 
     def tiles(self, weights: Tensor) -> Tensor:
-        """States (tiles, rows, columns) of weights (tiles, rows, outputs).
-
-        A reference scheme appends its two reference columns, a differential one puts the positive and the negative
-        cell of an output into neighbouring columns (`nn_mapping.mapping.place`).
-        """
+        """States (tiles, rows, columns) of weights (tiles, rows, outputs), as `nn_mapping.mapping.place` has them."""
         index = self.index(weights)
-        change = self.slope * (weights - self.levels[index])
+        change = self.slope * (weights - self.levels[index]).unsqueeze(3)
         plus = self.plus[index] + change
         if self.pair:
-            held = torch.stack([plus, self.minus[index] - change], dim=3).flatten(2)
+            held = torch.stack([plus, self.minus[index] - change], dim=4).flatten(2)
         else:
-            held = torch.cat([plus, self.reference.expand(*plus.shape[:2], -1)], dim=2)
+            held = torch.cat([plus.flatten(2), self.reference.expand(*plus.shape[:2], -1)], dim=2)
         return 1 / held if self.crossed else held
+
+    def joined(self, values: Tensor) -> Tensor:
+        """Outputs (count, outputs, ...) of what their slices give, (count, outputs * slices, ...)."""
+        if len(self.shares) == 1:
+            return values
+        apart = values.view(len(values), -1, len(self.shares), *values.shape[2:])
+        return torch.einsum("nos...,s->no...", apart, self.shares)

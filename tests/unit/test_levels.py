@@ -26,13 +26,15 @@ def test_pairs_are_all_differences() -> None:
     assert len(pairs.weights) == 23
     np.testing.assert_allclose(pairs.weights, np.array(hundredths) / 24, atol=1e-12)
     ohm = pairs.levels_ohm
-    np.testing.assert_allclose((ohm[pairs.plus] - ohm[pairs.minus]) / pairs.scale, pairs.weights, rtol=1e-12)
+    np.testing.assert_allclose(
+        (ohm[pairs.plus[:, 0]] - ohm[pairs.minus[:, 0]]) / pairs.scale, pairs.weights, rtol=1e-12
+    )
 
 
 def test_a_zero_pair_is_two_reset_cells() -> None:
     pairs = pair_levels(PAPER_LEVELS_OHM)
     zero = int(np.flatnonzero(pairs.weights == 0)[0])
-    assert (pairs.plus[zero], pairs.minus[zero]) == (0, 0)
+    assert (pairs.plus[zero].tolist(), pairs.minus[zero].tolist()) == ([0], [0])
 
 
 def test_a_pair_has_no_reference() -> None:
