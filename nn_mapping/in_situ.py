@@ -198,7 +198,8 @@ def train_in_situ(
     Parameters
     ----------
     dataset, layers, recipe, seed, progress
-        As for :func:`nn_mapping.training.train`; the recipe's weight decay and weight noise must be zero.
+        As for :func:`nn_mapping.training.train`; of the recipe, weight decay and weight noise must be zero, and biases,
+        standardised pixels and scaled outputs off.
     level_set
         Zero and scale of the weights, and highest level; of the scheme 'reference'.
     card
@@ -218,6 +219,11 @@ def train_in_situ(
     if recipe.weight_decay or recipe.weight_noise:
         raise ValueError(
             f"weight_decay = {recipe.weight_decay}, weight_noise = {recipe.weight_noise}: in-situ training has neither"
+        )
+    if recipe.bias or recipe.standardise or recipe.scale_outputs:
+        raise ValueError(
+            f"bias = {recipe.bias}, standardise = {recipe.standardise}, scale_outputs = {recipe.scale_outputs}: "
+            f"in-situ training has none of them; batch normalisation does what they do"
         )
     with deterministic():
         return _train(dataset, layers, level_set, card, recipe, settings, seed, progress)

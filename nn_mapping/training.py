@@ -25,7 +25,7 @@ from nn_mapping.checkpoint import Checkpoint
 from nn_mapping.layer_shapes import shapes
 from nn_mapping.quantiser import Quantiser
 from nn_mapping.recipes import GOOD, Recipe
-from nn_mapping.trainable import Parameters
+from nn_mapping.trainable import Brightness, Parameters
 from nn_mapping.trained import TrainedNetwork, pixel_codes
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def train(
     levels
         Weights that a synapse can hold, ascending (``LevelSet.weights``); None trains free weights.
     recipe
-        How to train: `GOOD`, `PAPER` or your own.
+        How to train: `GOOD`, `PAPER`, `LITERAL` or your own.
     seed
         The same seed and version of torch give the same network.
     progress
@@ -117,8 +117,9 @@ def train(
     if where.type == "cuda":  # cuBLAS is reproducible with a workspace of its own alone
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     quantiser = None if levels is None else Quantiser(levels, where)
+    pixels = Brightness.of(dataset.train_images) if recipe.standardise else None
     with deterministic():
-        parameters = Parameters(found, quantiser, recipe, products, where)
+        parameters = Parameters(found, quantiser, recipe, products, where, pixels)
         return _train(dataset, parameters, recipe, seed, progress, start, checkpoint)
 
 

@@ -82,12 +82,35 @@ def evaluate(
     return Outcome.of_folder(results, out)
 
 
+class PaperRecipe(StrEnum):
+    """How the paper's networks are trained."""
+
+    PAPER = "paper"
+    LITERAL = "literal"
+    GOOD = "good"
+
+
 @command(
     "hallspice paper --quick --seeds 1 --out results/quick", "hallspice paper --seeds 2 --out results/paper"
 )
 def paper(
     out: ResultFolder,
     seeds: Annotated[int, typer.Option(help="Independent trainings of each network.", min=1, max=20)] = 2,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the first training; the next has the next.", min=0, max=2**31 - 21)
+    ] = 1,
+    recipe: Annotated[
+        list[PaperRecipe] | None,
+        typer.Option(
+            help="Recipe to train with; again for each further one. Default: all. 'good' goes through the circuit too.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Trainings at a time, a core each; default: two where there are two.", min=1, max=1024
+        ),
+    ] = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(
@@ -99,12 +122,21 @@ def paper(
     ] = False,
     quiet: Quiet = False,
 ) -> Outcome:
-    """Train the paper's networks again, with its recipe and a good one; half an hour per seed on two cores."""
+    """Train the paper's networks again, with two readings of its recipe and a good one; 18 trainings a seed."""
+    from circuits.workers import cores
     from hallspice.paper.paper import reproduce
     from hallspice.progress import reporter
 
     with reporter(quiet) as progress:
-        results = reproduce(out, seeds=seeds, data_dir=data_dir, quick=quick, progress=progress)
+        results = reproduce(
+            out,
+            seeds=range(seed, seed + seeds),
+            recipes=recipe or list(PaperRecipe),
+            workers=workers or min(2, cores()),
+            data_dir=data_dir,
+            quick=quick,
+            progress=progress,
+        )
     return Outcome.of_folder(results, out)
 
 

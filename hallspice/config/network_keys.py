@@ -81,7 +81,13 @@ class Network(Section):
     circuit_epochs: Annotated[
         Count, Field(ge=0, le=1000, description="Epochs of further training through the circuit")
     ] = 0
-    recipe: Annotated[Literal["good", "paper"], Field(description="Training recipe")] = "good"
+    recipe: Annotated[
+        Literal["good", "paper", "literal"],
+        Field(
+            description="Training recipe; paper: the reading of the paper's methods that comes nearest to its "
+            "accuracies; literal: what they state, and as little else as possible"
+        ),
+    ] = "good"
     epochs: Annotated[Count, Field(ge=1, le=10000, description="Training epochs")] = 30
     batch_size: Annotated[Count, Field(ge=1, le=60000, description="Training batch")] = 128
     in_situ: InSitu = InSitu()

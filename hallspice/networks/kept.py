@@ -29,7 +29,7 @@ from nn_mapping.data import Dataset
 from nn_mapping.layer_shapes import Convolution
 from nn_mapping.levels import LevelSet, level_set, single_levels
 from nn_mapping.mapping import MappedNetwork, map_network, resistive_states
-from nn_mapping.recipes import GOOD, GOOD_CLOTHES, PAPER, Recipe
+from nn_mapping.recipes import GOOD, GOOD_CLOTHES, LITERAL, PAPER, Recipe
 from nn_mapping.trained import TrainedNetwork, load_network
 from nn_mapping.training import train, training_device
 
@@ -66,7 +66,7 @@ def recipe_of(setup: Setup) -> Recipe:
     """How the configuration trains its networks on levels."""
     network = setup.config.network
     good = GOOD_CLOTHES if network.dataset == "fashion-mnist" else GOOD
-    base = PAPER if network.recipe == "paper" else good
+    base = {"good": good, "paper": PAPER, "literal": LITERAL}[network.recipe]
     pair = network.scheme == "differential"
     return dataclasses.replace(
         base,

@@ -23,8 +23,11 @@ class TrainingRecipe(Result):
     batch: Annotated[int, Measure("1", "images of one step")]
     learning_rate: Annotated[float, Measure("1", "Adam's learning rate, at the first step")]
     cosine: bool
-    weight_decay: Annotated[float, Measure("1", "coupled (L2) decay of the latent weights")]
+    weight_decay: Annotated[float, Measure("1", "coupled (L2) decay of latent weights and biases")]
     batch_norm: bool
+    bias: bool
+    standardise: bool
+    scale_outputs: bool
     input_bits: Annotated[int | None, Measure("1", "bits of a pixel; null: as it is in the data set")]
     dropout: Annotated[
         float, Measure("1", "share of the outputs of a hidden layer that is left out of a step")

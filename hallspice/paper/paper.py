@@ -1,11 +1,11 @@
-"""`hallspice paper`: the published networks with the paper's recipe, with a good one, and through the circuit."""
+"""`hallspice paper`: the published networks with two readings of their recipe, a good one, and through the circuit."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +27,8 @@ from hallspice.networks import figures
 from hallspice.networks.kept import trained
 from hallspice.networks.results import TrainingRecipe
 from hallspice.page.csv_text import csv_text
-from hallspice.paper.page import HEADS, NAMES, SETS, page_of, row_cells, say
-from hallspice.paper.results import PaperResults, PaperRow
+from hallspice.paper.page import NAMES, SETS, page_of, say
+from hallspice.paper.results import LAST_EPOCHS, PaperResults, PaperRow
 from hallspice.paper.score import PUBLISHED, score
 from hallspice.progress import Reporter
 from hallspice.results import versions_of
@@ -37,7 +37,7 @@ from nn_mapping.column_readout import Readout
 from nn_mapping.data import Dataset, class_names, load_dataset
 from nn_mapping.levels import LevelSet, pair_levels, single_levels
 from nn_mapping.mapping import map_network
-from nn_mapping.recipes import GOOD, GOOD_CLOTHES, PAPER, Recipe
+from nn_mapping.recipes import GOOD, GOOD_CLOTHES, LITERAL, PAPER, Recipe
 from nn_mapping.trained import TrainedNetwork
 
 FILES = ("accuracy.csv", "curves.csv", "report.html", "figures/*.svg")
@@ -47,6 +47,8 @@ FILES = ("accuracy.csv", "curves.csv", "report.html", "figures/*.svg")
 LAYERS = (784, 256, 128, 10)
 SHORT_RECIPE_EPOCHS = 20
 WEIGHTS = ("float", "six", "binary", "pair")
+RECIPES = {"paper": PAPER, "literal": LITERAL, "good": GOOD}
+"""Rows of the table by their name; clothes have a good recipe of their own."""
 QUICK_IMAGES = (3000, 500)
 
 
@@ -56,13 +58,15 @@ class Training:
 
     dataset: str
     weights: str
+    row: str
+    """Key of `RECIPES`."""
     recipe: Recipe
     seed: int
 
     @property
     def name(self) -> str:
         """For people."""
-        return f"{self.dataset}, {self.weights}, {self.recipe.name}, seed {self.seed}"
+        return f"{self.dataset}, {self.weights}, {self.row}, seed {self.seed}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +88,25 @@ class _Silent:
 
 
 def reproduce(
-    out: Path, *, seeds: int, data_dir: Path | None, quick: bool, progress: Reporter
+    out: Path,
+    *,
+    seeds: Sequence[int],
+    recipes: Sequence[str] = tuple(RECIPES),
+    workers: int = 2,
+    data_dir: Path | None = None,
+    quick: bool = False,
+    progress: Reporter,
 ) -> PaperResults:
     """Train every network of the paper's section on networks, evaluate them, and write the report into `out`.
 
     Parameters
     ----------
     seeds
-        Independent trainings of each network: seeds 1, 2, ...
+        Of the independent trainings of each network.
+    recipes
+        Keys of `RECIPES`; the good recipe alone is evaluated through the circuit.
+    workers
+        Trainings at a time, one core each.
     quick
         One epoch on a few images: shows that everything runs, its figures mean nothing.
     """
@@ -100,12 +115,12 @@ def reproduce(
     datasets = {
         name: _data(name, data_dir, quick) for name in SETS
     }  # a missing set is found before hours of work
-    plan = trainings(seeds, quick=quick)
+    plan = trainings(seeds, recipes, quick=quick)
     with staged_folder(out, names=FILES) as folder:
-        networks = _train_all(plan, sets, data_dir, quick, progress)
+        networks = _train_all(plan, sets, data_dir, quick, workers, progress)
         circuit = _through_the_circuit(plan, networks, sets, datasets, progress)
         found = _results(plan, networks, circuit, datasets, sets, seeds, quick)
-        page = page_of(found, _figures(networks, datasets))
+        page = page_of(found, _figures(plan, networks, datasets))
         written = results.write(folder, found, page=page, tables=_tables(found, networks))
     say(progress, written, out)
     return written
@@ -120,17 +135,28 @@ def level_sets(levels_ohm: Floats) -> dict[str, LevelSet]:
     }
 
 
-def trainings(seeds: int, *, quick: bool = False) -> list[Training]:
-    """All networks: each data set and kind of weights, with the paper's recipe and a good one."""
+def trainings(
+    seeds: Sequence[int], rows: Sequence[str] = tuple(RECIPES), *, quick: bool = False
+) -> list[Training]:
+    """All networks: each data set, recipe and kind of weights; what is not published with the good recipe alone."""
     plan = []
-    for seed in range(1, seeds + 1):
+    for seed in seeds:
         for dataset in SETS:
-            good = GOOD_CLOTHES if dataset == "fashion-mnist" else GOOD
-            for weights in WEIGHTS:
-                chosen = (replace(good, epochs=SHORT_RECIPE_EPOCHS),) if weights == "pair" else (PAPER, good)
-                for recipe in chosen:
-                    used = replace(recipe, epochs=1) if quick else recipe
-                    plan.append(Training(dataset=dataset, weights=weights, recipe=used, seed=seed))
+            for row in (name for name in RECIPES if name in rows):
+                base = GOOD_CLOTHES if (row, dataset) == ("good", "fashion-mnist") else RECIPES[row]
+                for weights in WEIGHTS:
+                    if row != "good" and weights != "float" and (dataset, weights) not in PUBLISHED:
+                        continue
+                    epochs = 1 if quick else SHORT_RECIPE_EPOCHS if weights == "pair" else base.epochs
+                    plan.append(
+                        Training(
+                            dataset=dataset,
+                            weights=weights,
+                            row=row,
+                            recipe=replace(base, epochs=epochs),
+                            seed=seed,
+                        )
+                    )
     return plan
 
 
@@ -153,6 +179,7 @@ def _train_all(
     sets: Mapping[str, LevelSet],
     data_dir: Path | None,
     quick: bool,
+    workers: int,
     progress: Reporter,
 ) -> dict[Training, TrainedNetwork]:
     jobs = [
@@ -165,9 +192,9 @@ def _train_all(
         for task in plan
     ]
     found: dict[Training, TrainedNetwork] = {}
-    progress(0, len(jobs), "training: two at a time; networks of earlier runs are reused")
+    progress(0, len(jobs), f"training: {workers} at a time; networks of earlier runs are reused")
     # Each training uses one thread, so that a seed gives the same network everywhere; processes use the cores.
-    with worker_processes(min(2, os.cpu_count() or 1)) as pool:
+    with worker_processes(workers) as pool:
         futures = {pool.submit(_train_one, job): job.training for job in jobs}
         for future in as_completed(futures):
             found[futures[future]] = future.result()
@@ -190,7 +217,7 @@ def _through_the_circuit(
 ) -> dict[Training, tuple[float, npt.NDArray[np.intp]]]:
     config, readout = _array()
     found = {}
-    tasks = [task for task in plan if task.recipe.name != PAPER.name and task.weights in sets]
+    tasks = [task for task in plan if task.row == "good" and task.weights in sets]
     for number, task in enumerate(tasks):
         progress(number, len(tasks), f"through the circuit: {task.name}")
         mapped = map_network(networks[task], sets[task.weights], 64, 64)
@@ -207,95 +234,96 @@ def _results(
     circuit: Mapping[Training, tuple[float, npt.NDArray[np.intp]]],
     datasets: Mapping[str, Dataset],
     sets: Mapping[str, LevelSet],
-    seeds: int,
+    seeds: Sequence[int],
     quick: bool,
 ) -> PaperResults:
     rows = []
-    for dataset in SETS:
-        for weights in WEIGHTS:
-            mine = [task for task in plan if (task.dataset, task.weights) == (dataset, weights)]
-            last = {task: 100 * networks[task].history["test_accuracy"][-1] for task in mine}
-            rows.append(
-                PaperRow(
-                    dataset=dataset,
-                    weights=weights,
-                    published_percent=PUBLISHED.get((dataset, weights), ()),
-                    paper_recipe_percent=tuple(
-                        a for task, a in last.items() if task.recipe.name == PAPER.name
-                    ),
-                    good_recipe_percent=tuple(
-                        a for task, a in last.items() if task.recipe.name != PAPER.name
-                    ),
-                    circuit_percent=tuple(100 * circuit[task][0] for task in mine if task in circuit),
-                )
+    for dataset, name, weights in dict.fromkeys((task.dataset, task.row, task.weights) for task in plan):
+        mine = [task for task in plan if (task.dataset, task.row, task.weights) == (dataset, name, weights)]
+        curves = [100 * np.array(networks[task].history["test_accuracy"]) for task in mine]
+        rows.append(
+            PaperRow(
+                dataset=dataset,
+                weights=weights,
+                recipe=name,
+                published_percent=PUBLISHED.get((dataset, weights), ()),
+                last_percent=tuple(float(curve[-1]) for curve in curves),
+                best_percent=tuple(float(curve.max()) for curve in curves),
+                last_ten_percent=tuple(float(curve[-LAST_EPOCHS:].mean()) for curve in curves),
+                circuit_percent=tuple(100 * circuit[task][0] for task in mine if task in circuit),
             )
+        )
     confusions = {}
     for task in plan:
-        if task.seed == 1 and task.weights != "pair":
+        if task.seed == seeds[0] and task.weights != "pair":
             data = datasets[task.dataset]
             matrix = confusion_matrix(data.test_labels, networks[task].predict(data.test_images), LAYERS[-1])
-            confusions[f"{task.dataset} {task.weights} {task.recipe.name}"] = matrix.tolist()
+            confusions[f"{task.dataset} {task.weights} {task.row}"] = matrix.tolist()
             if task in circuit:
                 confusions[f"{task.dataset} {task.weights} circuit"] = circuit[task][1].tolist()
     return PaperResults(
         versions=versions_of("numpy", "torch"),
-        seeds=seeds,
+        seeds=tuple(seeds),
         quick=quick,
         layers=LAYERS,
         rows=tuple(rows),
-        facts=score(rows, sets["six"].weights, LAYERS, PAPER),
-        recipes={recipe.name: TrainingRecipe.of(recipe) for recipe in (PAPER, GOOD, GOOD_CLOTHES)},
+        facts=score(rows, sets["six"].weights, LAYERS, PAPER)
+        if any(task.row == "paper" for task in plan)
+        else (),
+        recipes={task.recipe.name: TrainingRecipe.of(task.recipe) for task in plan if task.weights != "pair"},
         pair_epochs=SHORT_RECIPE_EPOCHS,
         confusion=confusions,
         warnings=("a quick run on a few images: its figures mean nothing.",) if quick else (),
     )
 
 
-def _figures(networks: Mapping[Training, TrainedNetwork], datasets: Mapping[str, Dataset]) -> dict[str, str]:
+def _figures(
+    plan: Sequence[Training], networks: Mapping[Training, TrainedNetwork], datasets: Mapping[str, Dataset]
+) -> dict[str, str]:
+    """Curves of the first recipe and of six states with the good one; confusions of six states with the first."""
     drawn = {}
+    first = plan[0]
     for dataset in SETS:
+        mine = [task for task in plan if (task.dataset, task.seed) == (dataset, first.seed)]
         curves = {
-            f"{NAMES[task.weights]}, {task.recipe.name}": networks[task].history["test_accuracy"]
-            for task in networks
-            if task.dataset == dataset
-            and task.seed == 1
-            and (task.recipe.name == PAPER.name or task.weights == "six")
+            f"{NAMES[task.weights]}, {task.row}": networks[task].history["test_accuracy"]
+            for task in mine
+            if (task.row == first.row and task.weights != "pair")
+            or (task.row, task.weights) == ("good", "six")
         }
         drawn[f"{dataset}_curves"] = figures.training_curve(dict(sorted(curves.items())))
-        for task, network in networks.items():
-            if (
-                task.dataset == dataset
-                and task.seed == 1
-                and task.recipe.name == PAPER.name
-                and task.weights == "six"
-            ):
-                data = datasets[dataset]
-                matrix = confusion_matrix(data.test_labels, network.predict(data.test_images), LAYERS[-1])
-                drawn[f"{dataset}_confusion"] = figures.confusion(matrix, class_names(dataset))
+        six = next(task for task in mine if (task.row, task.weights) == (first.row, "six"))
+        data = datasets[dataset]
+        matrix = confusion_matrix(data.test_labels, networks[six].predict(data.test_images), LAYERS[-1])
+        drawn[f"{dataset}_confusion"] = figures.confusion(matrix, class_names(dataset))
     return drawn
 
 
 def _tables(found: PaperResults, networks: Mapping[Training, TrainedNetwork]) -> dict[str, str]:
     curves = [
-        [task.dataset, task.weights, task.recipe.name, task.seed, epoch, *values]
+        [task.dataset, task.weights, task.row, task.seed, epoch, *values]
         for task, network in networks.items()
         for epoch, values in enumerate(zip(*network.history.values(), strict=True), start=1)
     ]
+    accuracies = [
+        [row.dataset, row.weights, row.recipe, seed, *values]
+        for row in found.rows
+        for seed, *values in zip_longest(
+            found.seeds,
+            row.last_percent,
+            row.best_percent,
+            row.last_ten_percent,
+            row.circuit_percent,
+            fillvalue="",
+        )
+    ]
+    head = ["dataset", "weights", "recipe", "seed"]
     return {
         "accuracy.csv": csv_text(
-            [head.replace(" ", "_") for head in HEADS], [row_cells(row) for row in found.rows]
+            [*head, "last_percent", "best_percent", "last_ten_percent", "circuit_percent"], accuracies
         ),
         "curves.csv": csv_text(
-            [
-                "dataset",
-                "weights",
-                "recipe",
-                "seed",
-                "epoch",
-                "train_loss",
-                "train_accuracy",
-                "test_accuracy",
-            ],
+            [*head, "epoch", "train_loss", "train_accuracy", "test_accuracy"],
             curves,
         ),
     }

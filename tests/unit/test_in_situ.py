@@ -163,6 +163,11 @@ def test_what_cannot_be_trained_in_situ(quarters: Dataset) -> None:
         train_in_situ(quarters, (36, 4), pair_levels(PAPER_LEVELS_OHM), CARD, SHORT, InSitu())
     with pytest.raises(ValueError, match="has neither"):
         train_in_situ(quarters, (36, 4), LEVELS, CARD, PAPER, InSitu())
+    for option in ("bias", "standardise", "scale_outputs"):
+        with pytest.raises(ValueError, match="in-situ training has none of them"):
+            train_in_situ(
+                quarters, (36, 4), LEVELS, CARD, replace(SHORT, batch_norm=False, **{option: True}), InSitu()
+            )
     with pytest.raises(ValueError, match="batch = 5000: there are 600"):
         train_in_situ(quarters, (36, 4), LEVELS, CARD, replace(SHORT, batch=5000), InSitu())
     assert (InSitu(steps=2).steps, InSitu(steps=1000).steps) == (2, 1000)

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hallspice.networks.kept import trained
+from hallspice.config.demand import Demand
+from hallspice.config.load import load_setup
+from hallspice.networks.kept import recipe_of, trained
 from nn_mapping.data import Dataset
-from nn_mapping.recipes import GOOD
+from nn_mapping.recipes import GOOD, GOOD_CLOTHES, LITERAL, PAPER, Recipe
 from nn_mapping.trained import TrainedNetwork
 
 RECIPE = replace(GOOD, epochs=4, batch=50)
@@ -79,3 +81,19 @@ def test_where_nothing_can_be_kept_training_goes_on(tmp_path: Path, monkeypatch:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("HALLSPICE_CACHE", str(tmp_path / "file"))
     assert not training(Reporter())[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "expected"),
+    [
+        ("good", "mnist", GOOD),
+        ("good", "fashion-mnist", GOOD_CLOTHES),
+        ("paper", "mnist", PAPER),
+        ("paper", "fashion-mnist", PAPER),
+        ("literal", "fashion-mnist", LITERAL),
+    ],
+)
+def test_a_recipe_is_chosen_by_its_name(name: str, dataset: str, expected: Recipe) -> None:
+    network = {"recipe": name, "dataset": dataset, "epochs": 7, "batch_size": 20}
+    found = recipe_of(load_setup({"network": network}, None, Demand.EVALUATE))
+    assert found == replace(expected, epochs=7, batch=20, input_bits=6)

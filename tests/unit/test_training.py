@@ -13,7 +13,7 @@ from nn_mapping.data import Dataset
 from nn_mapping.layer_shapes import Convolution
 from nn_mapping.levels import PAPER_LEVELS_OHM, single_levels
 from nn_mapping.quantiser import Quantiser
-from nn_mapping.recipes import GOOD, PAPER, Recipe
+from nn_mapping.recipes import GOOD, LITERAL, Recipe
 from nn_mapping.trained import TrainedNetwork, load_network
 from nn_mapping.training import DeadNetworkError, train, training_device
 
@@ -93,7 +93,7 @@ def test_save_and_load(trained: TrainedNetwork, tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["network.npz"]
 
 
-def test_free_weights_and_the_paper_recipe(tmp_path: Path) -> None:
+def test_free_weights_and_the_literal_recipe(tmp_path: Path) -> None:
     free = train(stripes(), (36, 12, 4), None, SHORT)
     assert free.levels is None
     assert free.layers[0].weight_index is None
@@ -101,7 +101,7 @@ def test_free_weights_and_the_paper_recipe(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         load_network(tmp_path / "free.npz").layers[1].weights, free.layers[1].weights
     )
-    plain = train(stripes(), (36, 12, 4), LEVELS, replace(PAPER, epochs=2, batch=32))
+    plain = train(stripes(), (36, 12, 4), LEVELS, replace(LITERAL, epochs=2, batch=32))
     assert all((layer.gain == 1).all() and (layer.offset == 0).all() for layer in plain.layers)
 
 
