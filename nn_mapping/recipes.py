@@ -68,8 +68,8 @@ GOOD = Recipe()
 GOOD_CLOTHES = Recipe(name="good-clothes", dropout=0.2, label_smoothing=0.1, flip=True)
 """The good recipe with what Fashion-MNIST needs against overfitting."""
 LITERAL = Recipe(name="literal", learning_rate=1e-3, cosine=False, weight_decay=1e-4, batch_norm=False)
-"""What the paper's methods state and nothing else: Adam at 1e-3, batch 128, 50 epochs, weight decay (its size, 1e-4, is
-assumed); pixels 0..1, no bias, no scale (arXiv:2601.16222)."""
+"""What the paper's methods state, and as little else as possible: Adam at 1e-3, batch 128, 50 epochs, weight decay (its
+size, 1e-4, is assumed); pixels 0..1, no bias, no scale (arXiv:2601.16222)."""
 PAPER = replace(LITERAL, name="paper", bias=True, standardise=True, scale_outputs=True)
 """The reading of the paper's methods that comes nearest to its five accuracies; biases, standardised pixels and the
 scale of the last product are assumed beside what `LITERAL` assumes."""
