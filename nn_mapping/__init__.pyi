@@ -22,6 +22,7 @@ from .levels import sliced_levels as sliced_levels
 from .mapping import MappedNetwork as MappedNetwork
 from .mapping import map_network as map_network
 from .mapping import resistive_states as resistive_states
+from .own_data import read_dataset as read_dataset
 from .post_training import quantised as quantised
 from .recipes import Recipe as Recipe
 from .tiles import solve_network as solve_network

@@ -7,23 +7,22 @@ import hashlib
 import logging
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from compact_model.numeric import Floats
-
 log = logging.getLogger(__name__)
 
 Bytes = NDArray[np.uint8]
+Numbers = NDArray[Any]
+"""``uint8`` or ``float32``."""
+Labels = NDArray[Any]
+"""Whole numbers."""
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -92,36 +91,53 @@ SOURCES: Mapping[str, Source] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Labelled images, split into training and test.
+    """Labelled images or features, split into training and test.
 
-    Images are ``uint8`` of shape (count, height, width), labels ``uint8`` of shape (count,).
+    Images have the shape (count, height, width) or (count, channels, height, width), features (count, features). They
+    are bytes, which stand for shares of 255, or ``float32``. Labels are whole numbers from 0, shape (count,).
     """
 
     name: str
-    train_images: Bytes
-    train_labels: Bytes
-    test_images: Bytes
-    test_labels: Bytes
+    train_images: Numbers
+    train_labels: Labels
+    test_images: Numbers
+    test_labels: Labels
+    class_names: tuple[str, ...] = ()
+    """One for each class; none: they are numbered."""
+    rule: str = ""
+    """How the numbers have come about, where they are not those of the files."""
 
     def __post_init__(self) -> None:
-        for name in _FIELDS:
-            values = getattr(self, name)
-            if values.dtype != np.uint8:
-                raise DatasetError(
-                    f"{self.name}: {name} of type {values.dtype}, expected uint8: pixels from 0 to 255, classes from "
-                    "0; numbers of another range become pixels by `Dataset.of_features`"
-                )
         for part in ("train", "test"):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
-            if images.ndim != 3 or labels.shape != images.shape[:1] or not len(labels):
+            if images.dtype not in (np.uint8, np.float32):
                 raise DatasetError(
-                    f"{self.name}: {part} images of shape {images.shape} and labels of shape {labels.shape} "
-                    f"do not belong together; expected (count, height, width) and (count,) with count >= 1"
+                    f"{self.name}: {part}_images of type {images.dtype}, allowed: uint8 (from 0 to 255), float32"
+                )
+            if not (np.issubdtype(labels.dtype, np.integer) and labels.min(initial=0) >= 0):
+                raise DatasetError(
+                    f"{self.name}: {part}_labels of type {labels.dtype} from {labels.min(initial=0)}, allowed: whole "
+                    "numbers from 0"
+                )
+            if images.ndim not in (2, 3, 4) or labels.shape != images.shape[:1] or not len(labels):
+                raise DatasetError(
+                    f"{self.name}: {part} images of shape {images.shape} and labels of shape {labels.shape} do not "
+                    "belong together; expected (count, height, width), (count, channels, height, width) or "
+                    "(count, features), and (count,) with count >= 1"
+                )
+            if not np.isfinite(images).all():
+                raise DatasetError(
+                    f"{self.name}: {part}_images has entries that are no finite numbers (nan or inf)"
                 )
         if self.train_images.shape[1:] != self.test_images.shape[1:]:
             raise DatasetError(
                 f"{self.name}: training images of {self.train_images.shape[1:]} pixels, "
                 f"test images of {self.test_images.shape[1:]}; expected one size"
+            )
+        if self.train_images.dtype != self.test_images.dtype:
+            raise DatasetError(
+                f"{self.name}: training images of type {self.train_images.dtype}, test images of type "
+                f"{self.test_images.dtype}; expected one type"
             )
 
     @cached_property
@@ -130,64 +146,114 @@ class Dataset:
         digest = hashlib.sha256()
         for name in _FIELDS:
             part = np.ascontiguousarray(getattr(self, name))
-            digest.update(str(part.shape).encode() + part.tobytes())
+            digest.update(f"{part.dtype} {part.shape}".encode() + part.tobytes())
         return digest.hexdigest()
 
-    @classmethod
-    def of_features(
-        cls,
-        name: str,
-        train: tuple[Floats, NDArray[np.integer]],
-        test: tuple[Floats, NDArray[np.integer]],
-    ) -> Dataset:
-        """A set of numbers of any range, standardised on its training part.
-
-        With mean m and standard deviation s of a feature over the training part, a value x becomes the input
-        ``1/2 + (x - m) / (6 s)``, clipped to 0..1 and held in a byte: three deviations on either side.
+    def as_bytes(self, *, standardised: bool = False) -> Dataset:
+        """The same set as bytes, which is what the networks of `nn_mapping.training` read as inputs from 0 to 1.
 
         Parameters
         ----------
-        train, test
-            Features (count, features) and classes (count,), whole numbers from 0 to 255.
+        standardised
+            With mean m and standard deviation s over the training part, of every channel or feature, a number x becomes
+            the input ``1/2 + (x - m) / (6 s)``, clipped to 0..1: three deviations on either side. Otherwise numbers
+            are inputs already, and have to lie in 0..1.
 
         Raises
         ------
         DatasetError
-            For features that are not finite numbers, and classes of another range.
+            For numbers outside of 0..1 that are not to be standardised.
 
         Examples
         --------
-        >>> features, classes = np.array([[-4.0, 7.0], [4.0, 7.0]]), np.array([0, 1])
-        >>> Dataset.of_features("two", (features, classes), (1.5 * features, classes)).test_images.tolist()
-        [[[64, 255]], [[191, 255]]]
+        >>> features, classes = np.array([[-4, 7], [4, 7]], dtype=np.float32), np.array([0, 1])
+        >>> mine = Dataset(
+        ...     name="two", train_images=features, train_labels=classes, test_images=1.5 * features, test_labels=classes
+        ... )
+        >>> mine.as_bytes(standardised=True).test_images.tolist()
+        [[64, 255], [191, 255]]
         """
-        mean, spread = np.mean(train[0], axis=0), np.std(train[0], axis=0)
-        found: dict[str, Bytes] = {}
-        for part, (features, classes) in (("train", train), ("test", test)):
-            whole = np.asarray(classes)
-            right = (
-                np.issubdtype(whole.dtype, np.integer)
-                and whole.size
-                and 0 <= whole.min() <= whole.max() <= 255
+        if standardised:
+            mean, spread = self._moments
+            return self._with(
+                lambda x: _bytes(0.5 + (x - mean) / (6 * spread)),
+                f"1/2 + (x - m) / (6 s), clipped to 0..1, in 255 steps; {self._whose}",
             )
-            if features.ndim != 2 or not np.isfinite(features).all() or not right:
-                raise DatasetError(
-                    f"{name}: {part}: expected finite features (count, features) and whole classes from 0 to 255"
-                )
-            shares = 0.5 + (features - mean) / (6 * np.where(spread > 0, spread, 1))
-            found[f"{part}_images"] = np.round(255 * shares.clip(0, 1)).astype(np.uint8)[:, np.newaxis]
-            found[f"{part}_labels"] = whole.astype(np.uint8)
-        return cls(name=name, **found)
+        if self.train_images.dtype == np.uint8:
+            return replace(self, rule="bytes as shares of 255")
+        low, high = (
+            float(find([find(self.train_images), find(self.test_images)])) for find in (np.min, np.max)
+        )
+        if low < 0 or high > 1:
+            raise DatasetError(
+                f"{self.name}: images or features from {low:g} to {high:g}, allowed: float32 from 0 to 1, or "
+                "uint8 from 0 to 255; numbers of another range have to be standardised (`inputs: standardised`)"
+            )
+        return self._with(_bytes, "numbers from 0 to 1, in 255 steps")
+
+    def as_floats(self, *, standardised: bool = False) -> Dataset:
+        """The same set as numbers: bytes as shares of 255, floats as they are; ``(x - m) / s`` where standardised.
+
+        Mean m and standard deviation s are those of the training part, of every channel or feature.
+
+        Examples
+        --------
+        >>> pixels, classes = np.array([[0, 255], [255, 255]], dtype=np.uint8), np.array([0, 1])
+        >>> mine = Dataset(
+        ...     name="two", train_images=pixels, train_labels=classes, test_images=pixels, test_labels=classes
+        ... )
+        >>> mine.as_floats().test_images.tolist()
+        [[0.0, 1.0], [1.0, 1.0]]
+        >>> mine.as_floats(standardised=True).test_images.tolist()
+        [[-1.0, 0.0], [1.0, 0.0]]
+        """
+        if standardised:
+            mean, spread = self._moments
+            return self._with(lambda x: (x - mean) / spread, f"(x - m) / s; {self._whose}")
+        if self.train_images.dtype == np.float32:
+            return replace(self, rule="numbers as they are")
+        return self._with(lambda x: x / 255, "bytes as shares of 255")
+
+    @property
+    def _moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation over the training part, of every channel or feature; 1 where nothing varies."""
+        axes = {2: (0,), 3: (0, 1, 2), 4: (0, 2, 3)}[self.train_images.ndim]
+        mean = self.train_images.mean(axis=axes, keepdims=True, dtype=np.float64)
+        spread = self.train_images.std(axis=axes, keepdims=True, dtype=np.float64)
+        return mean, np.where(spread > 0, spread, 1.0)
+
+    @property
+    def _whose(self) -> str:
+        what = "feature" if self.train_images.ndim == 2 else "channel"
+        return f"m, s: mean and standard deviation of each {what} over the training part"
+
+    def _with(self, change: Callable[[NDArray[np.float64]], NDArray[Any]], rule: str) -> Dataset:
+        changed = []
+        for images in (self.train_images, self.test_images):
+            found = change(images.astype(np.float64))
+            changed.append(found if found.dtype == np.uint8 else found.astype(np.float32))
+        return replace(self, train_images=changed[0], test_images=changed[1], rule=rule)
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image; features are one line of one channel."""
+        shape = self.train_images.shape[1:]
+        return (*(1,) * (3 - len(shape)), *shape)
 
     @property
     def pixels(self) -> int:
-        """Pixels of one image: the length of a network's input."""
-        return int(self.train_images.shape[1] * self.train_images.shape[2])
+        """Numbers of one image: the length of a network's input."""
+        return math.prod(self.train_images.shape[1:])
 
     @property
     def classes(self) -> int:
         """Number of classes, by the largest label of the training set."""
         return int(self.train_labels.max()) + 1
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the classes, or their numbers."""
+        return list(self.class_names) or [str(number) for number in range(self.classes)]
 
     def head(self, train: int, test: int) -> Dataset:
         """Return the first `train` and `test` images: a small set for a quick look."""
@@ -198,6 +264,11 @@ class Dataset:
             test_images=self.test_images[:test],
             test_labels=self.test_labels[:test],
         )
+
+
+def _bytes(shares: NDArray[np.float64]) -> Bytes:
+    """Numbers from 0 to 1 in 255 steps, clipped."""
+    return np.round(255 * shares.clip(0, 1)).astype(np.uint8)
 
 
 def load_dataset(
@@ -232,10 +303,10 @@ def load_dataset(
     if name not in SOURCES:
         raise DatasetError(f"data set {name!r} is not known; allowed: {', '.join(SOURCES)}")
     source = SOURCES[name]
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for field, file in zip(_FIELDS, FILES, strict=True):
         path = _find(name, file, data_dir, download)
-        raw = _unpack(path)
+        raw = unpacked(path)
         if verify and (md5 := hashlib.md5(raw, usedforsecurity=False).hexdigest()) != source.md5[file]:
             raise DatasetError(
                 f"{path}: content has MD5 {md5}, {name} has {source.md5[file]}; the file is damaged or "
@@ -308,7 +379,8 @@ def _fetch(name: str, file: str, url: str) -> Path:
     )
 
 
-def _unpack(path: Path) -> bytes:
+def unpacked(path: Path) -> bytes:
+    """Content of a file, gzipped when its name says so."""
     try:
         content = path.read_bytes()
         return gzip.decompress(content) if path.suffix == ".gz" else content

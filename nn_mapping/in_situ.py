@@ -241,7 +241,7 @@ def _train(
 ) -> TrainedNetwork:
     generator = torch.Generator().manual_seed(seed)
     random = np.random.default_rng([seed, 7])
-    parameters = Parameters(shapes(layers, *dataset.train_images.shape[1:]), None, recipe)
+    parameters = Parameters(shapes(layers, *dataset.image), None, recipe)
     parameters.initialise(generator)
     count = len(parameters.latent)
     cells: Cells

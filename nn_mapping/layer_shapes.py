@@ -41,15 +41,15 @@ class Shape:
         return self.outputs * height * width
 
 
-def shapes(layers: Sequence[int | Convolution], height: int, width: int) -> tuple[Shape, ...]:
+def shapes(layers: Sequence[int | Convolution], channels: int, height: int, width: int) -> tuple[Shape, ...]:
     """Shapes of the weights of each layer, for images of the given size.
 
     Parameters
     ----------
     layers
         Pixels first, then outputs of each layer (a number) or a `Convolution`.
-    height, width
-        Of an image with one channel.
+    channels, height, width
+        Of an image.
 
     Raises
     ------
@@ -58,16 +58,16 @@ def shapes(layers: Sequence[int | Convolution], height: int, width: int) -> tupl
 
     Examples
     --------
-    >>> [(s.outputs, s.inputs) for s in shapes([784, Convolution(channels=6, kernel=5, pool=2), 10], 28, 28)]
+    >>> [(s.outputs, s.inputs) for s in shapes([784, Convolution(channels=6, kernel=5, pool=2), 10], 1, 28, 28)]
     [(6, 25), (10, 864)]
     """
-    if len(layers) < 2 or layers[0] != height * width:
+    values = channels * height * width
+    if len(layers) < 2 or layers[0] != values:
         raise ValueError(
-            f"layers = {list(layers)}: expected at least two positive sizes, the first {height * width} (pixels)"
+            f"layers = {list(layers)}: expected at least two positive sizes, the first {values} (pixels)"
         )
     found: list[Shape] = []
-    image: tuple[int, int, int] | None = (1, height, width)
-    values = height * width
+    image: tuple[int, int, int] | None = (channels, height, width)
     for layer in layers[1:]:
         if isinstance(layer, Convolution):
             if image is None:

@@ -276,6 +276,10 @@ def pixel_codes(images: Bytes, bits: int | None) -> tuple[Bytes, int]:
     >>> pixel_codes(np.array([[0, 90, 255]], dtype=np.uint8), bits=2)
     (array([[0, 1, 3]], dtype=uint8), 3)
     """
+    if images.dtype != np.uint8:
+        raise ValueError(
+            f"images of type {images.dtype}, expected uint8: `Dataset.as_bytes` makes bytes of other numbers"
+        )
     flat = images.reshape(len(images), -1)
     if bits is None:
         return flat, 255

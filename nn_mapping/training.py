@@ -98,8 +98,7 @@ def train(
     DeadNetworkError
         After the first epoch that leaves the network no better than guessing (and at least 200 steps).
     """
-    height, width = dataset.train_images.shape[1:]
-    found = shapes(layers, height, width)
+    found = shapes(layers, *dataset.image)
     if found[-1].window is not None or found[-1].outputs < dataset.classes:
         raise ValueError(
             f"layers = {list(layers)}: expected a fully connected last layer, of size at least {dataset.classes} "
@@ -169,7 +168,7 @@ class _Pixels:
             test=torch.from_numpy(test_codes.copy()).to(device),
             test_labels=torch.from_numpy(dataset.test_labels.astype(np.int64)).to(device),
             steps=steps,
-            width=dataset.train_images.shape[2],
+            width=dataset.image[2],
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,20 +16,15 @@ from compact_model.cards.document import (
 from compact_model.numeric import Floats
 from hallspice.config.demand import Demand
 from hallspice.config.network_keys import Network
-from hallspice.config.schema import Array, Config
+from hallspice.config.schema import Config
 from hallspice.config.setup import Setup
 from hallspice.config.unused import undrawn, unused
+from nn_mapping.data import SOURCES
 from nn_mapping.layer_shapes import Convolution, shapes
 from nn_mapping.levels import MOST_LEVELS
 
-IMAGE_SIDE = 28
-
-
-IMAGE_PIXELS = IMAGE_SIDE**2
-
-
-CLASSES = 10
-
+SHIPPED_IMAGE, SHIPPED_CLASSES = (1, 28, 28), 10
+"""Of the data sets that are known by name."""
 
 Contradiction = tuple[tuple[KeyPath, ...], str]
 
@@ -37,7 +33,7 @@ def contradictions(setup: Setup, demands: Demand) -> Iterator[Contradiction]:
     """Keys that don't fit each other or the device: the keys involved (the one to change first), and what."""
     yield from _levels_of_the_device(setup)
     if Demand.NETWORK in demands:
-        yield from _network_shape(setup.config.network, setup.config.array)
+        yield from _network(setup)
     if Demand.ONE_ARCHITECTURE in demands:
         yield from (((key, ("array", "architecture")), what) for key, what in unused(setup.config))
     if Demand.ONE_CHIP in demands:
@@ -108,15 +104,16 @@ def layers_of(network: Network) -> list[int | Convolution]:
     return [network.layers[0], *convolutions, *network.layers[1:]]
 
 
-def _network_shape(network: Network, array: Array) -> Iterator[Contradiction]:
-    key = (("network", "layers"), ("network", "dataset"))
-    if network.layers[0] != IMAGE_PIXELS:
-        yield key, f"the first layer has {network.layers[0]} inputs, but an image has {IMAGE_PIXELS} pixels"
-    if network.layers[-1] != CLASSES:
-        yield (
-            key,
-            f"the last layer has {network.layers[-1]} outputs, but {network.dataset} has {CLASSES} classes",
+def _network(setup: Setup) -> Iterator[Contradiction]:
+    network, array = setup.config.network, setup.config.array
+    own = setup.own_data
+    if own is None:
+        yield from unfit(network, SHIPPED_IMAGE, SHIPPED_CLASSES)
+    elif not own.exists():
+        what = (
+            f"{own}: no such file or folder, allowed: {', '.join(SOURCES)}, or the path of data of your own"
         )
+        yield (("network", "dataset"),), what
     least = 2 if network.scheme == "differential" else 3
     if array.columns < least:
         what = f"{array.columns} columns; weights by {network.scheme} need at least {least} in a tile"
@@ -124,13 +121,30 @@ def _network_shape(network: Network, array: Array) -> Iterator[Contradiction]:
     if network.r_reference != "middle" and network.scheme != "reference":
         what = f"{network.r_reference:g} ohm has no meaning for weights by {network.scheme}"
         yield (("network", "r_reference"), ("network", "scheme")), what
-    try:
-        shapes(layers_of(network), IMAGE_SIDE, IMAGE_SIDE)
-    except ValueError as error:
-        if network.convolutions:
-            yield (("network", "convolutions"),), str(error)
     if network.batch_size < 2:
         yield (("network", "batch_size"),), "batch normalisation needs at least 2 images in a batch"
+
+
+def unfit(network: Network, image: tuple[int, int, int], classes: int) -> Iterator[Contradiction]:
+    """Layers that don't fit images of so many channels, rows and columns, and so many classes."""
+    key = (("network", "layers"), ("network", "dataset"))
+    pixels = math.prod(image)
+    if network.layers[0] != pixels:
+        shape = " x ".join(map(str, image))
+        yield (
+            key,
+            f"the first layer has {network.layers[0]} inputs, but an image has {pixels} pixels ({shape})",
+        )
+    if network.layers[-1] != classes:
+        yield (
+            key,
+            f"the last layer has {network.layers[-1]} outputs, but {network.dataset} has {classes} classes",
+        )
+    try:
+        shapes(layers_of(network), *image)
+    except ValueError as error:
+        if network.convolutions and network.layers[0] == pixels:
+            yield (("network", "convolutions"),), str(error)
 
 
 def warnings_of(config: Config, card: DeviceCard, array: ArrayConfig) -> Iterator[str]:

@@ -25,7 +25,7 @@ from compact_model.cards.document import (
 )
 from hallspice.config.contradictions import contradictions, warnings_of
 from hallspice.config.demand import Demand
-from hallspice.config.overlay import overlaid_device, overlaid_periphery
+from hallspice.config.overlay import overlaid_cell, overlaid_device, overlaid_periphery
 from hallspice.config.schema import Config
 from hallspice.config.setup import Setup, array_of
 from hallspice.config.source import AnyConfig, document_of
@@ -76,6 +76,7 @@ def setup_of(document: Document, seed: int | None = None, demands: Demand = Dema
     if card is None or periphery is None:
         raise DocumentError(mistakes)
     card = overlaid_device(card, config, document)
+    config = overlaid_cell(config, document, mistakes)
     periphery = overlaid_periphery(periphery, config, document, mistakes)
     r_arm = float(stack.arm_resistance(card))
     hall = config.array.architecture.hall

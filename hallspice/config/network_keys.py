@@ -54,7 +54,20 @@ class InSitu(Section):
 class Network(Section):
     """The network, and how it is trained."""
 
-    dataset: Annotated[Literal["mnist", "fashion-mnist"], Field(description="Data set")] = "mnist"
+    dataset: Annotated[
+        str,
+        Field(
+            description="mnist, fashion-mnist, or the path of a FILE.npz, of a folder of idx files, or of a folder of "
+            "images (train/CLASS/FILE, test/CLASS/FILE)"
+        ),
+    ] = "mnist"
+    inputs: Annotated[
+        Literal["given", "standardised"],
+        Field(
+            description="given: bytes as shares of 255, other numbers as they are; standardised: by mean and "
+            "deviation of each channel or feature over the training part"
+        ),
+    ] = "given"
     layers: Annotated[
         list[Annotated[Count, Field(ge=1, le=65536)]],
         Field(min_length=2, max_length=20, description="Layer sizes, inputs first"),

@@ -15,6 +15,7 @@ from compact_model.cards.quantity import Quantity
 from compact_model.constants import LEAST_RESISTANCE
 from hallspice.config.network_keys import Network
 from hallspice.config.section import Count, Section, overlays
+from nn_mapping.levels import MOST_LEVELS
 
 
 class Device(Section):
@@ -83,6 +84,13 @@ class Cell(Section):
         float,
         Quantity("ohm", "resistance of the lowest level (resistive only)", low=LEAST_RESISTANCE, high=1e12),
     ] = 100e3
+    conductances: Annotated[
+        list[Annotated[float, Quantity("S", "conductance of a level", low=1e-12, high=1 / LEAST_RESISTANCE)]],
+        Field(
+            max_length=MOST_LEVELS,
+            description="Conductances of the levels, in place of r_low, r_high and device.levels (resistive only)",
+        ),
+    ] = []
 
 
 @overlays(periphery.Switch)

@@ -18,6 +18,7 @@ from compact_model import stack, synapse
 from compact_model.cards.device import DeviceCard
 from compact_model.numeric import Floats
 from hallspice.config.schema import Config
+from nn_mapping.data import SOURCES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,17 @@ class Setup:
     t_read: float
     """Length of a read, s."""
     warnings: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where files that the configuration names are looked for."""
+        return self.source.parent
+
+    @property
+    def own_data(self) -> Path | None:
+        """File or folder of the data set; None where it is known by name."""
+        name = self.config.network.dataset
+        return None if name in SOURCES else self.folder / name
 
     @property
     def i_full(self) -> float:

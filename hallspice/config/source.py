@@ -11,11 +11,12 @@ from pydantic import BaseModel
 
 from compact_model.cards.document import Document, read_document, validate
 from hallspice.config.schema import Config
+from nn_mapping.data import SOURCES
 
 AnyConfig = str | Path | Mapping[str, Any] | Config
 """A YAML file, the same keys and values as a dict, or a `Config`."""
 
-CARDS = (("device", "card"), ("array", "periphery"), ("write", "select"))
+FILES = (("device", "card"), ("array", "periphery"), ("write", "select"), ("network", "dataset"))
 """Keys that may name a file."""
 
 OBJECT = "configuration"
@@ -23,7 +24,7 @@ OBJECT = "configuration"
 
 
 def document_of(config: AnyConfig) -> Document:
-    """The keys and values of a configuration; cards that it names are looked for in the folder of `Document.name`.
+    """The keys and values of a configuration; files that it names are looked for in the folder of `Document.name`.
 
     Examples
     --------
@@ -34,7 +35,7 @@ def document_of(config: AnyConfig) -> Document:
 
 
 def load_config(path: str | Path) -> Config:
-    """Read a configuration file, keys and ranges checked; paths of cards become relative to the working folder.
+    """Read a configuration file, keys and ranges checked; paths of files become relative to the working folder.
 
     Raises
     ------
@@ -48,10 +49,11 @@ def load_config(path: str | Path) -> Config:
     """
     config = validate(read_document(path), Config)
     sections = {}
-    for section, key in CARDS:
-        card = Path(path).parent / getattr(getattr(config, section), key)
-        if card.is_file():
-            sections[section] = getattr(config, section).model_copy(update={key: str(card)})
+    for section, key in FILES:
+        name = getattr(getattr(config, section), key)
+        file = Path(path).parent / name
+        if file.exists() and name not in SOURCES:
+            sections[section] = getattr(config, section).model_copy(update={key: str(file)})
     return config.model_copy(update=sections)
 
 

@@ -55,6 +55,7 @@ USES: Mapping[KeyPath, _Use] = {
     ("array", "cell", "r_off_spread"): _HALL,
     ("array", "cell", "r_low"): _CROSSED,
     ("array", "cell", "r_high"): _CROSSED,
+    ("array", "cell", "conductances"): _CROSSED,
     ("array", "read", "i_read"): _HALL_OR_VERIFIED,
     ("array", "read", "v_read"): _CROSSED,
     ("write", "r_return"): _Use(_returned),

@@ -21,7 +21,7 @@ def causes(names: Sequence[str], accuracy: Floats, images: int) -> str:
     axes.errorbar(percent, places, xerr=errors, fmt="o", color=BLUE, capsize=3)
     for value, error, place in zip(percent, errors, places, strict=True):
         beside(axes, value + error, place, f"{value:.2f} %")
-    reach = max(float(np.ptp(percent)), 4 * max(errors))
+    reach = max(float(np.ptp(percent)), 4 * max(errors), 1.0)
     axes.set_xlim(percent.min() - 0.2 * reach, percent.max() + 0.45 * reach)
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_yticks(places, names)

@@ -23,9 +23,9 @@ from hallspice.inference.findings import say
 from hallspice.inference.page import page_of
 from hallspice.inference.results import Histories, InferenceResults
 from hallspice.networks import figures as network_figures
+from hallspice.networks.datasets import dataset_of
 from hallspice.page.csv_text import csv_text
 from hallspice.progress import SILENT, Reporter
-from nn_mapping.data import class_names, load_dataset
 
 FILES = (
     "network.npz",
@@ -81,7 +81,7 @@ def run(
         propagation.check(setup)
     plan = write_plan(setup)
     with staged_folder(out, names=FILES) as folder:
-        dataset = load_dataset(setup.config.network.dataset, data_dir)
+        dataset = dataset_of(setup, data_dir)
         chip, networks = build(setup, dataset, progress, workers=cores())
         found = examine(chip, networks, plan, folder / "netlists", progress, workers=cores())
         if uncertainty:
@@ -118,7 +118,7 @@ def _figures(said: InferenceResults, found: Examination) -> dict[str, str]:
             np.array([accuracy.float_, *(cause.accuracy for cause in shown)]),
             accuracy.images,
         ),
-        "confusion": network_figures.confusion(found.evaluation.confusion, class_names(chip.dataset.name)),
+        "confusion": network_figures.confusion(found.evaluation.confusion, chip.dataset.names),
         "energy": figures.energy(said.energy_per_inference_j.parts),
         "ir_drop": figures.ir_drop(found.drop, chip.setup.v_cell),
     }

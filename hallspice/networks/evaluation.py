@@ -18,13 +18,14 @@ from hallspice.config.setup import Setup
 from hallspice.config.source import AnyConfig
 from hallspice.files import staged_folder
 from hallspice.networks import figures
+from hallspice.networks.datasets import dataset_of
 from hallspice.networks.kept import level_set_of, make_networks, on_tiles, readout_of
 from hallspice.networks.page import page_of, say
 from hallspice.networks.results import TOGETHER, EffectByLayer, EffectOnChips, EvaluateResults
 from hallspice.page.csv_text import csv_text
 from hallspice.progress import SILENT, Reporter
 from nn_mapping.chips import ChipOptions, Chips, Variation, monte_carlo
-from nn_mapping.data import Dataset, class_names, load_dataset
+from nn_mapping.data import Dataset
 from nn_mapping.mapping import MappedNetwork
 from nn_mapping.trained import load_network
 
@@ -119,7 +120,7 @@ def evaluate(
         With every mistake of the configuration: its line, or its key, and what is allowed.
     """
     setup = load_setup(config, seed, Demand.EVALUATE)
-    dataset = load_dataset(setup.config.network.dataset, data_dir)
+    dataset = dataset_of(setup, data_dir)
     effects = _effects(setup)
     with staged_folder(out, names=FILES) as folder:
         if network_file is None:
@@ -137,7 +138,7 @@ def evaluate(
         written = results.write(
             folder,
             found,
-            page=page_of(found, _figures(found, class_names(dataset.name))),
+            page=page_of(found, _figures(found, dataset.names)),
             tables={"chips.csv": csv_text(["effect", "size", "chip", "accuracy"], lines)},
         )
     if out is None:

@@ -49,6 +49,8 @@ class TrainResults(Results):
     """`hallspice train`."""
 
     config: Config
+    inputs: str
+    """How numbers of the data became inputs of the network."""
     seed: Annotated[int, Measure("1", "seed of everything random")]
     recipe: TrainingRecipe
     weight_levels: Annotated[tuple[float, ...], Measure("1", "weights that the device's levels allow")]

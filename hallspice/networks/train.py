@@ -14,11 +14,12 @@ from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
 from hallspice.config.source import AnyConfig
 from hallspice.files import staged_folder
+from hallspice.networks.datasets import dataset_of
 from hallspice.networks.kept import level_set_of, make_networks, recipe_of
 from hallspice.networks.results import InSituResults, InSituTraining, TrainingRecipe, TrainResults
 from hallspice.page.csv_text import csv_text
 from hallspice.progress import SILENT, Reporter
-from nn_mapping.data import Dataset, load_dataset
+from nn_mapping.data import Dataset
 from nn_mapping.in_situ import InSitu, Update, train_in_situ
 from nn_mapping.trained import TrainedNetwork
 
@@ -56,7 +57,7 @@ def train(
         With every mistake of the configuration: its line, or its key, and what is allowed.
     """
     setup = load_setup(config, seed, Demand.EVALUATE)
-    dataset = load_dataset(setup.config.network.dataset, data_dir)
+    dataset = dataset_of(setup, data_dir)
     if setup.config.network.in_situ.updates:
         return _train_in_situ(setup, dataset, out, progress)
     with staged_folder(out, names=FILES) as folder:
@@ -65,6 +66,7 @@ def train(
         network.save(folder / "network.npz")
         found = TrainResults(
             config=setup.config,
+            inputs=dataset.rule,
             seed=setup.config.seed,
             recipe=TrainingRecipe.of(networks.recipe),
             weight_levels=networks.levels.weights.tolist(),

@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
@@ -22,11 +22,11 @@ from hallspice.config.setup import Setup
 from hallspice.inference.chip import Chip
 from hallspice.inference.collect import results_of
 from hallspice.inference.examination import build, examine, write_plan
+from hallspice.networks.datasets import dataset_of, own_content
 from hallspice.networks.kept import Networks
 from hallspice.networks.sources import PACKAGES
 from hallspice.progress import SILENT
 from hallspice.sweeps.results import PointOutcome, PointValues
-from nn_mapping.data import Dataset, load_dataset
 
 LIBRARIES = ("numpy", "scipy", "torch")
 
@@ -58,7 +58,13 @@ class Task:
             name: _numbers(getattr(self.setup, name).model_dump(mode="json"))
             for name in ("card", "periphery")
         }
-        return {"config": config, **cards, "data": self.data_dir and str(self.data_dir), "code": self.code}
+        return {
+            "config": config,
+            **cards,
+            "data": self.data_dir and str(self.data_dir),
+            "files": own_content(self.setup),
+            "code": self.code,
+        }
 
 
 def _numbers(card: Any) -> Any:
@@ -104,11 +110,6 @@ def compute(task: Task) -> PointOutcome:
     return PointOutcome(values=values, seconds=time.perf_counter() - start)
 
 
-@lru_cache(maxsize=1)
-def _dataset(name: str, data_dir: Path | None) -> Dataset:
-    return load_dataset(name, data_dir)
-
-
 _built_last: dict[str, tuple[Chip, Networks]] = {}
 """The networks and solved tiles that this worker made last: the next point often needs the same."""
 
@@ -116,7 +117,7 @@ _built_last: dict[str, tuple[Chip, Networks]] = {}
 def _built(task: Task) -> tuple[Chip, Networks]:
     name = task.built
     if name not in _built_last:
-        dataset = _dataset(task.setup.config.network.dataset, task.data_dir)
+        dataset = dataset_of(task.setup, task.data_dir)
         _built_last.clear()
         _built_last[name] = build(task.setup, dataset, SILENT, workers=1)
     chip, networks = _built_last[name]

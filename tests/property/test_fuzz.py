@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from compact_model.cards.csv_table import read_matrix
 from compact_model.cards.device import load_card
@@ -26,6 +27,7 @@ from compact_model.measured.reader import load_data
 from hallspice.config.load import load_setup
 from hallspice.config.schema import Config
 from nn_mapping.data import parse_idx
+from nn_mapping.own_data import read_dataset
 from nn_mapping.trained import load_network
 
 TIMES = int(os.environ.get("HALLSPICE_FUZZ", "1"))
@@ -350,6 +352,36 @@ def network_files() -> list[bytes]:
 @inputs(400, network_files())
 def test_network_files(folder: Path, content: bytes) -> None:
     attempt(load_network, folder / "network.npz", content)
+
+
+def data_files() -> list[bytes]:
+    stream, labels = io.BytesIO(), np.array([0, 1, 1])
+    images = np.zeros((3, 2, 2), dtype=np.float32)
+    np.savez(stream, train_images=images, train_labels=labels, x_test=images, y_test=labels)
+    return [stream.getvalue()]
+
+
+@inputs(150, data_files())
+def test_data_files(folder: Path, content: bytes) -> None:
+    attempt(read_dataset, folder / "mine.npz", content)
+
+
+def pictures() -> list[bytes]:
+    found = []
+    for kind, mode in (("png", "L"), ("bmp", "RGB"), ("jpeg", "RGB"), ("gif", "P")):
+        stream = io.BytesIO()
+        Image.new(mode, (5, 4)).save(stream, kind)
+        found.append(stream.getvalue())
+    return found
+
+
+@inputs(150, pictures())
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_pictures(folder: Path, content: bytes) -> None:
+    for name in ("train/a/1.png", "train/b/1.png", "test/b/1.png"):
+        (folder / "pets" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "pets" / name).write_bytes(pictures()[0])
+    attempt(lambda _: read_dataset(folder / "pets"), folder / "pets" / "train" / "a" / "1.png", content)
 
 
 DEEP = {

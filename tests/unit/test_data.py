@@ -14,6 +14,8 @@ import pytest
 
 from nn_mapping import data
 from nn_mapping.data import FILES, Dataset, DatasetError, load_dataset, parse_idx
+from nn_mapping.recipes import Recipe
+from nn_mapping.training import train
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -148,41 +150,144 @@ def test_the_digest_is_that_of_the_content_and_made_once(name: str) -> None:
     assert Dataset(name="one", **{**parts, **shapes}).digest != dataset.digest
 
 
+def dataset(train: np.ndarray, test: np.ndarray | None = None, **others: Any) -> Dataset:
+    """A set of these images, with the classes 0, 1, 2, 0, ..."""
+    test = train if test is None else test
+    labels = [np.arange(len(images)) % 3 for images in (train, test)]
+    parts = {"train_labels": labels[0], "test_labels": labels[1], **others}
+    return Dataset(name="mine", train_images=train, test_images=test, **parts)
+
+
+def test_the_type_counts_in_the_digest() -> None:
+    zeros = np.zeros((6, 4), dtype=np.float32)
+    images = zeros.view(np.uint8).reshape(6, 16)
+    assert dataset(zeros).digest != dataset(images).digest
+    assert dataset(images).digest != dataset(images.reshape(6, 4, 4)).digest
+
+
+@pytest.mark.parametrize(
+    ("parts", "what"),
+    [
+        (
+            {"train_images": np.zeros((6, 2, 3))},
+            "train_images of type float64, allowed: uint8 .from 0 to 255., float32",
+        ),
+        ({"test_images": np.zeros((6, 2, 3), dtype=np.int64)}, "test_images of type int64"),
+        (
+            {"train_labels": np.zeros(6)},
+            "train_labels of type float64 from 0.0, allowed: whole numbers from 0",
+        ),
+        ({"test_labels": np.array([0, 1, 2, 0, 1, -1])}, "test_labels of type int64 from -1"),
+        (
+            {"train_labels": np.arange(5)},
+            r"train images of shape \(6, 2, 3\) and labels of shape \(5,\) do not belong",
+        ),
+        (
+            {"test_images": np.zeros((6, 3, 2), dtype=np.float32)},
+            r"images of \(2, 3\) pixels, test images of \(3, 2\)",
+        ),
+        (
+            {"test_images": np.zeros((6, 2, 3), dtype=np.uint8)},
+            "type float32, test images of type uint8; expected one",
+        ),
+        (
+            {"train_images": np.full((6, 2, 3), np.nan, dtype=np.float32)},
+            "train_images has entries that are no finite",
+        ),
+    ],
+)
+def test_what_is_no_data_set(parts: dict[str, np.ndarray], what: str) -> None:
+    images, labels = np.zeros((6, 2, 3), dtype=np.float32), np.arange(6) % 3
+    right = {"train_images": images, "train_labels": labels, "test_images": images, "test_labels": labels}
+    Dataset(name="mine", **right)
+    with pytest.raises(DatasetError, match="^mine: .*" + what):
+        Dataset(name="mine", **{**right, **parts})
+
+
+@pytest.mark.parametrize(
+    ("shape", "image"), [((6, 5), (1, 1, 5)), ((6, 4, 5), (1, 4, 5)), ((6, 3, 4, 5), (3, 4, 5))]
+)
+def test_the_shape_of_an_image(shape: tuple[int, ...], image: tuple[int, int, int]) -> None:
+    found = dataset(np.zeros(shape, dtype=np.uint8))
+    assert (found.image, found.pixels, found.classes) == (image, np.prod(image), 3)
+    assert found.names == ["0", "1", "2"]
+    assert replace(found, class_names=("cat", "dog", "owl")).names == ["cat", "dog", "owl"]
+    for wrong in (np.zeros(6, dtype=np.uint8), np.zeros((6, 1, 1, 1, 5), dtype=np.uint8)):
+        with pytest.raises(DatasetError, match="do not belong together"):
+            dataset(wrong)
+
+
 def test_numbers_of_another_type_or_range_are_not_taken_for_pixels() -> None:
-    """Floats from 0 to 1, features from -4 to 4: refused, and standardised where that is asked for."""
-    random = np.random.default_rng(0)
-    classes = random.integers(0, 3, 50).astype(np.uint8)
-    images = random.uniform(0, 1, (50, 2, 3))
-    parts = {"train_labels": classes, "test_labels": classes}
-    with pytest.raises(
-        DatasetError, match=r"mine: train_images of type float64, expected uint8.*of_features"
-    ):
-        Dataset(name="mine", train_images=images, test_images=images, **parts)
-    with pytest.raises(DatasetError, match="test_labels of type int64"):
-        pixels = images.astype(np.uint8)
-        wrong = parts | {"test_labels": classes.astype(np.int64)}
-        Dataset(name="mine", train_images=pixels, test_images=pixels, **wrong)
+    """Floats from 0 to 1 become bytes, features from -4 to 4 are refused; training takes bytes alone."""
+    shares = np.array([[0.0, 0.1, 0.5], [1.0, 0.998, 0.002]], dtype=np.float32)
+    kept = shares.copy()
+    found = dataset(shares).as_bytes()
+    assert found.train_images.dtype == np.uint8
+    assert found.test_images.tolist() == [[0, 26, 128], [255, 254, 1]]
+    assert found.rule == "numbers from 0 to 1, in 255 steps"
+    assert (shares == kept).all()
+    for wrong in (shares - 0.01, shares + 0.01):
+        for parts in ((wrong, shares), (shares, wrong)):
+            with pytest.raises(
+                DatasetError, match=r"mine: images or features from .*allowed: float32 from 0 to 1"
+            ):
+                dataset(*parts).as_bytes()
+    pixels = np.array([[0, 7], [255, 8]], dtype=np.uint8)
+    assert dataset(pixels).as_bytes().test_images.tolist() == pixels.tolist()
+    assert dataset(pixels).as_bytes().rule == "bytes as shares of 255"
+    recipe = Recipe(epochs=1, batch=2)
+    with pytest.raises(ValueError, match=r"images of type float32, expected uint8: `Dataset\.as_bytes`"):
+        train(dataset(shares), (3, 3), None, recipe)
+    assert len(train(found, (3, 3), None, recipe).layers) == 1
 
 
 def test_features_are_standardised_on_the_training_part() -> None:
     random = np.random.default_rng(0)
-    train, classes = random.normal([5.0, -1.0, 2.0], [4.0, 0.1, 0.0], (400, 3)), random.integers(0, 5, 400)
-    test = train[:9] + np.array([4.0, 0.0, -9.0])
-    kept = test.copy()
-    found = Dataset.of_features("mine", (train, classes), (test, classes[:9]))
-    assert found.train_images.shape == (400, 1, 3)
-    assert found.train_images.dtype == found.test_labels.dtype == np.uint8
-    expected = 0.5 + (test[:, :2] - train[:, :2].mean(axis=0)) / (6 * train[:, :2].std(axis=0))
-    np.testing.assert_allclose(found.test_images[:, 0, :2] / 255, expected.clip(0, 1), atol=0.5 / 255 + 1e-9)
-    assert set(found.train_images[:, 0, 2]) == {128}, "a feature that is always the same says nothing"
-    assert set(found.test_images[:, 0, 2]) == {0}
-    assert (test == kept).all()
-    assert found.classes == 5
-    for features, labels in (
-        (train * np.nan, classes),
-        (train[0], classes),
-        (train, classes - 1),
-        (train, classes / 2),
-    ):
-        with pytest.raises(DatasetError, match="mine: test: expected finite features"):
-            Dataset.of_features("mine", (train, classes), (features, labels))
+    features = random.normal([5.0, -1.0, 2.0], [4.0, 0.1, 0.0], (400, 3)).astype(np.float32)
+    shifted = features[:9] + np.array([4.0, 0.0, -9.0], dtype=np.float32)
+    kept = shifted.copy()
+    given = dataset(features, shifted)
+    deviations = (shifted[:, :2] - features[:, :2].mean(axis=0)) / features[:, :2].std(axis=0)
+
+    found = given.as_bytes(standardised=True)
+    assert found.train_images.shape == (400, 3)
+    assert found.train_images.dtype == np.uint8
+    assert found.rule == (
+        "1/2 + (x - m) / (6 s), clipped to 0..1, in 255 steps; m, s: mean and standard deviation of each feature over "
+        "the training part"
+    )
+    expected = (0.5 + deviations / 6).clip(0, 1)
+    np.testing.assert_allclose(found.test_images[:, :2] / 255, expected, atol=0.5 / 255 + 1e-5)
+    assert set(found.train_images[:, 2]) == {128}, "a feature that is always the same says nothing"
+    assert set(found.test_images[:, 2]) == {0}
+
+    numbers = given.as_floats(standardised=True)
+    assert numbers.test_images.dtype == np.float32
+    np.testing.assert_allclose(numbers.test_images[:, :2], deviations, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(numbers.test_images[:, 2], -9.0)
+    assert numbers.rule.startswith("(x - m) / s; m, s: mean and standard deviation of each feature")
+    assert (shifted == kept).all()
+
+
+def test_images_are_standardised_channel_by_channel() -> None:
+    random = np.random.default_rng(0)
+    pixels = (random.integers(0, 100, (50, 2, 3, 4)) + np.array([[[[0]], [[120]]]])).astype(np.uint8)
+    found = dataset(pixels).as_floats(standardised=True)
+    for channel in (0, 1):
+        part = pixels[:, channel].astype(float)
+        np.testing.assert_allclose(
+            found.train_images[:, channel], (part - part.mean()) / part.std(), rtol=1e-4, atol=1e-5
+        )
+    assert found.rule.endswith("of each channel over the training part")
+    grey = dataset(pixels[:, 0]).as_floats(standardised=True)
+    assert (grey.train_images == found.train_images[:, 0]).all()
+
+
+def test_numbers_for_a_model_of_ones_own() -> None:
+    pixels = np.array([[0, 51], [255, 102]], dtype=np.uint8)
+    found = dataset(pixels).as_floats()
+    np.testing.assert_allclose(found.train_images, [[0.0, 0.2], [1.0, 0.4]], rtol=1e-6)
+    assert found.rule == "bytes as shares of 255"
+    numbers = dataset(np.array([[-4.0, 7.0]], dtype=np.float32))
+    assert numbers.as_floats().test_images is numbers.test_images
+    assert numbers.as_floats().rule == "numbers as they are"

@@ -42,6 +42,7 @@ from hallspice.inference.collect import results_of
 from hallspice.inference.examination import build, examine, unevaluated, write_plan
 from hallspice.networks import evaluation
 from hallspice.networks import train as training_command
+from hallspice.networks.datasets import dataset_of
 from hallspice.networks.kept import make_networks
 from hallspice.programming.plan import writing
 from hallspice.programming.write import write as write_array
@@ -111,6 +112,7 @@ OTHERS: dict[str, Any] = {
     "array.cell.c_arm": 3e-15,
     "array.cell.mismatch": 0.1,
     "array.cell.r_off_spread": 1.0,
+    "array.cell.conductances": [2e-6, 5e-6, 9e-6],
     "array.converters.dac_mismatch": 0.19,
     "array.converters.adc_mismatch": 0.19,
     "array.series.isolation": "ideal",
@@ -239,6 +241,11 @@ def train(content: Content) -> Any:
     return exact([[layer.weights, layer.gain] for layer in trained.layers])
 
 
+def data(content: Content) -> Any:
+    """The inputs of the network."""
+    return dataset_of(load_setup(content)).digest
+
+
 def train_in_situ(content: Content) -> Any:
     """What `train` says of pulses into cells."""
     found: Any = training_command.train(content)
@@ -296,11 +303,18 @@ def _desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     head = "description: mine\nbased_on: pt_ruo2_0p5\n"
     (folder / "short.yaml").write_text(f"name: mine\n{head}geometry: {{l_channel: {entry % (25, 'um')}}}\n")
     (folder / "leaky.yaml").write_text(f"name: mine\n{head}choices: {{retention: proportional}}\n")
+    mine = images()
+    arrays = {
+        f"{part}_{what}": getattr(mine, f"{part}_{what}")
+        for part in ("train", "test")
+        for what in ("images", "labels")
+    }
+    np.savez(folder / "mine.npz", **arrays)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HALLSPICE_CACHE", str(folder / "cache"))
         patch.chdir(folder)
         for module in (training_command, evaluation):
-            patch.setattr(module, "load_dataset", lambda *_: images())
+            patch.setattr(module, "dataset_of", lambda *_: images())
         patch.setattr(evaluation, "page_of", lambda *_: None)
         patch.setattr(evaluation, "_figures", lambda *_: {})
         patch.setattr(evaluation.results, "write", lambda _folder, found, **_: found)
@@ -452,7 +466,8 @@ SHOWN: dict[str, Shown] = {
     "device.reset": Shown(write, "pulse"),
     "array.architecture": Shown(netlist, "active_series", ARRAY),
     "array.exact": Shown(run, True, NETWORK),
-    "network.dataset": Shown(train, "fashion-mnist", NETWORK),
+    "network.dataset": Shown(data, "mnist", {"network": {"dataset": "mine.npz", "layers": [784, 10]}}),
+    "network.inputs": Shown(data, "standardised", {"network": {"dataset": "mine.npz", "layers": [784, 10]}}),
     "network.layers": Shown(train, [784, 20, 10], NETWORK),
     "network.convolutions": Shown(train, [], NETWORK),
     "network.convolutions[0].channels": Shown(train, 3, NETWORK),

@@ -5,6 +5,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import BaseModel
 
@@ -14,6 +15,8 @@ from compact_model import stack
 from compact_model.cards.document import DocumentError
 from compact_model.cards.entry import EntryList, Provenance, spec_of
 from compact_model.hallbar import hall_bar
+from compact_model.synapse import level_cost
+from hallspice.array.read_netlist import drawn_states
 from hallspice.comparison.trials import all_trials
 from hallspice.config.demand import Demand
 from hallspice.config.load import load_setup
@@ -23,6 +26,7 @@ from hallspice.config.starter import starter_text
 from hallspice.page.provenance import common_origins, origins
 from hallspice.programming.plan import writing
 from hallspice.sweeps.sweep import plan
+from nn_mapping.mapping import resistive_states
 
 ENTRIES = [
     (section, name)
@@ -189,6 +193,75 @@ def test_numbers_of_the_device_are_set_too(tmp_path: Path) -> None:
     assert (ladder.provenance, ladder.source) == (Provenance.DERIVED, "reaches the levels of array.yaml:1")
     kinds = {row.name: row.provenance for row in origins(card)}
     assert kinds["hall.r_arm"] == kinds["synapse.levels"] == "set"
+
+
+CONDUCTANCES = """\
+array:
+  architecture: resistive
+  cell: {conductances: [30 uS, 5 uS, 10 uS, 25 uS]}
+"""
+
+
+def test_conductances_are_the_levels_of_two_terminal_cells(tmp_path: Path) -> None:
+    """5, 10, 25 and 30 uS: at 0, 1/5, 4/5 and 1 of the window of the card, 0.33 to 0.57 ohm."""
+    setup = _setup(tmp_path, CONDUCTANCES)
+    assert setup.levels_ohm == pytest.approx([0.33, 0.378, 0.522, 0.57], rel=1e-12)
+    cell = setup.config.array.cell
+    assert resistive_states(setup.levels_ohm, cell.r_low, cell.r_high) == pytest.approx(
+        [2e5, 1e5, 4e4, 1 / 30e-6], rel=1e-12
+    )
+    assert np.unique(drawn_states(setup)).round(3).tolist() == [33333.333, 4e4, 1e5, 2e5]
+    levels = setup.card.synapse.levels
+    assert (levels.provenance, levels.source) == (Provenance.SET, "array.yaml:3")
+    assert len(level_cost(setup.card).energy) == 4
+    many = ", ".join(f"{g} uS" for g in range(1, 257))
+    assert _setup(tmp_path, CONDUCTANCES.replace("30 uS, 5 uS, 10 uS, 25 uS", many)).levels_ohm.size == 256
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("30 uS, 5 uS", "30 uS", ""),
+        (
+            "30 uS, 5 uS, 10 uS, 25 uS",
+            "5 uS",
+            "3:24 array.cell.conductances: 1 conductances, expected at least two",
+        ),
+        (
+            "10 uS",
+            "5 uS",
+            "3:24 array.cell.conductances: 4 conductances, expected at least two, all different",
+        ),
+        ("10 uS", "0 S", "3:38 array.cell.conductances[2]: 0 S is out of range, allowed: 1e-12 <= value"),
+        (
+            "resistive",
+            "active_parallel",
+            "3:24 array.cell.conductances: has no effect in active_parallel, only in res",
+        ),
+        (
+            "{cond",
+            "{r_low: 2 kohm, cond",
+            "3:17 array.cell.r_low: the conductances of array.cell.conductances say it",
+        ),
+        (
+            "{cond",
+            "{r_high: 2 Mohm, cond",
+            "3:18 array.cell.r_high: the conductances of array.cell.conductances say",
+        ),
+        (
+            "array:",
+            "device: {levels: [0.33, 0.5]}\narray:",
+            "1:18 device.levels: the conductances of array.cell.cond",
+        ),
+    ],
+)
+def test_conductances_say_all_about_the_levels(tmp_path: Path, old: str, new: str, message: str) -> None:
+    text = CONDUCTANCES.replace(old, new)
+    if not message:
+        assert _setup(tmp_path, text).levels_ohm.size == 3
+    else:
+        (found,) = _mistakes(tmp_path, text)
+        assert found.startswith(f"{tmp_path / 'array.yaml'}:{message}")
 
 
 SWEEP = """\
