@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from circuits.arrays.architecture import Isolation, Returns
@@ -82,8 +84,47 @@ def series_hall(states: Floats, config: ArrayConfig, mismatch: Mismatch) -> Netw
 
 def row_multiplexed(states: Floats, config: ArrayConfig, mismatch: Mismatch, selected: int) -> Network:
     """One time slot: row `selected` is driven and switched to the column pairs, the others are switched off."""
-    rows, _ = states.shape
     build = NetworkBuilder()
+    _multiplexed(build, states, config, mismatch, selected)
+    return build.network()
+
+
+def row_alone(states: Floats, config: ArrayConfig, mismatch: Mismatch, below: int, idle: int) -> Network:
+    """A time slot of `row_multiplexed` with one row in full, the idle ones as a single chain that stands for them.
+
+    The idle rows lie in parallel between the columns and ground, alike but for their Hall resistances, whose voltages
+    their open switches keep from the columns.
+
+    Parameters
+    ----------
+    states, mismatch
+        Of the row that is read, (1, columns) [Ohm].
+    below
+        Column segments between the row and the senses.
+    idle
+        Number of the other rows.
+    """
+    build = NetworkBuilder()
+    lines = _multiplexed(build, states, replace(config, r_column=below * config.r_column), mismatch, 0)
+    if idle:
+        centre = build.nodes("idle", states.shape[1])
+        switch = (config.r_switch_off + config.r_arm) / idle
+        for prefix, line, side in zip(("Rip", "Rin"), lines, ("positive", "negative"), strict=True):
+            title = f"idle rows: {side} arms and open switches [Ohm]"
+            build.resistors(prefix, line[0], centre, switch, Role.SWITCH, title=title)
+        channel = np.full(len(centre), config.r_channel)
+        channel[-1] /= 2
+        title = "idle rows: channels and wires to the returns [Ohm]"
+        after = np.append(centre[1:], GROUND)
+        build.resistors("Rich", centre, after, (channel + config.r_row) / idle, Role.CELL, title=title)
+    return build.network()
+
+
+def _multiplexed(
+    build: NetworkBuilder, states: Floats, config: ArrayConfig, mismatch: Mismatch, selected: int
+) -> Pair:
+    """Rows, one of them driven and switched to the column pairs; the lines of the columns."""
+    rows, _ = states.shape
     channel, entry, exit_ = _chain(build, states.shape, config)
     driven = build.inputs("i", rows)[selected : selected + 1]
     _grounded_sources(build, driven, entry[selected : selected + 1], exit_)
@@ -94,7 +135,7 @@ def row_multiplexed(states: Floats, config: ArrayConfig, mismatch: Mismatch, sel
     for prefix, arm, line, side in zip(("Rsp", "Rsn"), arms, lines, ("positive", "negative"), strict=True):
         title = f"select switches of the {side} arms, row {selected} on [Ohm]"
         build.resistors(prefix, arm, line, switch, Role.SWITCH, title=title)
-    return build.network()
+    return lines
 
 
 def _chain(build: NetworkBuilder, shape: tuple[int, int], config: ArrayConfig) -> tuple[Pair, Ints, Ints]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,8 +12,13 @@ from numpy.typing import ArrayLike
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import checked_states, network_of, slots
 from circuits.arrays.mismatch import Mismatch, no_mismatch
+from circuits.arrays.series import row_alone
+from circuits.network import Network
 from circuits.solve.nodal import factor
 from compact_model.numeric import Floats
+
+_LEAK = 1e-4
+"""Channels of a row over an open switch: above, idle rows are solved cell by cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +154,7 @@ def transfer_tensor(
     spread = no_mismatch(shape) if mismatch is None else mismatch
     if spread.channel.shape != shape:
         raise ValueError(f"mismatch has shape {spread.channel.shape}, expected {shape}")
-    if config.architecture.amplified:
+    if config.architecture.amplified or _alone_in_turn(config, shape[1]):
         at_zero, part = _row_by_row(config, spread)
         return TransferTensor(config, spread, at_zero, (part,))
     rows, columns = shape
@@ -156,7 +163,7 @@ def transfer_tensor(
     parts = []
     for number in range(count):
         inputs = slice(number, number + 1) if count > 1 else slice(0, rows)
-        zero_of_slot, part = _solved(config, spread, number, inputs)
+        zero_of_slot, part = _solved(config, spread, partial(network_of, slot=number), inputs)
         at_zero += zero_of_slot
         parts.append(part)
     return TransferTensor(config, spread, at_zero, tuple(parts))
@@ -165,12 +172,19 @@ def transfer_tensor(
 def _row_by_row(config: ArrayConfig, spread: Mismatch) -> tuple[Floats, _Slot]:
     """H0 and the currents where each row is a network of its own."""
     every = {field.name: getattr(spread, field.name) for field in fields(spread)}
-    alike = all((values == values[:1]).all() for values in every.values())
+    in_turns = config.architecture.in_turns
+    alike = not in_turns and all((values == values[:1]).all() for values in every.values())
     rows = len(spread.channel)
+
+    def network(states: Floats, straight: ArrayConfig, of_row: Mismatch, row: int) -> Network:
+        if in_turns:
+            return row_alone(states, straight, of_row, rows - row, rows - 1)
+        return network_of(states, straight, of_row, 0)
+
     found = []
     for row in range(1 if alike else rows):
         of_row = Mismatch(**{name: values[row : row + 1] for name, values in every.items()})
-        found.append(_solved(config, of_row, 0, slice(0, 1)))
+        found.append(_solved(config, of_row, partial(network, row=row), slice(0, 1)))
     at_zero = np.concatenate([zero for zero, _ in found], axis=1)
     slots_of_rows = [slot for _, slot in found]
     part = _Slot(
@@ -183,11 +197,21 @@ def _row_by_row(config: ArrayConfig, spread: Mismatch) -> tuple[Floats, _Slot]:
     return np.broadcast_to(at_zero, (at_zero.shape[0], rows)), part
 
 
-def _solved(config: ArrayConfig, spread: Mismatch, slot: int, inputs: slice) -> tuple[Floats, _Slot]:
+def _alone_in_turn(config: ArrayConfig, columns: int) -> bool:
+    """Whether rows that take turns are idle behind open switches but for what these leak (1e-6 of an output)."""
+    return config.architecture.in_turns and columns * config.r_channel <= _LEAK * config.r_switch_off
+
+
+def _solved(
+    config: ArrayConfig,
+    spread: Mismatch,
+    network: Callable[[Floats, ArrayConfig, Mismatch], Network],
+    inputs: slice,
+) -> tuple[Floats, _Slot]:
     """H0 and the currents of one network at R_off = R_H = 0."""
     shape = spread.channel.shape
     straight = replace(spread, r_off=np.zeros(shape))
-    factored = factor(network_of(np.zeros(shape), replace(config, r_off=0.0), straight, slot))
+    factored = factor(network(np.zeros(shape), replace(config, r_off=0.0), straight))
     driven, tested = factored.response[:, inputs].T, factored.adjoint_response.T
     r_y = config.r_arm * (2 + spread.arm_plus + spread.arm_minus)
 

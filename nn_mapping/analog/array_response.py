@@ -177,6 +177,11 @@ def array_response(
     lines = [_line(tensor, shape) for tensor in tensors]
     alone = [line for line in lines if line is not None]
     if len(alone) < len(lines):
+        if chip.config.architecture.in_turns:
+            raise ValueError(
+                f"r_switch_off = {chip.config.r_switch_off:g} Ohm: idle rows act on the outputs, which a layer on "
+                f"{shape[0]} x {shape[1]} arrays has not; take smaller tiles or a larger resistance"
+            )
         return TensorResponse(tensors, states.dtype).to(states.device)
     offsets, slopes = zip(*alone, strict=True)
     return CellResponse(np.stack(offsets), np.stack(slopes), states.dtype).to(states.device)

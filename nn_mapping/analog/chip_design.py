@@ -47,8 +47,8 @@ class Chip:
     Raises
     ------
     ValueError
-        For a tile that is too small, states that don't belong to the levels, two-terminal cells without states, slices
-        of inputs that have no bits, and an architecture that layers are not made of.
+        For a tile that is too small, states that don't belong to the levels, two-terminal cells without states, and
+        slices of inputs that have no bits.
 
     Examples
     --------
@@ -87,11 +87,6 @@ class Chip:
 
     def __post_init__(self) -> None:
         checked_tile(self.tile, self.level_set)
-        if self.config.architecture.in_turns:
-            raise ValueError(
-                f"architecture = {self.config.architecture}: its rows are converted one after another, "
-                "which no layer does; allowed: the others"
-            )
         if self.input_slice_bits is not None:
             if not 1 <= self.input_slice_bits <= 24:
                 raise ValueError(f"input_slice_bits = {self.input_slice_bits}, allowed: 1 to 24")

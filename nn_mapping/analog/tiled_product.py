@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from circuits.arrays.crossbar import ideal_transfer
+from circuits.arrays.crossbar import ideal_transfer, slots
 from nn_mapping.analog.array_response import array_response
 from nn_mapping.analog.rounding import rounded, upper_quantile
 from nn_mapping.analog.tiled_read import Kernel, Plan, magnitudes, read
@@ -40,7 +40,8 @@ class TiledProduct(nn.Module):
     """What the tiles of one layer make of inputs and weights, in units of the weights.
 
     An input of both signs is read twice, its positive and its negative part, each with full scales of its own; an
-    input in slices is read once for each of them, with the same full scales, so that codes add by significance.
+    input in slices is read once for each of them, with the same full scales, so that codes add by significance. Where
+    rows take turns, every row is converted on its own.
     Everything that decides the result is a buffer. Full scales are set by calibration alone; in training they follow
     the values, and the columns are trimmed again, as `module.training` says.
 
@@ -94,10 +95,12 @@ class TiledProduct(nn.Module):
         self.register_buffer("output_full", weights.new_full((2,), math.nan))
         self._draw_converters(weights)
         converted = self.tiling.converted
+        bands = [(tile, turn) for tile, rows in enumerate(self.tiling.rows) for turn in self._turns(rows)]
         self.plan = Plan(
             groups=groups,
-            rows=tuple(self.tiling.rows),
-            factors=tuple(self.unit / unit for unit in units),
+            rows=tuple(rows for _, rows in bands),
+            tiles=tuple(tile for tile, _ in bands),
+            factors=tuple(self.unit / units[tile] for tile, _ in bands),
             outputs=tuple(converted) if self.dac is not None else (slice(0, converted[-1].stop),),
             half=None if chip.readout.adc_bits is None else 2 ** (chip.readout.adc_bits - 1),
         )
@@ -106,6 +109,12 @@ class TiledProduct(nn.Module):
         self.calibrating = False
         self.steps = 0
         self._signs: tuple[int, ...] | None = None
+
+    def _turns(self, rows: slice) -> list[slice]:
+        """Inputs of a tile that are read and converted at once."""
+        count = slots(self.chip.config, rows.stop - rows.start)
+        step = (rows.stop - rows.start) // count
+        return [slice(start, start + step) for start in range(rows.start, rows.stop, step)]
 
     # What is written
 
@@ -144,9 +153,9 @@ class TiledProduct(nn.Module):
                     shifts[place] = torch.from_numpy(found.offset)
 
     def matrices(self, weights: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Signed outputs per input, (groups, outputs, inputs), and what the trim adds, (bands, groups, outputs).
+        """Signed outputs per input, (groups, outputs, inputs), and what the trim adds to each read of a tile.
 
-        Each slice of an output is an output here.
+        The latter has shape (tiles along the inputs, groups, outputs). Each slice of an output is an output here.
         """
         parts, offsets = [], []
         blocks = zip(self.tiling.blocks, self.responses, self._states(weights), strict=True)
@@ -155,7 +164,8 @@ class TiledProduct(nn.Module):
             signed = signs @ (gain.unsqueeze(2) * response(states))
             placed = signed.unflatten(0, block.grid).permute(0, 1, 3, 2, 4)
             parts.append(placed.flatten(3, 4).flatten(1, 2))
-            shift = (getattr(self, f"shift{number}") @ signs.T).unflatten(0, block.grid)
+            each = getattr(self, f"shift{number}") / slots(self.chip.config, block.rows)
+            shift = (each @ signs.T).unflatten(0, block.grid)
             offsets.append(shift.permute(2, 0, 1, 3).flatten(2, 3))
         width = len(self.tiling.grid[0])
         lines = range(0, len(parts), width)
@@ -167,7 +177,10 @@ class TiledProduct(nn.Module):
     # Converters and their full scales
 
     def _draw_converters(self, weights: Tensor) -> None:
-        """Thresholds (bands, groups, outputs, codes - 1) and levels (sets, groups, inputs, codes), with mismatch."""
+        """Thresholds and levels of converters with mismatch.
+
+        Shapes (tiles along the inputs, groups, outputs, codes - 1) and (sets, groups, inputs, codes).
+        """
         readout, tiling, slices = self.chip.readout, self.tiling, self.chip.input_slices
         drawn = readout if slices is None else replace(readout, dac_bits=slices.each)
         groups, _, inputs = weights.shape

@@ -53,7 +53,9 @@ class Plan:
 
     groups: int
     rows: tuple[slice, ...]
-    """Inputs of a group on the same tiles: a band."""
+    """Inputs of a group that are read and converted at once: a band."""
+    tiles: tuple[int, ...]
+    """Tile along the inputs that each band is on."""
     factors: tuple[float, ...]
     """What the codes of each band count, relative to the first one."""
     outputs: tuple[slice, ...]
@@ -162,13 +164,14 @@ class _Read(torch.autograd.Function):
         total = _empty_total(plan, drive, kernels[0])
         for part in parts(plan, drive):
             band = part.band
-            shift = None if offset is None else offset[band]
+            tile = plan.tiles[band]
+            shift = None if offset is None else offset[tile]
             codes = analog_outputs(plan, part, drive[part.drivers, part.reads], kernels[band], shift)
             if plan.half is not None:
                 if thresholds is None:
                     codes = round_codes_(codes, -plan.half, plan.half - 1)
                 else:
-                    codes = _codes(codes, thresholds[band][:, part.outputs].flatten(0, 1), plan.half)
+                    codes = _codes(codes, thresholds[tile][:, part.outputs].flatten(0, 1), plan.half)
             place = _of_outputs(plan, total[part.reads], part.outputs)
             if band:
                 place.add_(codes.view(place.shape), alpha=plan.factors[band])
@@ -188,7 +191,7 @@ class _Read(torch.autograd.Function):
             given = [
                 drive[part.drivers, part.reads],
                 kernels[band],
-                *([] if offset is None else [offset[band]]),
+                *([] if offset is None else [offset[plan.tiles[band]]]),
             ]
             with torch.enable_grad():
                 leaves = [values.detach().requires_grad_() for values in given]
@@ -201,7 +204,7 @@ class _Read(torch.autograd.Function):
             sums[0][part.drivers, part.reads] += found[0]
             sums[1 + band] += found[1]
             if by_offset is not None:
-                by_offset[band] += found[2]
+                by_offset[plan.tiles[band]] += found[2]
         return None, sums[0], by_offset, None, *sums[1:]
 
 
@@ -241,10 +244,10 @@ def read(
     matrix
         (groups, outputs, inputs), in steps of the converters per unit of `drive`.
     offset
-        (bands, groups, outputs), in steps; None: there is none.
+        (tiles along the inputs, groups, outputs), in steps, of a read; None: there is none.
     thresholds
-        (bands, groups, outputs, codes - 1), ascending, as shares of the range from ``-half`` to ``half`` steps;
-        None: converters are ideal.
+        (tiles along the inputs, groups, outputs, codes - 1), ascending, as shares of the range from ``-half`` to
+        ``half`` steps; None: converters are ideal.
     """
     apply: Callable[..., Tensor] = _Read.apply
     return apply(plan, drive, offset, thresholds, *band_kernels(plan, matrix))
@@ -259,7 +262,7 @@ def magnitudes(drive: Tensor, matrix: Tensor, offset: Tensor | None, plan: Plan)
             part,
             drive[part.drivers, part.reads],
             kernels[part.band],
-            None if offset is None else offset[part.band],
+            None if offset is None else offset[plan.tiles[part.band]],
         )
         .abs()
         .flatten()

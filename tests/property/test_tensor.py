@@ -1,10 +1,13 @@
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar, slots
-from circuits.arrays.mismatch import draw_mismatch
+from circuits.arrays.mismatch import Mismatch, draw_mismatch, no_mismatch
+from circuits.arrays.series import row_alone
 from circuits.solve.nodal import factor
 from circuits.solve.tensor import transfer_tensor
 
@@ -62,3 +65,35 @@ def test_wrong_use_is_named() -> None:
         tensor.transfer([[0.4]])
     with pytest.raises(ValueError, match=r"cell \(1, 0\) = nan"):
         tensor.transfer([[0.4], [np.nan]])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"r_switch_off": 2e4, "r_row": 40.0, "r_column": 0.0, "r_off": 0.0, "r_load": 3e4},
+        {"r_switch_off": 1e12, "r_row": 0.2, "r_column": 30.0, "r_load": 2e3},
+    ],
+    ids=["leaky", "long_columns"],
+)
+@pytest.mark.parametrize("rows", [1, 4])
+def test_idle_rows_are_one_chain(changes: dict[str, float], rows: int) -> None:
+    """Exact where idle rows have no Hall voltage and columns no resistance, and where nothing leaks."""
+    config = ArrayConfig(architecture="row_multiplexed", r_channel=600.0, r_arm=170.0, **changes)
+    random = np.random.default_rng(4)
+    row = draw_mismatch((1, 3), random, relative=0.1)
+    whole = asdict(no_mismatch((rows, 3)))
+    for selected in range(rows):
+        states = np.zeros((rows, 3))
+        states[selected] = random.uniform(0.3, 0.6, 3)
+        every = {name: values.copy() for name, values in whole.items()}
+        for name, values in every.items():
+            values[selected] = getattr(row, name)
+        full = factor(crossbar(states, config, Mismatch(**every), slot=selected)).transfer()[:, selected]
+        alone = row_alone(states[selected : selected + 1], config, row, rows - selected, rows - 1)
+        found = factor(alone).transfer()[:, 0]
+        np.testing.assert_allclose(found, full, rtol=1e-8)
+
+
+def test_idle_rows_that_leak_are_solved_cell_by_cell() -> None:
+    config = ArrayConfig(architecture="row_multiplexed", r_channel=500.0, r_switch_off=1.5e7)
+    assert [len(transfer_tensor((2, columns), config).parts) for columns in (2, 3, 4)] == [1, 1, 2]

@@ -3,7 +3,7 @@
 import copy
 import re
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
-from circuits.arrays.crossbar import crossbar
+from circuits.arrays.crossbar import crossbar, ideal_transfer, slots
 from circuits.arrays.mismatch import draw_mismatch
 from circuits.read.converter import ElementWeighting
 from circuits.solve.nodal import factor
@@ -30,7 +30,7 @@ from nn_mapping.analog.tiled_product import (
     TiledProduct,
 )
 from nn_mapping.analog.tiled_read import Kernel
-from nn_mapping.column_readout import Readout
+from nn_mapping.column_readout import Readout, column_trim, output_converters
 from nn_mapping.levels import PAPER_LEVELS_OHM, LevelSet, level_set, pair_levels, single_levels
 from nn_mapping.mapping import map_network, resistive_states
 from nn_mapping.tiles import conductance_per_weight, solve_network
@@ -41,7 +41,7 @@ IDEAL = ArrayConfig(
     architecture="active_parallel", r_row=0, r_column=0, r_output=0, r_input=1e-6, cmrr_db=float("inf")
 )
 EXACT = Readout(v_full=0.5, dac_bits=None, adc_bits=None, trim=False, quantile=1.0)
-ALL = [name for name in Architecture if name is not Architecture.ROW_MULTIPLEXED]
+ALL = list(Architecture)
 
 
 def label(layer: nn.Module) -> str:
@@ -119,11 +119,12 @@ def by_bands(
     bits: int,
     full: tuple[float, float],
     most: tuple[float, float],
+    inputs: int | None = None,
 ) -> np.ndarray:
     """Products (count, out) of tiles with so many rows: converters as `nn_mapping.accuracy` has them."""
     total = np.zeros((len(x), len(weights)))
     for sign, (scale, top) in enumerate(zip(full, most, strict=True)):
-        shares = convert_input((-1) ** sign * x / scale, bits)
+        shares = convert_input((-1) ** sign * x / scale, inputs or bits)
         for band in np.array_split(np.arange(x.shape[1]), -(-x.shape[1] // rows)):
             total += (-1) ** sign * scale * convert_output(shares[:, band] @ weights[:, band].T, top, bits)
     return total
@@ -147,6 +148,73 @@ def test_converters_of_few_bits(bits: int) -> None:
     found = arrays.eval()(torch.from_numpy(x)).detach().numpy()
     expected = by_bands(x, weights, 4, bits, (2.0, 0.7), (1.3, 0.9))
     np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
+
+
+TURNS = ArrayConfig(
+    architecture="row_multiplexed",
+    r_row=0,
+    r_column=0,
+    r_output=0,
+    r_load=1e13,
+    r_switch_on=1e-3,
+    r_switch_off=1e16,
+)
+
+
+@pytest.mark.parametrize("adc", [0.0, 0.02])
+def test_rows_that_take_turns_are_converted_one_by_one(adc: float) -> None:
+    """By hand: every product of an input and a weight has a code of its own; those of a tile, its converters."""
+    random = np.random.default_rng(3)
+    weights = PAIRS.weights[random.integers(0, 23, (7, 11))]
+    weights[0, 0] = 1.0
+    layer = nn.Linear(11, 7, bias=False).double()
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weights))
+    readout = replace(EXACT, v_full=1e-3, dac_bits=6, adc_bits=4, adc_mismatch=adc)
+    arrays, _ = convert(layer, Chip(config=TURNS, level_set=PAIRS, readout=readout, tile=(4, 6)))
+    assert isinstance(arrays, ArrayLinear)
+    unit = 1e-3 * PAIRS.scale
+    arrays.tiles.set_full_scales((2.0, 0.7), (0.9 * unit, 0.83 * unit))
+    x = random.normal(0, 1, (20, 11))
+    found = arrays.eval()(torch.from_numpy(x)).detach().numpy()
+    expected = np.zeros((20, 7))
+    if adc == 0.0:
+        expected = by_bands(x, weights, 1, 4, (2.0, 0.7), (0.9, 0.83), inputs=6)
+    else:
+        outs, bands = np.array_split(np.arange(7), 3), np.array_split(np.arange(11), 3)
+        for sign, (scale, top) in enumerate(((2.0, 0.9), (0.7, 0.83))):
+            share = convert_input((-1) ** sign * x / scale, 6)
+            for tile, (out, band) in enumerate(product(outs, bands)):
+                converters = output_converters(len(out), readout, 0, tile)
+                for (place, output), row in product(enumerate(out), band):
+                    codes = (
+                        converters[place].convert((share[:, row] * weights[output, row] / top + 1) / 2) - 8
+                    )
+                    expected[:, output] += (-1) ** sign * scale * top / 8 * codes
+    np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
+
+
+def test_the_trim_of_rows_that_take_turns_is_added_once() -> None:
+    """Over all reads of a tile, gain and offset are those of the columns."""
+    chip = chip_of("row_multiplexed", readout=replace(EXACT, trim=True), mismatch=0.03, seed=4)
+    random = np.random.default_rng(5)
+    weights = torch.from_numpy(PAIRS.weights[random.integers(0, 23, (1, 3, 7))])
+    tiles = TiledProduct(weights, chip)
+    tiles.trim(weights)
+    tiles.set_full_scales((1.0, 0.0))
+    x = random.uniform(0, 1, (5, 7))
+    expected = np.zeros((5, 3))
+    for number, (rows, states) in enumerate(
+        zip((slice(0, 4), slice(4, 7)), tiles._states(weights), strict=True)
+    ):
+        held = states[0].numpy()
+        transfer = tiles.responses[number](states)[0].numpy()
+        found = column_trim(transfer, ideal_transfer(held, chip.config), chip.readout, 4, number)
+        assert np.abs(found.offset).max() > 1e-9 * np.abs(transfer).max()
+        columns = found.gain * (0.5 * x[:, rows] @ transfer.T) + found.offset
+        expected += (columns[:, ::2] - columns[:, 1::2]) / (0.5 * PAIRS.scale)
+    given = tiles.eval().product(torch.from_numpy(x), tiles.matrices(weights))
+    np.testing.assert_allclose(given.numpy(), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("bits", [3, 8])
@@ -296,13 +364,13 @@ def test_gradients_are_those_of_central_differences(architecture: str, scheme: s
         random.uniform(levels.weights[0], levels.weights[-1], (1, 5, 6))
     ).requires_grad_()
     x = torch.from_numpy(random.uniform(-1, 1, (3, 6))).requires_grad_()
-    product = TiledProduct(weights.detach(), chip).eval()
-    product.begin_calibration(weights.detach())
-    product.calibrating = False
-    product.set_full_scales((1.0, 0.7))
+    tiles = TiledProduct(weights.detach(), chip).eval()
+    tiles.begin_calibration(weights.detach())
+    tiles.calibrating = False
+    tiles.set_full_scales((1.0, 0.7))
 
     def outputs(inputs: Tensor, held: Tensor) -> Tensor:
-        return product.product(inputs, product.matrices(held))
+        return tiles.product(inputs, tiles.matrices(held))
 
     y = outputs(x, weights)
     chosen = torch.from_numpy(random.normal(size=tuple(y.shape)))
@@ -425,7 +493,13 @@ def test_every_tile_has_the_transfer_of_its_network() -> None:
                 spread = None
                 if architecture.hall:
                     spread = draw_mismatch(states.shape, np.random.default_rng([4, number, 3]), relative=0.03)
-                exact = factor(crossbar(states, chip.config, spread)).transfer()
+                exact = np.sum(
+                    [
+                        factor(crossbar(states, chip.config, spread, slot=slot)).transfer()
+                        for slot in range(slots(chip.config, len(states)))
+                    ],
+                    axis=0,
+                )
                 signed = exact[::2] - exact[1::2]
                 np.testing.assert_allclose(
                     matrix[group, :, rows].numpy(),

@@ -670,8 +670,9 @@ def test_what_would_be_lost_is_refused_by_name() -> None:
         broken.weight[0, 0] = torch.nan
     with pytest.raises(ValueError, match=r"^model: weights are not finite"):
         convert(broken, PERFECT)
-    with pytest.raises(ValueError, match="row_multiplexed: its rows are converted one after another"):
-        replace(PERFECT, config=ArrayConfig(architecture="row_multiplexed"))
+    leaky = ArrayConfig(architecture="row_multiplexed", r_switch_off=1e5)
+    with pytest.raises(ValueError, match=r"r_switch_off = 100000 Ohm: idle rows act on the outputs"):
+        convert(nn.Linear(6, 2), replace(PERFECT, config=leaky))
     with pytest.raises(
         ValueError, match="tile of 0 x 8: scheme 'differential' needs at least 1 row and 2 columns"
     ):

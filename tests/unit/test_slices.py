@@ -289,21 +289,24 @@ def test_every_slice_of_weights_and_inputs_is_converted_on_its_own(
 
 
 @pytest.mark.parametrize("mismatch", [0.0, 0.02])
-def test_a_convolution_reads_patches_slice_by_slice(mismatch: float) -> None:
+@pytest.mark.parametrize("architecture", ["active_parallel", "row_multiplexed"])
+def test_a_convolution_reads_patches_slice_by_slice(architecture: str, mismatch: float) -> None:
     """As a linear layer of the same matrix does with its patches, zeros of the padding among them."""
     levels = sliced_levels(SINGLE, (1.0, 6.0))
     conv = held(nn.Conv2d(3, 4, (2, 3), padding=1, stride=(2, 1), bias=False), levels)
+    config = ArrayConfig(architecture=architecture)
     linear = nn.Linear(18, 4, bias=False).double()
     with torch.no_grad():
         linear.weight.copy_(conv.weight.flatten(1))
-    readout = replace(EXACT, dac_bits=4, adc_bits=6, dac_mismatch=mismatch)
-    chip = Chip(config=IDEAL, level_set=levels, readout=readout, tile=(7, 8), input_slice_bits=2)
+    readout = replace(EXACT, dac_bits=4, adc_bits=6, dac_mismatch=mismatch, trim=True)
+    chip = Chip(config=config, level_set=levels, readout=readout, tile=(7, 8), input_slice_bits=2)
     x = torch.rand(3, 3, 5, 4, dtype=torch.float64) - 0.3
     arrays, rows = (convert(layer, chip)[0].eval() for layer in (conv, linear))
     calibrate(arrays, x)
     assert isinstance(arrays, ArrayMatrix)
     assert isinstance(rows, ArrayMatrix)
     full = [arrays.tiles.input_full.tolist(), arrays.tiles.output_full.tolist()]
+    rows.tiles.trim(rows.weights)
     rows.tiles.set_full_scales(*full)
     patches = nn.functional.unfold(x, (2, 3), padding=1, stride=(2, 1)).transpose(1, 2)
     expected = rows(patches).transpose(1, 2).reshape(3, 4, 3, 4)
@@ -372,7 +375,7 @@ def test_options_of_slices() -> None:
 
 
 @pytest.mark.parametrize(
-    "architecture", ["active_parallel", "active_series", "passive_parallel", "resistive"]
+    "architecture", ["active_parallel", "row_multiplexed", "passive_parallel", "resistive"]
 )
 @pytest.mark.parametrize("scheme", ["reference", "differential"])
 def test_gradients_are_those_of_differences(architecture: str, scheme: str) -> None:
