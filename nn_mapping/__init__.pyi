@@ -5,6 +5,7 @@ from .analog.conversion import convert as convert
 from .analog.convolution import ArrayConv1d as ArrayConv1d
 from .analog.convolution import ArrayConv2d as ArrayConv2d
 from .analog.full_scales import calibrate as calibrate
+from .analog.held_weights import held_state as held_state
 from .analog.linear import ArrayLinear as ArrayLinear
 from .analog.report import ConversionReport as ConversionReport
 from .chips import ChipOptions as ChipOptions

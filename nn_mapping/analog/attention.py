@@ -34,6 +34,7 @@ class ArrayMultiheadAttention(nn.Module):
         self.embed_dim, self.num_heads = attention.embed_dim, attention.num_heads
         self.batch_first, self.dropout = attention.batch_first, attention.dropout
         self.query, self.key, self.value, self.out = query, key, value, out
+        self._packed = attention.in_proj_weight is not None
 
     def forward(
         self,
@@ -73,6 +74,20 @@ class ArrayMultiheadAttention(nn.Module):
             return found, None
         shown = weights.mean(dim=1) if average_attn_weights else weights
         return found, shown.squeeze(0) if single else shown
+
+    def held(self) -> dict[str, Tensor]:
+        """What the tiles hold, as weights and biases of the plain layer: under torch's names."""
+        parts = [array.held() for array in (self.query, self.key, self.value)]
+        found = {f"out_proj.{name}": values for name, values in self.out.held().items()}
+        if self._packed:
+            found["in_proj_weight"] = torch.cat([part["weight"] for part in parts])
+        else:
+            found |= {
+                f"{letter}_proj_weight": part["weight"] for letter, part in zip("qkv", parts, strict=True)
+            }
+        if self.query.bias is not None:
+            found["in_proj_bias"] = torch.cat([part["bias"] for part in parts])
+        return found
 
     def _heads(self, x: Tensor) -> Tensor:
         """(count, heads, length, features of a head) of (count, length, features)."""

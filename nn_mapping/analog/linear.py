@@ -77,6 +77,11 @@ class ArrayMatrix(nn.Module):
         """Number of the level that each weight takes, shape of the weight."""
         return self.tiles.cells.index(self._latent(self.weight)).view(self.weight.shape)
 
+    def held(self) -> dict[str, Tensor]:
+        """What the tiles hold, as the weight of the plain layer, and its bias: under torch's names."""
+        found = {"weight": (self.weights.detach() * self.scale).view(self.weight.shape)}
+        return found if self.bias is None else found | {"bias": self.bias.detach()}
+
     def _latent(self, weight: Tensor) -> Tensor:
         return weight.reshape(self.groups, len(weight) // self.groups, weight[0].numel()) / self.scale
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     """Makes the array of a matrix, by its name in the layer."""
 
 
-class _ArrayCell(nn.Module):
+class ArrayCell(nn.Module):
     """One step: arrays of the inputs and of the state, and the gates."""
 
     gates: int
@@ -32,6 +32,19 @@ class _ArrayCell(nn.Module):
         self.of_input = make(of_input, getattr(cell, of_input), getattr(cell, input_bias, None))
         self.of_state = make(of_state, getattr(cell, of_state), getattr(cell, state_bias, None))
         self.hidden_size = self.of_state.out_features // self.gates
+        self._names = names
+
+    def held(self) -> dict[str, Tensor]:
+        """What the tiles hold, as weights and biases of the plain layer or cell: under torch's names."""
+        of_input, of_state, input_bias, state_bias = self._names
+        names = {
+            (0, "weight"): of_input,
+            (0, "bias"): input_bias,
+            (1, "weight"): of_state,
+            (1, "bias"): state_bias,
+        }
+        parts = (self.of_input.held(), self.of_state.held())
+        return {names[number, key]: part[key] for number, part in enumerate(parts) for key in part}
 
     def advanced(self, driven: Tensor, state: State) -> State:
         """The state after a step, given the products of its inputs (count, gates * hidden)."""
@@ -42,7 +55,7 @@ class _ArrayCell(nn.Module):
         return tuple(x.new_zeros(len(x), self.hidden_size) for _ in range(self.states))
 
 
-class _LSTMStep(_ArrayCell):
+class _LSTMStep(ArrayCell):
     """Long short-term memory, gates in torch's order i, f, g, o."""
 
     gates, states = 4, 2
@@ -53,9 +66,16 @@ class _LSTMStep(_ArrayCell):
         super().__init__(names, cell, make)
         kept = getattr(cell, projection, None) if projection else None
         self.projection = None if kept is None else make(projection, kept, None)
+        self._projection_name = projection
+
+    def held(self) -> dict[str, Tensor]:
+        """See `ArrayCell`."""
+        if self.projection is None:
+            return super().held()
+        return super().held() | {self._projection_name: self.projection.held()["weight"]}
 
     def advanced(self, driven: Tensor, state: State) -> State:
-        """See `_ArrayCell`."""
+        """See `ArrayCell`."""
         h, c = state
         i, f, g, o = (driven + self.of_state(h)).chunk(4, dim=1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
@@ -63,18 +83,18 @@ class _LSTMStep(_ArrayCell):
         return (h if self.projection is None else self.projection(h)), c
 
     def nothing(self, x: Tensor) -> State:
-        """See `_ArrayCell`."""
+        """See `ArrayCell`."""
         h = x.new_zeros(len(x), self.of_state.in_features)
         return h, x.new_zeros(len(x), self.hidden_size)
 
 
-class _GRUStep(_ArrayCell):
+class _GRUStep(ArrayCell):
     """Gated recurrent unit, gates in torch's order r, z, n."""
 
     gates, states = 3, 1
 
     def advanced(self, driven: Tensor, state: State) -> State:
-        """See `_ArrayCell`."""
+        """See `ArrayCell`."""
         (h,) = state
         r_in, z_in, n_in = driven.chunk(3, dim=1)
         r_state, z_state, n_state = self.of_state(h).chunk(3, dim=1)
@@ -122,7 +142,7 @@ class ArrayGRUCell(nn.Module):
 class _ArrayRecurrent(nn.Module):
     """Layers and directions of steps, as torch stacks them."""
 
-    def __init__(self, layer: nn.LSTM | nn.GRU, steps: list[_ArrayCell]) -> None:
+    def __init__(self, layer: nn.LSTM | nn.GRU, steps: list[ArrayCell]) -> None:
         super().__init__()
         self.batch_first, self.dropout = layer.batch_first, layer.dropout
         self.directions = 2 if layer.bidirectional else 1
@@ -137,7 +157,7 @@ class _ArrayRecurrent(nn.Module):
         before = state if state is None or not single else tuple(part.unsqueeze(1) for part in state)
         last: list[State] = []
         for number, step in enumerate(self.steps):
-            assert isinstance(step, _ArrayCell)
+            assert isinstance(step, ArrayCell)
             direction = number % self.directions
             if direction == 0:
                 if number and self.dropout:
@@ -155,7 +175,7 @@ class _ArrayRecurrent(nn.Module):
         return (sequence.transpose(0, 1) if self.batch_first else sequence), ends
 
 
-def _unrolled(step: _ArrayCell, inputs: Tensor, state: State, *, backwards: bool) -> tuple[Tensor, State]:
+def _unrolled(step: ArrayCell, inputs: Tensor, state: State, *, backwards: bool) -> tuple[Tensor, State]:
     """Outputs (length, count, out) and the last state of a step that is taken once for each of the inputs."""
     driven = step.of_input(inputs)
     order = range(len(inputs))
@@ -170,7 +190,7 @@ class ArrayLSTM(_ArrayRecurrent):
     """`torch.nn.LSTM` on tiles: any number of layers, both directions, projections."""
 
     def __init__(self, layer: nn.LSTM, make: Maker) -> None:
-        steps: list[_ArrayCell] = [
+        steps: list[ArrayCell] = [
             _LSTMStep(_names(suffix), layer, make, f"weight_hr{suffix}") for suffix in _suffixes(layer)
         ]
         super().__init__(layer, steps)
