@@ -117,7 +117,7 @@ class IdealCells:
 
     def update(self, chosen: Ints, sign: Floats) -> None:
         """See :class:`Cells`."""
-        self._weights[chosen] = np.clip(self._weights[chosen] + self.step * sign, self._low, self._high)
+        self._weights[chosen] = np.clip(self._weights[chosen] + sign * self.step, self._low, self._high)
         self.pulses += len(chosen)
 
 
@@ -142,8 +142,7 @@ class HallCells:
         share = settings.pulse_share if settings.update is Update.IDENTICAL else 1 / settings.steps
         self.step = share * top * self.device.law.delta_r / level_set.scale
         self.s = self.device.prepared(count).s
-        self.pulses, self.energy = 0, 0.0
-        self._pulse(np.arange(count), programming_current(card, top * random.uniform(size=count)))
+        self._move(np.arange(count), programming_current(card, top * random.uniform(size=count)))
         self.pulses, self.energy = 0, 0.0
 
     def weights(self) -> Floats:
@@ -170,14 +169,19 @@ class HallCells:
         return weights
 
     def _pulse(self, chosen: Ints, current: Floats) -> None:
-        """One pulse into each of the chosen cells, as `circuits.write.plant` applies it."""
+        """One pulse into each of the chosen cells, counted."""
+        self._move(chosen, current)
+        self.pulses += len(chosen)
+        self.energy += float(self.device.heat.pulse_energy(current, self.t_pulse).sum())
+
+    def _move(self, chosen: Ints, current: Floats) -> None:
+        """What a pulse makes of each of the chosen cells, as `circuits.write.plant` applies it."""
         effective = current / self.threshold[chosen]
         if self.settings.cycle_noise:
             effective = effective / (1 + self.settings.cycle_noise * self.random.standard_normal(len(chosen)))
         state = replace(self.device.prepared(len(chosen)), s=self.s[chosen])
-        self.s[chosen] = self.device.trained(state, effective[np.newaxis], self.t_pulse)[0].s
-        self.pulses += len(chosen)
-        self.energy += float(self.device.heat.pulse_energy(current, self.t_pulse).sum())
+        after, _ = self.device.trained(state, effective[np.newaxis], self.t_pulse)
+        self.s[chosen] = after.s
 
 
 def train_in_situ(
@@ -269,7 +273,7 @@ def _train(
             x, target = images[chosen].float().div_(steps), labels[chosen]
             outputs = parameters.outputs(x, recipe, generator)
             loss = F.cross_entropy(outputs, target, label_smoothing=recipe.label_smoothing)
-            gradients = parameters.gradients(loss, 0.0)
+            gradients = parameters.gradients(loss, recipe.weight_decay)
             by_weight = torch.cat([part.flatten() for part in gradients[: len(parameters.weights)]]).numpy()
             if digital is not None:
                 digital.step(gradients[len(parameters.weights) :], recipe.learning_rate * share)

@@ -95,8 +95,8 @@ def single_levels(levels_ohm: Sequence[float] | Floats, r_reference: float | Non
     if not ohm[0] <= wanted <= ohm[-1]:
         raise ValueError(f"r_reference = {wanted} Ohm is outside the levels [{ohm[0]}, {ohm[-1]}] Ohm")
     miss = np.abs((ohm[low] + ohm[high]) / 2 - wanted)
-    # Among equally good pairs take the widest, which is the same for every reading of "the middle".
-    best = np.lexsort((low - high, np.round(miss / (ohm[-1] - ohm[0]), 9)))[0]
+    # Among equally good pairs take the widest, which is the same for every reading of "the middle": it comes first.
+    best = np.argmin(np.round(miss / (ohm[-1] - ohm[0]), 9))
     minus = np.array([low[best], high[best]], dtype=np.intp)
     deviation = ohm - ohm[minus].mean()
     scale = float(np.abs(deviation).max())
@@ -126,7 +126,7 @@ def pair_levels(levels_ohm: Sequence[float] | Floats) -> LevelSet:
     scale = float(ohm[-1] - ohm[0])
     plus, minus = (axis.ravel() for axis in np.indices((len(ohm), len(ohm))))
     weights = (ohm[plus] - ohm[minus]) / scale
-    kept = _distinct(weights, plus + minus)
+    kept = _distinct(weights, plus)  # the lower one of two pairs of a difference is lower in both levels
     return LevelSet(
         scheme=WeightScheme.DIFFERENTIAL,
         levels_ohm=ohm,

@@ -11,7 +11,8 @@ from torch import Tensor
 if TYPE_CHECKING:
     from compact_model.numeric import Floats
 
-_LARGEST_TABLE = 1 << 14
+_LARGEST_TABLE = 16384
+_ON_GRID = 1e-6  # of a step
 
 
 class Quantiser:
@@ -37,8 +38,8 @@ class Quantiser:
         self._middles = torch.from_numpy(middles.astype(np.float32)).to(device)
         position = (middles - self.low) / (self.high - self.low)
         self.steps = _grid(position)
-        self._scaled = torch.empty(0)
-        self._entries = torch.empty(0, dtype=torch.int32)
+        self._scaled = torch.empty_like(self.levels)
+        self._entries = torch.empty_like(self.levels, dtype=torch.int32)
         if self.steps:
             centres = (np.arange(self.steps + 1) + 0.5) / self.steps  # one more entry: the upper end itself
             self._table = torch.from_numpy(np.searchsorted(position, centres).astype(np.int32)).to(device)
@@ -70,10 +71,8 @@ class Quantiser:
 
 def _grid(position: Floats) -> int:
     """Return the coarsest uniform grid on 0..1 that holds all positions, as its number of steps; 0 for none."""
-    for start in range(1, _LARGEST_TABLE, 1024):
-        steps = np.arange(start, start + 1024)
-        scaled = np.outer(steps, position)
-        fits = np.abs(scaled - np.round(scaled)).max(axis=1, initial=0) < 1e-6
-        if fits.any():
-            return int(steps[fits.argmax()])
-    return 0
+    fitting = np.arange(2, _LARGEST_TABLE + 1)
+    for one in position:
+        scaled = fitting * one
+        fitting = fitting[np.abs(scaled - np.round(scaled)) < _ON_GRID]
+    return int(fitting[0]) if fitting.size else 0

@@ -153,13 +153,15 @@ class Parameters:
             self.quantise()
             for number, layer in enumerate(network.layers):
                 z = layer.spread(x) @ layer.weights.T
-                mean, spread = z.mean(axis=0), z.std(axis=0) + 1e-3
+                mean, variance = z.mean(axis=0), z.var(axis=0)
                 if not self.gamma:
                     self._begin_affine(number, layer)
                 else:
                     self.mean[number].copy_(torch.from_numpy(mean))
-                    self.variance[number].copy_(torch.from_numpy(spread**2))
-                    self.gamma[number].copy_(torch.from_numpy(layer.gain * spread))
+                    self.variance[number].copy_(torch.from_numpy(variance))
+                    spread = np.sqrt(variance + _BATCH_NORM_EPSILON)  # which `layers` divides by
+                    gamma = layer.gain * spread
+                    self.gamma[number].copy_(torch.from_numpy(gamma))
                     self.beta[number].copy_(torch.from_numpy(layer.offset + layer.gain * mean))
                 x = layer.gather((layer.gain * z + layer.offset).clip(min=0))
 
@@ -223,7 +225,7 @@ class Parameters:
                     x = x * keep.div_(1 - recipe.dropout)
             window = self.windows[number]
             if window is not None:
-                x = (F.max_pool2d(x, window.pool) if window.pool > 1 else x).flatten(1)
+                x = F.max_pool2d(x, window.pool).flatten(1)
         return x
 
     def _product(self, number: int, x: Tensor, weight: Tensor, bfloat16: bool) -> Tensor:

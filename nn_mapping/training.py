@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _STEPS_TO_LIVE = 200
-_TEST_BATCH = 500
 _START_IMAGES = 2000
 
 
@@ -82,7 +81,8 @@ def train(
     progress
         Called after each epoch with epochs done, epochs in all, and a line of text.
     start
-        Network of the same shape to go on from; None draws new weights.
+        Network of the same shape to go on from, its batch statistics found again on the first 2000 training images;
+        None draws new weights.
     products
         What multiplies weights and inputs, one per layer: a circuit, for example
         (`nn_mapping.circuit_layer`); None is the plain product.
@@ -274,7 +274,7 @@ def _tested(pixels: _Pixels, parameters: Parameters, recipe: Recipe) -> float:
     with torch.no_grad():
         classes = [
             parameters.outputs(part.float().div_(pixels.steps), recipe, None).argmax(dim=1)
-            for part in torch.split(pixels.test, _TEST_BATCH)
+            for part in torch.split(pixels.test, recipe.batch)
         ]
         return float((torch.cat(classes) == pixels.test_labels).double().mean())
 
@@ -289,7 +289,8 @@ def _batches(count: int, batch: int) -> list[tuple[int, int]]:
 
 def _mirror_half(x: Tensor, width: int, generator: torch.Generator) -> Tensor:
     mirrored = x.view(len(x), -1, width).flip(2).view(len(x), -1)
-    return torch.where(torch.rand(len(x), 1, generator=generator, device=x.device) < 0.5, mirrored, x)
+    kept = torch.rand(len(x), 1, generator=generator, device=x.device).round().bool()
+    return torch.where(kept, x, mirrored)
 
 
 def _check_alive(history: dict[str, list[float]], dataset: Dataset, parameters: Parameters) -> None:
@@ -320,7 +321,8 @@ def deterministic() -> Iterator[None]:
     algorithms = torch.are_deterministic_algorithms_enabled()
     options: Any = torch.utils.deterministic
     filled = options.fill_uninitialized_memory  # costs a sixth of the time, for memory that nothing reads
-    flushed = float(torch.tensor(1e-310, dtype=torch.float64) * 1) == 0
+    smallest = torch.tensor(math.ulp(0.0), dtype=torch.float64)
+    flushed = float(smallest + smallest) == 0  # as denormal numbers are now
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     options.fill_uninitialized_memory = False

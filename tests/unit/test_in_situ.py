@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from compact_model.cards.device import load_card
+from hallspice.config import network_keys as schema
 from nn_mapping import in_situ
 from nn_mapping.data import Dataset
 from nn_mapping.in_situ import HallCells, IdealCells, InSitu, Update, train_in_situ
@@ -121,6 +123,90 @@ def test_thresholds_have_the_stated_spread() -> None:
     assert drawn.std() == pytest.approx(0.05, abs=2.3e-3)
 
 
+def test_what_is_drawn_for_cells_is_in_its_place() -> None:
+    """Thresholds first, then the first weights; a pulse that is p too strong is a threshold that is p too low."""
+    settings = InSitu(update=Update.IDENTICAL, device_spread=0.05, cycle_noise=0.1)
+    some = HallCells(300, settings, LEVELS, CARD, np.random.default_rng(5))
+    assert (some.pulses, some.energy) == (0, 0.0)
+    assert some.threshold == pytest.approx(
+        1 + 0.05 * np.random.default_rng(5).standard_normal(300), rel=1e-12
+    )
+    plain = HallCells(400, InSitu(), LEVELS, CARD, np.random.default_rng(5)).weights()
+    # uniform from -1 to 1: the law and the rates differ by a few per cent of the window
+    assert plain.min() == pytest.approx(-1, abs=0.05)
+    assert plain.max() == pytest.approx(1, abs=0.1)
+    assert abs(plain.mean()) < 0.15
+    some.s[:] = 0
+    some.random = np.random.default_rng(9)
+    some.update(np.array([7, 3]), np.ones(2))
+    noise = 1 + 0.1 * np.random.default_rng(9).standard_normal(2)
+    state = some.device.prepared(2)
+    alone, _ = some.device.trained(state, (some.identical / some.threshold[[7, 3]] / noise)[None], 200e-6)
+    np.testing.assert_allclose(some.s[[7, 3]], alone.s, rtol=1e-12)
+
+
+class Draws:
+    """Gives the same numbers each time."""
+
+    def __init__(self, *values: float) -> None:
+        self.values = np.array(values, dtype=np.float32)
+
+    def random(self, _count: int, dtype: type) -> np.ndarray:
+        """The numbers."""
+        return self.values.astype(dtype)
+
+
+class Noted:
+    """Cells that note their updates."""
+
+    step = 0.25
+
+    def __init__(self) -> None:
+        self.updates: list[tuple[list[int], list[float]]] = []
+
+    def update(self, chosen: np.ndarray, sign: np.ndarray) -> None:
+        """Note."""
+        self.updates.append((chosen.tolist(), sign.tolist()))
+
+
+def test_a_pulse_comes_with_the_chance_of_its_gradient_and_against_it() -> None:
+    """0.5 |g| / 0.25 = 2 |g|; a gradient of zero never makes one."""
+    some = Noted()
+    gradient = np.array([0.1, 0.1, -0.3, -0.3, 0.0, 2.0], dtype=np.float32)
+    draws = Draws(0.19, 0.21, 0.59, 0.61, 0.0, 0.99)
+    in_situ._descend(some, gradient, 0.5, draws)  # type: ignore[arg-type]
+    assert some.updates == [([0, 2, 5], [-1.0, 1.0, -1.0])]
+    in_situ._descend(some, gradient[4:5], 0.5, Draws(0.0))  # type: ignore[arg-type]
+    assert len(some.updates) == 1
+
+
+def test_where_nothing_moves_the_history_is_that_of_the_first_weights(quarters: Dataset) -> None:
+    """Every image once an epoch, with the loss of the recipe; the weights are the uniform ones of the seed."""
+    recipe = replace(GOOD, epochs=2, batch=200, batch_norm=False, label_smoothing=0.1)
+    still = InSitu(update=Update.IDEAL, learning_rate=1e-30)
+    told: list[tuple[int, int]] = []
+    network = train_in_situ(
+        quarters, (36, 4), LEVELS, CARD, recipe, still, progress=lambda done, of, _: told.append((done, of))
+    )
+    assert told == [(1, 2), (2, 2)]
+    assert (network.info["seed"], network.info["pulses"], network.info["cells"]) == (0, 0, 144)
+    drawn = np.random.default_rng([0, 7]).uniform(-1, 1, (4, 36))
+    np.testing.assert_allclose(network.layers[0].weights, drawn, rtol=1e-6)
+    outputs = torch.from_numpy(network.forward(network.inputs(quarters.train_images)))
+    labels = torch.from_numpy(quarters.train_labels.astype(np.int64))
+    loss = float(torch.nn.functional.cross_entropy(outputs, labels, label_smoothing=0.1))
+    assert network.history["train_loss"] == pytest.approx([loss, loss], rel=1e-5)
+    right = network.accuracy(quarters.train_images, quarters.train_labels)
+    assert network.history["train_accuracy"] == pytest.approx([right, right], rel=1e-12)
+    tested = network.accuracy(quarters.test_images, quarters.test_labels)
+    assert network.history["test_accuracy"] == pytest.approx([tested, tested], rel=1e-12)
+
+
+def test_the_defaults_are_those_of_the_configuration() -> None:
+    section = schema.InSitu()
+    assert InSitu() == InSitu(**section.model_dump(exclude={"updates"}))
+
+
 def test_ideal_steps_are_counted_and_end_at_the_range() -> None:
     some = IdealCells(3, InSitu(update=Update.IDEAL, steps=4), LEVELS, np.random.default_rng(0))
     assert (some.pulses, some.energy) == (0, 0.0)
@@ -135,11 +221,14 @@ def test_ideal_steps_are_counted_and_end_at_the_range() -> None:
 def test_the_rate_falls_along_a_cosine(quarters: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     rates: list[float] = []
     monkeypatch.setattr(in_situ, "_descend", lambda _cells, _gradient, rate, _random: rates.append(rate))
+    digital: list[float] = []
+    monkeypatch.setattr(in_situ.Adam, "step", lambda _adam, _gradients, rate: digital.append(rate))
     recipe = replace(SHORT, epochs=2, batch=200)
     network = train_in_situ(quarters, (36, 4), LEVELS, CARD, recipe, InSitu(learning_rate=8.0), seed=1)
     # three batches in each of two epochs: 8 (1 + cos(k pi/6))/2
     expected = [8.0, 7.4641016, 6.0, 4.0, 2.0, 0.5358984]
     np.testing.assert_allclose(rates, expected, rtol=1e-7)
+    np.testing.assert_allclose(digital, np.array(expected) / 8 * recipe.learning_rate, rtol=1e-7)
     assert network.info["pulses"] == 0
 
 
@@ -171,12 +260,16 @@ def test_what_cannot_be_trained_in_situ(quarters: Dataset) -> None:
     with pytest.raises(ValueError, match="batch = 5000: there are 600"):
         train_in_situ(quarters, (36, 4), LEVELS, CARD, replace(SHORT, batch=5000), InSitu())
     assert (InSitu(steps=2).steps, InSitu(steps=1000).steps) == (2, 1000)
+    InSitu(pulse_share=0.01, learning_rate=0.01, device_spread=0.49, cycle_noise=0.49)
     for wrong in (
         {"steps": 1},
         {"steps": 1001},
+        {"pulse_share": 0.0},
         {"pulse_share": 1.0},
         {"learning_rate": 0.0},
         {"device_spread": 0.5},
+        {"device_spread": -0.1},
+        {"cycle_noise": 0.5},
         {"cycle_noise": -0.1},
     ):
         with pytest.raises(ValueError, match=next(iter(wrong))):

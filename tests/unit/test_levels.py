@@ -74,6 +74,52 @@ def test_many_levels() -> None:
     )
 
 
+def test_a_reference_may_be_a_level_and_any_value_of_the_window() -> None:
+    """The mean of a level with itself; the bounds are the outermost levels, not their neighbours."""
+    alone = single_levels([0.0, 1.0, 10.0], r_reference=1.0)
+    assert alone.minus.tolist() == [1, 1]
+    assert alone.weights.tolist() == pytest.approx([-1 / 9, 0, 1], rel=1e-12)
+    for wanted in (0.33, 0.34, 0.56, 0.57):
+        assert single_levels(PAPER_LEVELS_OHM, wanted).r_reference == pytest.approx(wanted, abs=0.011)
+    for wanted in (0.32, 0.58):
+        with pytest.raises(ValueError, match="outside the levels"):
+            single_levels(PAPER_LEVELS_OHM, wanted)
+
+
+@pytest.mark.parametrize(("off", "widest"), [(1e-9, True), (3e-8, False)])
+def test_of_references_as_good_as_equal_the_widest_pair_is_taken(off: float, widest: bool) -> None:
+    """Equal to 5e-10 of the window, which is 30 here: an inner pair that is exact does not beat an outer one."""
+    levels = single_levels([-15.0, -5.0, 5.0, 15.0 + 2 * off], r_reference=0.0)
+    assert levels.minus.tolist() == ([0, 3] if widest else [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("ohm", "count"),
+    [
+        # 0.5 + d/2 and 0.5 - d/2 with d = 1.8e-9 and 0.8e-9 of the window
+        ([0.0, 0.5 + 0.9e-9, 1.0], 7),
+        ([0.0, 0.5 + 0.4e-9, 1.0], 5),
+        # 0.1 twice, 0.2e-9 apart, on either side of a half of 1e-9: 0, 0.1, 0.8, 0.9, 1 and their negatives
+        ([0.0, 0.1 + 0.6e-9, 0.9 - 0.4e-9, 1.0], 9),
+    ],
+)
+def test_differences_that_are_equal_but_for_rounding_are_one_weight(ohm: list[float], count: int) -> None:
+    assert len(pair_levels(ohm).weights) == count
+    assert len(pair_levels(np.array(ohm) * 7).weights) == count
+
+
+def test_of_equal_differences_the_lowest_pair_is_taken() -> None:
+    pairs = pair_levels([0.0, 1.0, 2.0, 3.0])
+    assert pairs.weights.tolist() == pytest.approx([-1, -2 / 3, -1 / 3, 0, 1 / 3, 2 / 3, 1])
+    assert pairs.plus[:, 0].tolist() == [0, 0, 0, 0, 1, 2, 3]
+    assert pairs.minus[:, 0].tolist() == [3, 2, 1, 0, 0, 0, 0]
+
+
+def test_levels_are_a_list() -> None:
+    with pytest.raises(ValueError, match="expected a list of 2 to 256 levels"):
+        single_levels(np.array([[0.1, 0.2], [0.3, 0.4]]))
+
+
 def test_wrong_references() -> None:
     with pytest.raises(
         ValueError, match=r"r_reference = 0\.6 Ohm is outside the levels \[0\.33, 0\.57\] Ohm"

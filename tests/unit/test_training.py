@@ -12,7 +12,7 @@ from nn_mapping.adam import Adam
 from nn_mapping.data import Dataset
 from nn_mapping.layer_shapes import Convolution
 from nn_mapping.levels import PAPER_LEVELS_OHM, single_levels
-from nn_mapping.quantiser import Quantiser
+from nn_mapping.quantiser import Quantiser, _grid
 from nn_mapping.recipes import GOOD, LITERAL, Recipe
 from nn_mapping.trained import TrainedNetwork, load_network
 from nn_mapping.training import DeadNetworkError, train, training_device
@@ -148,6 +148,22 @@ def test_steps_of_the_index_table() -> None:
     assert Quantiser(LEVELS).steps == 48
     assert Quantiser(np.array([-1.0, 1.0])).steps == 2
     assert Quantiser(np.array([0.0, 1 / np.pi, 1.0])).steps == 0  # no grid: sorted search
+    assert Quantiser(np.array([0.0, 2 / 3, 2.0])).steps == 6  # middles at 1/6 and 4/6 of the range
+    assert len(Quantiser(LEVELS)._table) == 49
+
+
+@pytest.mark.parametrize(
+    ("position", "steps"),
+    [
+        (1 / 16384, 16384),
+        (1 / 16385, 0),  # too many for the table
+        (0.5 + 0.25e-6, 2),
+        (0.5 + 0.75e-6, 0),  # 1.5e-6 of a step beside the grid
+        (0.5e-6, 0),  # 1e-6 of a step beside the edge
+    ],
+)
+def test_a_grid_holds_positions_to_a_millionth_of_a_step(position: float, steps: int) -> None:
+    assert _grid(np.array([position])) == steps
 
 
 def test_batches_never_end_with_a_single_image() -> None:
