@@ -187,7 +187,8 @@ def solve_tile(states: Floats, mismatch: Mismatch | None, config: ArrayConfig) -
     """Transfer matrix and power forms of one tile with the given cell states (rows, columns)."""
     factored = factor(crossbar(states, config, mismatch))
     forms = factored.power_forms()
-    delivered = float(factored.solve(np.ones((1, len(states)))).source_power[0])
+    full = np.ones(len(states))[np.newaxis]
+    delivered = float(factored.solve(full).source_power.item())
     taken = sum(float(form.sum()) for form in forms.values())
     return TileResponse(
         transfer=factored.transfer(), power_forms=forms, imbalance=abs(delivered - taken) / delivered
@@ -214,7 +215,7 @@ def output_per_weight(level_set: LevelSet, state_ohm: Floats, config: ArrayConfi
     config
         The array; only `passive_parallel`, whose columns give the mean over their rows, depends on `rows`.
     """
-    per_level = ideal_transfer(np.tile(state_ohm, (rows, 1)), config)[:, 0]
+    per_level = ideal_transfer(np.tile(state_ohm, (rows, 1)), config).mean(axis=1)  # all rows alike
     levels = level_set.levels_ohm
     return float((per_level[-1] - per_level[0]) / (levels[-1] - levels[0]) * level_set.scale)
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,9 @@ def test_resistive_states_are_linear_in_conductance() -> None:
     np.testing.assert_allclose(
         (conductance - 1e-5) / 9e-5, (np.array(PAPER_LEVELS_OHM) - 0.33) / 0.24, atol=1e-12
     )
+    assert resistive_states(np.array([0.0, 1.0]), 0.5, 2.0).tolist() == [2.0, 0.5]
+    with pytest.raises(ValueError, match=r"r_low = 0\.0 Ohm"):
+        resistive_states(np.array(PAPER_LEVELS_OHM), 0.0, 1e4)
     with pytest.raises(ValueError, match=r"r_low = 100000\.0 Ohm, r_high = 10000\.0 Ohm"):
         resistive_states(np.array(PAPER_LEVELS_OHM), 1e5, 1e4)
 
@@ -52,6 +57,20 @@ def test_tiles_that_are_too_small() -> None:
         map_network(network, SINGLE, 4, 2)
     with pytest.raises(ValueError, match="'differential' needs at least 1 row and 2 columns"):
         map_network(network, pair_levels(PAPER_LEVELS_OHM), 0, 2)
+
+
+def test_a_network_of_nearly_these_levels_is_taken() -> None:
+    """To a millionth of the largest weight."""
+    levels = single_levels([-0.2, 0.0, 0.2])
+    for off, fits in ((0.5e-6, True), (1e-6, True), (1.5e-6, False), (0.5, False)):
+        moved = replace(one_layer([[1, -1]]), levels=levels.weights + np.array([0.0, off, 0.0]))
+        if fits:
+            assert map_network(moved, levels, 4, 4).cells == 2 * 3
+        else:
+            with pytest.raises(ValueError, match="the network was trained on"):
+                map_network(moved, levels, 4, 4)
+    with pytest.raises(ValueError, match="the network was trained on free weights"):
+        map_network(replace(moved, levels=None), levels, 4, 4)
 
 
 def test_a_network_of_other_levels_is_refused() -> None:

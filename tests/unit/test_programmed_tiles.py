@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from hallspice.config.load import load_setup
 from hallspice.programming.plan import writing
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.mapping import MappedNetwork, map_network
-from nn_mapping.programmed import ProgrammedNetwork, programmed_network
+from nn_mapping.programmed import ProgrammedNetwork, _states, programmed_network
 from nn_mapping.trained import Layer, TrainedNetwork
 
 SEED = 11
@@ -67,3 +69,18 @@ def test_sums_and_the_hottest_pulse_of_all_tiles(tmp_path: Path) -> None:
     largest = max(outcome.largest_current.max() for outcome in found.outcomes)
     # 560 K/W and 240 K/W, settled within 200 us
     assert found.peak_temperature == pytest.approx(300 + 800 * largest**2 * 500, rel=1e-9)
+
+
+def test_resistances_follow_the_line_of_conductances_down_to_none() -> None:
+    """From 10 uS at 0.3 ohm to 100 uS at 0.6 ohm: 55 uS half way; what would be negative is 1e-15 S."""
+    mapped: Any = SimpleNamespace(
+        level_set=SimpleNamespace(levels_ohm=np.array([0.3, 0.6])), state_ohm=np.array([1e5, 1e4])
+    )
+    plans: list[Any] = [
+        SimpleNamespace(config=SimpleNamespace(architecture=SimpleNamespace(hall=hall)))
+        for hall in (False, True)
+    ]
+    achieved = np.array([[0.3, 0.45], [0.6, 0.1]])
+    found = _states(mapped, plans[0], achieved)
+    np.testing.assert_allclose(found, [[1e5, 1 / 55e-6], [1e4, 1e15]], rtol=1e-9)
+    assert _states(mapped, plans[1], achieved) is achieved
