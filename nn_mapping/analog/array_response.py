@@ -119,10 +119,10 @@ class _Solved(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Any) -> Any:
-        (states,) = ctx.saved_tensors
+        (by_solution,), (states,) = gradients, ctx.saved_tensors
         found = [
             resistance_gradient(tile, sensitivity, ctx.config)
-            for tile, sensitivity in zip(_doubles(states), _doubles(gradients[0]), strict=True)
+            for tile, sensitivity in zip(_doubles(states), _doubles(by_solution), strict=True)
         ]
         return torch.from_numpy(np.stack(found)).to(states), None, None
 
@@ -145,7 +145,7 @@ def resistance_gradient(states: Floats, sensitivity: Floats, config: ArrayConfig
     network = factored.network
     driven = network.probed("channel", factored.response.T)  # (inputs, rows, columns)
     tested = network.probed("channel", factored.adjoint_response.T)
-    found: Floats = np.einsum("oi,irc,orc->rc", sensitivity, driven, tested, optimize=True) / states**2
+    found: Floats = (np.tensordot(sensitivity, driven, axes=1) * tested).sum(axis=0) / states**2
     return found
 
 
@@ -197,7 +197,7 @@ def _line(tensor: TransferTensor, shape: tuple[int, int]) -> tuple[Floats, Float
     """Offset and slope (columns, rows) of every entry by its cell; None where other cells act on it as well."""
     at_zero = tensor.transfer(np.zeros(shape))
     slope = tensor.transfer(np.ones(shape)) - at_zero
-    probe = np.random.default_rng(0).uniform(0.25, 0.75, shape)
+    probe = np.random.default_rng(shape).random(shape)
     exact = tensor.transfer(probe)
     alone = np.abs(at_zero + slope * probe.T - exact).max() <= _ALONE * np.abs(exact).max()
     return (at_zero, slope) if alone else None

@@ -37,10 +37,10 @@ class _ArrayConvolution(ArrayMatrix):
         alike = conv.padding_mode == "zeros" and all(begin == end for begin, end in pads)
         self._around = [] if alike else [side for pair in reversed(pads) for side in pair]
         self._kernel = Kernel(
-            size=_plane(conv.kernel_size, 1),
-            stride=_plane(conv.stride, 1),
+            size=_plane(conv.kernel_size),
+            stride=_plane(conv.stride),
             padding=_plane([begin for begin, _ in pads] if alike else [0] * len(pads), 0),
-            dilation=_plane(conv.dilation, 1),
+            dilation=_plane(conv.dilation),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ def _pads(conv: nn.Conv1d | nn.Conv2d) -> list[tuple[int, int]]:
     return [(int(side), int(side)) for side in conv.padding]
 
 
-def _plane(values: Sequence[int], first: int) -> tuple[int, int]:
+def _plane(values: Sequence[int], first: int = 1) -> tuple[int, int]:
     """Of both axes; a single one is the width of an image whose height is 1."""
     height, width = values if len(values) == 2 else (first, values[0])
     return height, width

@@ -83,7 +83,7 @@ class ArrayMatrix(nn.Module):
         return found if self.bias is None else found | {"bias": self.bias.detach()}
 
     def _latent(self, weight: Tensor) -> Tensor:
-        return weight.reshape(self.groups, len(weight) // self.groups, weight[0].numel()) / self.scale
+        return weight.reshape(self.groups, len(weight) // self.groups, -1) / self.scale
 
     def begin_calibration(self) -> None:
         """Forget the full scales and trim the columns; inputs widen the full scales until `end_calibration`."""

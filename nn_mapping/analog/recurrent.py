@@ -24,7 +24,6 @@ class ArrayCell(nn.Module):
     """One step: arrays of the inputs and of the state, and the gates."""
 
     gates: int
-    states: int
 
     def __init__(self, names: tuple[str, str, str, str], cell: nn.Module, make: Maker) -> None:
         super().__init__()
@@ -51,14 +50,14 @@ class ArrayCell(nn.Module):
         raise NotImplementedError
 
     def nothing(self, x: Tensor) -> State:
-        """The state before the first step, for inputs (count, in)."""
-        return tuple(x.new_zeros(len(x), self.hidden_size) for _ in range(self.states))
+        """The state before the first step, for inputs (..., count, in)."""
+        raise NotImplementedError
 
 
 class _LSTMStep(ArrayCell):
     """Long short-term memory, gates in torch's order i, f, g, o."""
 
-    gates, states = 4, 2
+    gates = 4
 
     def __init__(
         self, names: tuple[str, str, str, str], cell: nn.Module, make: Maker, projection: str = ""
@@ -77,30 +76,34 @@ class _LSTMStep(ArrayCell):
     def advanced(self, driven: Tensor, state: State) -> State:
         """See `ArrayCell`."""
         h, c = state
-        i, f, g, o = (driven + self.of_state(h)).chunk(4, dim=1)
+        i, f, g, o = (driven + self.of_state(h)).chunk(self.gates, dim=1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         h = o.sigmoid() * c.tanh()
         return (h if self.projection is None else self.projection(h)), c
 
     def nothing(self, x: Tensor) -> State:
         """See `ArrayCell`."""
-        h = x.new_zeros(len(x), self.of_state.in_features)
-        return h, x.new_zeros(len(x), self.hidden_size)
+        count = x.shape[-2]
+        return x.new_zeros(count, self.of_state.in_features), x.new_zeros(count, self.hidden_size)
 
 
 class _GRUStep(ArrayCell):
     """Gated recurrent unit, gates in torch's order r, z, n."""
 
-    gates, states = 3, 1
+    gates = 3
 
     def advanced(self, driven: Tensor, state: State) -> State:
         """See `ArrayCell`."""
         (h,) = state
-        r_in, z_in, n_in = driven.chunk(3, dim=1)
-        r_state, z_state, n_state = self.of_state(h).chunk(3, dim=1)
+        r_in, z_in, n_in = driven.chunk(self.gates, dim=1)
+        r_state, z_state, n_state = self.of_state(h).chunk(self.gates, dim=1)
         r, z = (r_in + r_state).sigmoid(), (z_in + z_state).sigmoid()
         n = (n_in + r * n_state).tanh()
         return ((1 - z) * n + z * h,)
+
+    def nothing(self, x: Tensor) -> State:
+        """See `ArrayCell`."""
+        return (x.new_zeros(x.shape[-2], self.hidden_size),)
 
 
 def _names(suffix: str) -> tuple[str, str, str, str]:
@@ -163,7 +166,7 @@ class _ArrayRecurrent(nn.Module):
                 if number and self.dropout:
                     sequence = F.dropout(sequence, self.dropout, training=self.training)
                 inputs, outputs = sequence, []
-            begin = step.nothing(sequence[0]) if before is None else tuple(part[number] for part in before)
+            begin = step.nothing(sequence) if before is None else tuple(part[number] for part in before)
             found, end = _unrolled(step, inputs, begin, backwards=direction == 1)
             last.append(end)
             outputs.append(found)

@@ -31,8 +31,8 @@ class _Rounded(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Any) -> Any:
-        (slope,) = ctx.saved_tensors
-        return gradients[0] * slope, None, None, None
+        (by_codes,), (slope,) = gradients, ctx.saved_tensors
+        return by_codes * slope, None, None, None
 
 
 def rounded(values: Tensor, step: Tensor, low: float, high: float) -> Tensor:

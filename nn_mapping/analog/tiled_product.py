@@ -309,7 +309,7 @@ class TiledProduct(nn.Module):
                 total = codes * counts if total is None else total + codes * counts
         assert total is not None
         total = self.cells.joined(total)
-        if kernel is not None and plan.kernel is not kernel:  # patches came one after another
+        if kernel is not None:  # patches may have come one after another
             total = total.reshape(*total.shape[:2], *kernel.positions(x.shape[2], x.shape[3]))
         return total
 

@@ -14,7 +14,7 @@ from nn_mapping.analog.rounding import round_codes_
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-_CHUNK = 1 << 17  # outputs of one band at once, so that rounding works in cache
+_CHUNK = 131072  # outputs of one band at once, so that rounding works in cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ def parts(plan: Plan, drive: Tensor) -> Iterator[Part]:
     count = drive.shape[1]
     for drivers, outputs in enumerate(plan.outputs):
         numbers = plan.groups * (outputs.stop - outputs.start) * positions
-        step = max(1, _CHUNK // max(1, numbers))
+        step = max(1, _CHUNK // numbers)
         for start in range(0, count, step):
             for band in range(len(plan.rows)):
                 yield Part(drivers=drivers, outputs=outputs, band=band, reads=slice(start, start + step))
@@ -133,13 +133,9 @@ def analog_outputs(plan: Plan, part: Part, drive: Tensor, kernel: Tensor, offset
     added = None if offset is None else offset[:, part.outputs].flatten()
     seen = plan.channels(plan.rows[part.band])
     if plan.kernel is None:
-        return F.linear(drive[:, seen], held[0], added)
-    if plan.groups > 1:
-        by_group = drive.view(len(drive), plan.groups, -1, *drive.shape[2:])[:, :, seen]
-        channels = by_group.flatten(1, 2)
-    else:
-        channels = drive[:, seen]
-    channels = channels.contiguous(memory_format=torch.channels_last)
+        return F.linear(drive[:, seen], held.flatten(0, 1), added)
+    by_group = drive.unflatten(1, (plan.groups, -1))[:, :, seen]
+    channels = by_group.flatten(1, 2).contiguous(memory_format=torch.channels_last)
     size = (held.shape[0] * held.shape[1], seen.stop - seen.start, *plan.kernel.size)
     shape = plan.kernel
     return F.conv2d(
@@ -182,6 +178,7 @@ class _Read(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Any) -> Any:
+        (by_total,) = gradients
         drive, offset, *kernels = ctx.saved_tensors
         plan: Plan = ctx.plan
         sums = [torch.zeros_like(drive), *(torch.zeros_like(kernel) for kernel in kernels)]
@@ -196,7 +193,7 @@ class _Read(torch.autograd.Function):
             with torch.enable_grad():
                 leaves = [values.detach().requires_grad_() for values in given]
                 current = analog_outputs(plan, part, leaves[0], leaves[1], leaves[2] if leaves[2:] else None)
-            wanted = _of_outputs(plan, gradients[0][part.reads], part.outputs) * plan.factors[band]
+            wanted = _of_outputs(plan, by_total[part.reads], part.outputs) * plan.factors[band]
             wanted = wanted.reshape(current.shape)
             if plan.half is not None:
                 wanted = wanted * ((current >= -plan.half) & (current <= plan.half - 1))

@@ -55,8 +55,7 @@ class WeightCells(nn.Module):
             "levels": weights,
             "middles": (weights[1:] + weights[:-1]) / 2,
             "plus": held[level_set.plus],
-            "minus": held[level_set.minus] if self.pair else np.empty(0),
-            "reference": np.empty(0) if self.pair else held[level_set.minus],
+            "minus" if self.pair else "reference": held[level_set.minus],
         }
         for name, table in tables.items():
             self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(table)).to(dtype))

@@ -24,9 +24,6 @@ from nn_mapping.analog.full_scales import calibrate
 from nn_mapping.analog.linear import ArrayLinear, ArrayMatrix, NotCalibratedError
 from nn_mapping.analog.rounding import rounded, upper_quantile
 from nn_mapping.analog.tiled_product import (
-    MOMENTUM,
-    SCALE_EVERY,
-    TRIM_EVERY,
     TiledProduct,
 )
 from nn_mapping.analog.tiled_read import Kernel
@@ -361,9 +358,9 @@ def test_gradients_are_those_of_central_differences(architecture: str, scheme: s
     chip = chip_of(architecture, level_set=levels, readout=replace(EXACT, trim=True), seed=3, **spread)
     random = np.random.default_rng(2)
     weights = torch.from_numpy(
-        random.uniform(levels.weights[0], levels.weights[-1], (1, 5, 6))
+        random.uniform(levels.weights[0], levels.weights[-1], (1, 4, 7))
     ).requires_grad_()
-    x = torch.from_numpy(random.uniform(-1, 1, (3, 6))).requires_grad_()
+    x = torch.from_numpy(random.uniform(-1, 1, (3, 7))).requires_grad_()
     tiles = TiledProduct(weights.detach(), chip).eval()
     tiles.begin_calibration(weights.detach())
     tiles.calibrating = False
@@ -450,7 +447,7 @@ def test_offsets_and_mismatched_converters_pass_gradients_straight_through() -> 
     """With 12 bits and 1 % of mismatch gradients are those without converters, to the trim's exact numbers."""
     torch.manual_seed(0)
     layer = on_levels(nn.Conv2d(2, 3, 2).double())
-    x = torch.rand(2, 2, 4, 4, dtype=torch.float64)
+    x = torch.rand(2, 2, 4, 5, dtype=torch.float64)
     found = []
     for readout in (
         replace(EXACT, trim=True),
@@ -472,7 +469,9 @@ def test_offsets_and_mismatched_converters_pass_gradients_straight_through() -> 
 def test_every_tile_has_the_transfer_of_its_network() -> None:
     """With the mismatch of its own seed, for all Hall architectures; two-terminal tiles are solved in full."""
     for architecture in ALL:
-        chip = chip_of(architecture, **({"mismatch": 0.03, "seed": 4} if architecture.hall else {}))
+        chip = chip_of(
+            architecture, **({"mismatch": 0.03, "r_off_spread": 0.02, "seed": 4} if architecture.hall else {})
+        )
         random = np.random.default_rng(5)
         weights = torch.from_numpy(PAIRS.weights[random.integers(0, 23, (2, 3, 7))])
         product = TiledProduct(weights, chip, first_tile=10)
@@ -492,7 +491,8 @@ def test_every_tile_has_the_transfer_of_its_network() -> None:
                 states = states.reshape(rows.stop - rows.start, -1)
                 spread = None
                 if architecture.hall:
-                    spread = draw_mismatch(states.shape, np.random.default_rng([4, number, 3]), relative=0.03)
+                    random = np.random.default_rng([4, number, 3])
+                    spread = draw_mismatch(states.shape, random, relative=0.03, r_off=0.02)
                 exact = np.sum(
                     [
                         factor(crossbar(states, chip.config, spread, slot=slot)).transfer()
@@ -545,6 +545,7 @@ def test_the_type_of_numbers_is_that_of_the_model() -> None:
 
 
 def test_in_training_full_scales_and_trim_follow_now_and_then() -> None:
+    """Full scales go a fifth of the way at every 20th product, the columns are trimmed at every 100th."""
     torch.manual_seed(0)
     readout = replace(EXACT, adc_bits=8, dac_bits=8, trim=True)
     arrays, _ = convert(nn.Linear(6, 3), chip_of("active_parallel", readout=readout))
@@ -557,13 +558,13 @@ def test_in_training_full_scales_and_trim_follow_now_and_then() -> None:
     with torch.no_grad():
         arrays.weight.mul_(0.5)
         arrays(2 * x)
-    assert float(tiles.input_full[0]) == pytest.approx(float(inputs[0]) * (1 + MOMENTUM), rel=1e-5)
+    assert float(tiles.input_full[0]) == pytest.approx(float(inputs[0]) * 1.2, rel=1e-5)
     assert float(tiles.input_full[1]) == 0
     assert not torch.equal(tiles.gain0, gain)
     assert not torch.equal(tiles.output_full, outputs)
     kept = tiles.input_full.clone()
     gain = tiles.gain0.clone()
-    for _ in range(SCALE_EVERY - 1):
+    for _ in range(19):
         arrays(x)
     assert torch.equal(tiles.input_full, kept)
     arrays(-x)
@@ -572,7 +573,7 @@ def test_in_training_full_scales_and_trim_follow_now_and_then() -> None:
     )
     with torch.no_grad():
         arrays.weight.mul_(-0.5)
-    for _ in range(TRIM_EVERY - SCALE_EVERY - 1):
+    for _ in range(79):
         arrays(x)
     assert torch.equal(tiles.gain0, gain)
     arrays(x)
@@ -615,7 +616,12 @@ def test_full_scales_must_be_set_and_sensible() -> None:
     ):
         with pytest.raises(ValueError, match="full scales"):
             arrays.tiles.set_full_scales(inputs, outputs)
+    arrays.tiles.set_full_scales((0.5, 0.25), (0.5, 0.25))
+    assert arrays.tiles.signs() == (0, 1)
+    arrays.tiles.set_full_scales((0.5, 0.25))
+    assert arrays.tiles.output_full.tolist() == [1.0, 1.0]
     arrays.tiles.set_full_scales((1.0, 0.0), (1.0, 0.0))
+    assert arrays.tiles.signs() == (0,)
     arrays(torch.rand(1, 3))
     with pytest.raises(ValueError, match=r"^model: inputs of shape \(1, 4\), expected \(\.\.\., 3\)"):
         arrays(torch.rand(1, 4))

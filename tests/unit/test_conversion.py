@@ -152,6 +152,8 @@ def test_keys_and_values_of_other_widths() -> None:
 
 
 def test_attention_that_arrays_have_no_form_for_stays_digital_and_is_named() -> None:
+    _, report = convert(nn.MultiheadAttention(4, 2, add_zero_attn=True), PERFECT)
+    assert report[""].reason.startswith("bias_k")
     model = nn.MultiheadAttention(4, 2, add_bias_kv=True)
     same, report = convert(model, PERFECT)
     assert isinstance(same, nn.MultiheadAttention)
@@ -212,7 +214,7 @@ def test_recurrent_cells_are_what_they_were(cell: nn.Module) -> None:
     given = (state, 0.5 * state) if isinstance(cell, nn.LSTMCell) else state
     calibrate(arrays, [x], run=lambda net, batch: net(batch, given))
     single = tuple(part[0] for part in given) if isinstance(given, tuple) else given[0]
-    for inputs, before in ((x, given), (x, None), (x[0], single), (x[0], None)):
+    for inputs, before in ((x, given), (x, None), (x[0], single), (x[0], None), (x[:1], None)):
         expected, found = model(inputs, before), arrays(inputs, before)
         for one, other in (
             zip(found, expected, strict=True) if isinstance(expected, tuple) else [(found, expected)]
@@ -229,6 +231,19 @@ def test_dropout_between_recurrent_layers_follows_the_mode() -> None:
     assert arrays.training
     assert error(arrays(x)[0], arrays(x)[0]) > 1e-3
     close(arrays.eval()(x)[0], model.eval()(x)[0])
+
+
+def test_dropout_is_between_layers_alone() -> None:
+    """What comes into the first layer is left as it is: its last state is that of evaluation."""
+    torch.manual_seed(0)
+    model = on_levels(nn.GRU(3, 4, num_layers=2, dropout=1.0))
+    arrays, _ = convert(model, PERFECT)
+    x = torch.randn(6, 2, 3, dtype=torch.float64)
+    calibrate(arrays, x)
+    _, expected = model.eval()(x)
+    _, found = arrays.train()(x)
+    close(found[0], expected[0])
+    assert error(found[1], expected[1]) > 1e-3
 
 
 # What is shared, tied, frozen
@@ -359,6 +374,44 @@ def test_changed_weights_are_seen_without_gradients() -> None:
         close(arrays(x) - arrays.bias, 2 * (changed - arrays.bias))
 
 
+def test_matrices_are_made_once_while_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without gradients, and for weights that have none; in training every time."""
+    torch.manual_seed(0)
+    arrays, _ = convert(nn.Linear(6, 3), REAL)
+    x = torch.rand(5, 6)
+    calibrate(arrays, x)
+    arrays.eval()
+    made: list[int] = []
+    matrices = arrays.tiles.matrices
+    monkeypatch.setattr(arrays.tiles, "matrices", lambda weights: made.append(1) or matrices(weights))
+    with torch.no_grad():
+        arrays(x)
+        arrays(x)
+    assert len(made) <= 1  # calibration has made them already
+    arrays(x)
+    arrays(x)
+    assert len(made) in (2, 3)
+    del made[:]
+    arrays.requires_grad_(False)
+    arrays(x)
+    arrays(x)
+    assert made == []
+
+
+def test_in_evaluation_changed_weights_are_not_trimmed_anew() -> None:
+    torch.manual_seed(0)
+    arrays, _ = convert(nn.Linear(6, 3), REAL)
+    x = torch.rand(5, 6)
+    calibrate(arrays, x)
+    arrays.eval()
+    gain = arrays.tiles.gain0.clone()
+    with torch.no_grad():
+        arrays.weight.mul_(-0.5)
+        arrays(x)
+    assert torch.equal(arrays.tiles.gain0, gain)
+    assert arrays.tiles.steps == 0
+
+
 def test_inputs_of_both_signs_and_unequal_ranges() -> None:
     """The negative part has a full scale of its own: it is seen as sharply as the positive one."""
     torch.manual_seed(0)
@@ -378,7 +431,7 @@ def test_inputs_of_both_signs_and_unequal_ranges() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["reference", "differential"])
-@pytest.mark.parametrize("rows", [2, 5, 16])
+@pytest.mark.parametrize("rows", [2, 6, 16])
 def test_the_mean_of_passive_columns_is_undone_by_the_rows_of_each_tile(scheme: str, rows: int) -> None:
     torch.manual_seed(0)
     levels = level_set(scheme, PAPER_LEVELS_OHM)
@@ -406,8 +459,17 @@ def test_two_terminal_cells_need_states() -> None:
         Chip(config=config, level_set=PAIRS, readout=readout, state_ohm=states * np.linspace(1, 1.1, 6))
     with pytest.raises(ValueError, match="not linear in the levels"):
         Chip(config=config, level_set=PAIRS, readout=readout, state_ohm=np.full(6, 1e4))
-    with pytest.raises(ValueError, match="0 < value < inf"):
-        Chip(config=config, level_set=PAIRS, readout=readout, state_ohm=-states)
+    for wrong in (-states, np.array([0.0, 1, 2, 3, 4, 5])):
+        with pytest.raises(ValueError, match="0 < value < inf"):
+            Chip(config=config, level_set=PAIRS, readout=readout, state_ohm=wrong)
+    for off, linear in ((0.9e-6, True), (1.1e-6, False)):  # of the window
+        siemens = 1 / states
+        siemens[1] += off * (siemens[-1] - siemens[0])
+        if linear:
+            Chip(config=config, level_set=PAIRS, readout=readout, state_ohm=1e-5 / siemens)
+        else:
+            with pytest.raises(ValueError, match="not linear in the levels"):
+                Chip(config=config, level_set=PAIRS, readout=readout, state_ohm=1e-5 / siemens)
     with pytest.raises(ValueError, match="state_ohm has 2 entries, the device 6 levels"):
         Chip(config=config, level_set=PAIRS, readout=readout, state_ohm=states[:2])
     with pytest.raises(ValueError, match="resistive cells have none"):
@@ -573,8 +635,33 @@ def test_every_module_has_a_row() -> None:
     assert len(lines) == 8
     assert "body.0  Conv2d           array: 1 tiles, 32 cells, 23 levels" in lines
     assert "up      ConvTranspose2d  digital: has no array form" in lines
+    assert (report["up"].tiles, report["up"].cells, report["up"].levels) == (0, 0, 0)
     with pytest.raises(KeyError):
         report["nothing"]
+    _, alone = convert(nn.Linear(2, 2), REAL)
+    assert str(alone) == "model  Linear  array: 1 tiles, 8 cells, 23 levels"
+
+
+def test_a_module_is_judged_by_its_own_weights() -> None:
+    class Scaled(nn.Module):
+        """A gain for each output of a layer."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.gain = nn.Parameter(torch.ones(3))
+            self.inner = nn.Linear(3, 3)
+
+    _, report = convert(Scaled(), REAL)
+    assert (report[""].reason, report[""].multiplies) == ("works number by number", False)
+
+
+def test_what_a_chip_has_by_default() -> None:
+    """Arrays of 64 x 64 cells, all alike, of the first chip."""
+    chip = Chip(config=WIRED, level_set=PAIRS, readout=EXACT)
+    assert (chip.mismatch, chip.r_off_spread, chip.seed) == (0.0, 0.0, 0)
+    assert [convert(nn.Linear(*size), chip)[1].tiles for size in ((64, 32), (65, 32), (64, 33))] == [1, 2, 2]
+    assert ArrayLinear(torch.ones(1, 1), None, chip).tiles.tiling.blocks[0].numbers == (0,)
+    assert ArrayConv2d(nn.Conv2d(1, 1, 1), chip).tiles.tiling.blocks[0].numbers == (0,)
 
 
 def test_digital_products_are_refused_on_request() -> None:

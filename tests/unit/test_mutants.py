@@ -121,6 +121,30 @@ def test_the_sites_are_these_and_no_others(tmp_path: Path) -> None:
     assert found == EXPECTED.splitlines()
 
 
+def test_axes_are_indices_and_lengths_to_be_found_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text(
+        "a = x.view(-1, 3).transpose(1, 2).unflatten(0, (5, -1))\n"
+        "b = y.sum(axis=(1, 2))\nc = np.transpose(z, axes=(1, 0))\nd = pad(-1)\n"
+    )
+    found = [
+        f"{site[0].line} {site[0].kind}: {site[0].before} -> " + " | ".join(mutant.after for mutant in site)
+        for site in find_sites(tmp_path, "code.py")
+    ]
+    assert found == [
+        "1 constant: 3 -> 6 | -3 | 4",
+        "1 index: 1 -> 2 | 0",
+        "1 index: 2 -> 3 | 1",
+        "1 index: 0 -> 1 | -1",
+        "1 constant: 5 -> 10 | -5 | 6",
+        "2 index: 1 -> 2 | 0",
+        "2 index: 2 -> 3 | 1",
+        "3 index: 1 -> 2 | 0",
+        "3 index: [1, 0] -> [0, 1]",
+        "3 index: 0 -> 1 | -1",
+        "4 constant: -1 -> -2 | 1 | 0",
+    ]
+
+
 def test_a_mutant_changes_one_place_and_no_line_numbers(tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text(CODE)
     source = CODE.encode()

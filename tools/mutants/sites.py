@@ -2,7 +2,9 @@
 
 Left out: annotations, decorators, ``raise`` statements and what feeds only them or a log message, the insides of
 f-strings (Python 3.11 gives them no position), ``if TYPE_CHECKING``, ``__repr__``, the ``strict`` of ``zip`` (a check
-for a mistake of the caller, which no caller makes), and tolerances of numerical methods (twice as exact is as right).
+for a mistake of the caller, which no caller makes), tolerances of numerical methods (twice as exact is as right), the
+order of several axes that are reduced, and a length that is left to be found (the -1 of ``reshape`` and ``view``).
+Numbers of axes are indices, by keyword or not: the negative of one may name the same axis.
 The boundary of a comparison is moved where it is a number or a count: computed floating-point numbers never meet.
 """
 
@@ -60,6 +62,10 @@ _SYMBOLS: dict[type[ast.AST], str] = {
 _LOGS = {"debug", "info", "warning", "error", "exception", "critical", "log", "warn"}
 _LOGGERS = {"log", "logger", "logging", "warnings"}
 _AXES = {"axis", "axes", "dim"}
+_OF_AXES = {"flatten", "permute", "squeeze", "swapaxes", "transpose", "unflatten", "unsqueeze"}
+"""Methods whose numbers are axes."""
+_OF_LENGTHS = {"expand", "reshape", "unflatten", "view"}
+"""Methods in which -1 is no number."""
 _TOLERANCES = {"rtol", "atol", "ftol", "gtol", "xtol", "tol"}
 _COUNTS = re.compile(r"len\(|\.size\b|\.shape\b|\.ndim\b|\bcount\b|\bnumber\b")
 _TYPES = re.compile(r"dict|list|tuple|set|frozenset|type|[A-Z]\w*[a-z]\w*")
@@ -214,11 +220,11 @@ class _Finder(ast.NodeVisitor):
         self.source = _Source(text)
         self.tree = self.source.tree
         self.sites: list[list[Mutant]] = []
-        self._only_told: set[ast.AST] = set()
+        self._left_out: set[ast.AST] = set()
 
     def visit(self, node: ast.AST) -> None:
         """Visit what can be mutated."""
-        if not _is_told(node) and node not in self._only_told:
+        if not _is_told(node) and node not in self._left_out:
             super().visit(node)
 
     # --- what is left out ---
@@ -227,7 +233,7 @@ class _Finder(ast.NodeVisitor):
         """Defaults and body, without annotations and decorators."""
         if node.name == "__repr__":
             return
-        self._only_told |= set(_feeding_messages(node))
+        self._left_out |= set(_feeding_messages(node))
         self._visit_all([*node.args.defaults, *filter(None, node.args.kw_defaults), *node.body])
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
@@ -248,10 +254,17 @@ class _Finder(ast.NodeVisitor):
             self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
-        """All but the `strict` of `zip`, and tolerances."""
+        """All but the `strict` of `zip`, tolerances, and lengths that are left to be found; axes are indices."""
         is_zip = isinstance(node.func, ast.Name) and node.func.id == "zip"
         skipped = {*_TOLERANCES, "strict"} if is_zip else _TOLERANCES
-        self._visit_all([node.func, *node.args, *(one for one in node.keywords if one.arg not in skipped)])
+        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        self.visit(node.func)
+        for one in node.args:
+            if method in _OF_LENGTHS:
+                parts = one.elts if isinstance(one, ast.Tuple) else [one]
+                self._left_out |= {part for part in parts if _number(part) == -1}
+            self._index(one) if method in _OF_AXES and _number(one) is not None else self.visit(one)
+        self._visit_all(one for one in node.keywords if one.arg not in skipped)
 
     # --- arithmetic and comparison ---
 
@@ -309,8 +322,12 @@ class _Finder(ast.NodeVisitor):
         self._constant(node, "constant")
 
     def visit_keyword(self, node: ast.keyword) -> None:
-        """An axis is an index."""
-        self._index(node.value) if node.arg in _AXES else self.visit(node.value)
+        """An axis is an index; several are reduced in any order."""
+        if node.arg in ("axis", "dim") and isinstance(node.value, ast.Tuple):
+            for one in node.value.elts:
+                self._index(one)
+        else:
+            self._index(node.value) if node.arg in _AXES else self.visit(node.value)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
         """Numbers, bounds and the order of an index."""
