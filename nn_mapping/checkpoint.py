@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 2
-
 History = dict[str, list[float]]
 
 
@@ -104,7 +102,6 @@ class Checkpoint:
     def _identity(self) -> dict[str, Any]:
         quantiser = self.parameters.quantiser
         return {
-            "format": _FORMAT,
             "recipe": asdict(self.recipe),
             "seed": self.seed,
             "shapes": [tuple(weight.shape) for weight in self.parameters.weights],

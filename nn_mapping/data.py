@@ -366,7 +366,6 @@ def _fetch(name: str, file: str, url: str) -> Path:
     import pooch  # only this rare path needs it
 
     pooch.get_logger().setLevel(logging.WARNING)
-    downloader: Any = pooch.HTTPDownloader(timeout=30)
     log.info("fetching %s%s", url, file)
     return Path(
         pooch.retrieve(
@@ -374,7 +373,6 @@ def _fetch(name: str, file: str, url: str) -> Path:
             known_hash=None,  # the unpacked content is checked after reading
             fname=file,
             path=pooch.os_cache("hallspice") / name,
-            downloader=downloader,
         )
     )
 

@@ -20,6 +20,8 @@ _SHARES = np.linspace(0.15, 1.2, 64)
 def best_scale(weights: NDArray[np.floating], levels: Floats) -> float:
     """Weight that a level of 1 should stand for: the one with the least squared error of the nearest levels.
 
+    It is searched from 0.15 to 1.2 of the largest weight.
+
     Examples
     --------
     >>> round(best_scale(np.array([-0.3, 0.0, 0.3]), np.array([-1.0, 0.0, 1.0])), 2)

@@ -783,6 +783,15 @@ def test_a_converted_model_learns() -> None:
     assert losses[-1] < 0.7 * losses[0]
 
 
+def test_the_best_scale_is_that_of_the_least_squared_error() -> None:
+    """Of signs: the mean magnitude. What is searched is 1/60 of the largest weight apart and ends at 1.2 of it."""
+    signs = np.array([-1.0, 1.0])
+    for most, few in ((1.0, 0.05), (0.2, 1.0), (0.5, 0.9)):
+        weights = np.array([most] * 999 + [-few])
+        assert best_scale(weights, signs) == pytest.approx(np.abs(weights).mean(), abs=max(most, few) / 119)
+    assert best_scale(np.array([0.5]), np.array([-1.0, 0.4])) == pytest.approx(0.6, rel=1e-9)
+
+
 def test_quantised_weights_are_levels_at_the_best_scale() -> None:
     random = np.random.default_rng(1)
     weights = random.normal(0, 0.1, (8, 30)).astype(np.float32)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from nn_mapping import data
-from nn_mapping.data import FILES, Dataset, DatasetError, load_dataset, parse_idx
+from nn_mapping.data import FILES, Dataset, DatasetError, class_names, load_dataset, parse_idx
 from nn_mapping.recipes import Recipe
 from nn_mapping.training import train
 
@@ -46,7 +46,11 @@ def test_a_folder_of_ones_own(folder: Path) -> None:
     mine = load_dataset("mnist", folder, verify=False)
     assert mine.train_images.shape == (6, 4, 3)
     assert mine.pixels == 12
-    assert mine.head(2, 1).test_labels.shape == (1,)
+    few = mine.head(4, 2)
+    for name, count in (("train", 4), ("test", 2)):
+        for part in ("images", "labels"):
+            whole = getattr(mine, f"{name}_{part}")
+            assert getattr(few, f"{name}_{part}").tolist() == whole[:count].tolist()
 
 
 def test_unpacked_files_and_a_folder_that_holds_the_set(tmp_path: Path) -> None:
@@ -92,6 +96,8 @@ def test_unknown_name() -> None:
     ("raw", "what"),
     [
         (b"", "not an idx file"),
+        (b"\x00\x00\x08", "not an idx file"),
+        (b"\x00\x00\x08\x00", r"header says \(\) bytes, 0 follow"),
         (b"\x00\x00\x0d\x01\x00\x00\x00\x00", "not an idx file of unsigned bytes"),
         (b"\x00\x00\x08\x01\x00\x00\x00\x03ab", "header says"),
         (b"\x00\x00\x08\x03\x00\x00\x00\x03", "ends inside its header"),
@@ -100,6 +106,18 @@ def test_unknown_name() -> None:
 def test_wrong_idx_data(raw: bytes, what: str) -> None:
     with pytest.raises(DatasetError, match=what):
         parse_idx(raw)
+
+
+def test_idx_data_of_any_number_of_axes() -> None:
+    assert parse_idx(b"\x00\x00\x08\x00\x07").tolist() == 7
+    assert parse_idx(b"\x00\x00\x08\x01\x00\x00\x00\x00").shape == (0,)
+    cube = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    assert parse_idx(idx(cube)).tolist() == cube.tolist()
+
+
+def test_names_of_classes() -> None:
+    assert class_names("mnist") == list("0123456789")
+    assert (class_names("fashion-mnist")[9], len(class_names("fashion-mnist"))) == ("boot", 10)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ import resource
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -222,6 +223,40 @@ def test_a_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
     assert calls == [1, 2, 3]
 
 
+class Touching:
+    """Makes a file when it is read by pickle."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[Path]]:
+        return Path.touch, (self.path,)
+
+
+def test_a_checkpoint_with_other_tensors_is_not_used(tmp_path: Path) -> None:
+    kept = tmp_path / "checkpoint"
+
+    def stop(*_: object) -> None:
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train(stripes(), (36, 4), LEVELS, SHORT, seed=5, progress=stop, checkpoint=kept)
+    state = torch.load(kept, weights_only=True)
+    del state["tensors"][-1]
+    torch.save(state, kept)
+    calls: list[int] = []
+    train(
+        stripes(),
+        (36, 4),
+        LEVELS,
+        SHORT,
+        seed=5,
+        checkpoint=kept,
+        progress=lambda done, *_: calls.append(done),
+    )
+    assert calls == [1, 2, 3]
+
+
 @pytest.mark.parametrize("content", ["empty", "bytes", "truncated", "pickle", "numbers"])
 def test_a_damaged_checkpoint_is_set_aside(
     content: str, trained: TrainedNetwork, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -237,7 +272,7 @@ def test_a_damaged_checkpoint_is_set_aside(
         "empty": b"",
         "bytes": b"no checkpoint",
         "truncated": kept.read_bytes()[:-2000],
-        "pickle": pickle.dumps({"identity": object}),
+        "pickle": pickle.dumps({"identity": Touching(tmp_path / "executed")}),
     }
     if content == "numbers":
         torch.save([1, 2, 3], kept)
@@ -247,6 +282,7 @@ def test_a_damaged_checkpoint_is_set_aside(
     network = train(stripes(), (36, 12, 4), LEVELS, SHORT, seed=5, checkpoint=kept)
     assert "checkpoint.damaged, and the training begins anew" in caplog.text
     assert (tmp_path / "checkpoint.damaged").read_bytes() == before
+    assert not (tmp_path / "executed").exists(), "a file that is read must not run anything"
     assert network.history == trained.history
 
 
