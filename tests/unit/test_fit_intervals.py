@@ -11,7 +11,7 @@ import pytest
 
 from compact_model.fit import forms, intervals, screening
 from compact_model.fit.parameters import FitError, FitParameter
-from compact_model.fit.problem import Problem
+from compact_model.fit.problem import MANY_DEVICES, Problem
 from compact_model.measured.records import noise_of
 from compact_model.measured.tables import RecordKind
 
@@ -211,6 +211,20 @@ def test_a_width_ends_at_the_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     p = parameter("a", widest=2.0)
     one = Linear(np.eye(2)[:, :1], [0.0, 0.0], free=[p], bounds=(-0.9, 0.9))
     assert intervals.determined(one, np.zeros(1))[0] is one
+
+
+@pytest.mark.parametrize(
+    ("devices", "rows", "profiled"), [(1, 400, True), (1, 401, False), (MANY_DEVICES, 400, False)]
+)
+def test_what_is_open_is_found_by_profiles_of_few_devices_and_readings(
+    monkeypatch: pytest.MonkeyPatch, devices: int, rows: int, profiled: bool
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(intervals, "_widths", lambda *_, profiled: asked.append(profiled) or [])
+    monkeypatch.setattr(intervals, "silent", lambda *_: None)
+    some = Linear(np.ones((rows, 1)), np.zeros(rows), free=[parameter()], devices=list(range(devices)))
+    intervals.determined(some, np.zeros(1))
+    assert asked == [profiled]
 
 
 @pytest.mark.parametrize(("rows", "profiled"), [(400, True), (401, False)])
