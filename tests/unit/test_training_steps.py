@@ -44,7 +44,7 @@ def pictures(train_count: int, test_count: int = 10, classes: int = 4) -> Datase
 def parameters(*sizes: int, recipe: Any = PLAIN, levels: list[float] | None = None) -> Parameters:
     """Of fully connected layers for images of 2 x 3 pixels."""
     quantiser = None if levels is None else Quantiser(np.array(levels))
-    found = Parameters(shapes(sizes, 2, 3), quantiser, recipe)
+    found = Parameters(shapes(sizes, 1, 2, 3), quantiser, recipe)
     found.initialise(torch.Generator().manual_seed(0))
     return found
 
@@ -238,7 +238,7 @@ def test_epsilon_of_adam_is_that_of_the_paper() -> None:
 def test_shapes_of_layers_by_hand() -> None:
     """Images of 4 x 6: a 2 x 2 kernel gives 3 x 5, pooled in twos 1 x 2; a 1 x 1 kernel leaves that."""
     layers = [24, Convolution(channels=3, kernel=2, pool=2), Convolution(channels=5, kernel=1), 7, 2]
-    first, second, third, fourth = shapes(layers, 4, 6)
+    first, second, third, fourth = shapes(layers, 1, 4, 6)
     assert [(one.outputs, one.inputs, one.values) for one in (first, second, third, fourth)] == [
         (3, 4, 6),
         (5, 3, 10),
@@ -249,7 +249,7 @@ def test_shapes_of_layers_by_hand() -> None:
     assert second.window is not None
     assert (first.window.stride, first.window.padding, second.window.pool) == (1, 0, 1)
     assert (second.window.channels, second.window.height, second.window.width) == (3, 1, 2)
-    assert [(one.outputs, one.inputs) for one in shapes([6, 1], 2, 3)] == [(1, 6)]
+    assert [(one.outputs, one.inputs) for one in shapes([6, 1], 1, 2, 3)] == [(1, 6)]
 
 
 def test_first_values_of_parameters() -> None:
@@ -337,9 +337,9 @@ def test_products_of_patches_are_the_convolution() -> None:
         Convolution(channels=3, kernel=3, stride=2),
         4,
     ]
-    plain = Parameters(shapes(layers, 4, 6), None, PLAIN)
+    plain = Parameters(shapes(layers, 1, 4, 6), None, PLAIN)
     plain.initialise(torch.Generator().manual_seed(0))
-    other = Parameters(shapes(layers, 4, 6), None, PLAIN, [linear] * 3)
+    other = Parameters(shapes(layers, 1, 4, 6), None, PLAIN, [linear] * 3)
     other.latent.copy_(plain.latent)
     x = torch.rand(5, 24, generator=torch.Generator().manual_seed(2))
     expected = plain.outputs(x, PLAIN, None)
