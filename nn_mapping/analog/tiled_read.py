@@ -134,7 +134,7 @@ def analog_outputs(plan: Plan, part: Part, drive: Tensor, kernel: Tensor, offset
     seen = plan.channels(plan.rows[part.band])
     if plan.kernel is None:
         return F.linear(drive[:, seen], held.flatten(0, 1), added)
-    by_group = drive.unflatten(1, (plan.groups, -1))[:, :, seen]
+    by_group = drive.view(len(drive), plan.groups, -1, *drive.shape[2:])[:, :, seen]
     channels = by_group.flatten(1, 2).contiguous(memory_format=torch.channels_last)
     size = (held.shape[0] * held.shape[1], seen.stop - seen.start, *plan.kernel.size)
     shape = plan.kernel
