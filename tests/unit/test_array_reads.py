@@ -15,6 +15,7 @@ def plan(**changes: object) -> Plan:
     given: dict[str, object] = {
         "groups": 1,
         "rows": (slice(0, 2), slice(2, 3)),
+        "tiles": (0, 1),
         "factors": (1.0, 1.0),
         "outputs": (slice(0, 2), slice(2, 5)),
         "half": None,
