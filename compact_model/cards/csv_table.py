@@ -18,7 +18,6 @@ from compact_model.cards.document import (
     DocumentError,
     Mistake,
     Place,
-    read_content,
     read_text,
 )
 from compact_model.cards.quantity import Quantity, parse_number
@@ -106,7 +105,7 @@ def read_records(
     allowed: Sequence[str] | None,
 ) -> Iterator[Made]:
     """`CsvTable.records` of a file, one after another: a long table is never held as a whole."""
-    return _records(str(path), _rows(read_text(path, MAX_TABLE_BYTES), str(path), ","), read, needed, allowed)
+    return _records(str(path), rows_of(read_text(path, MAX_TABLE_BYTES), str(path)), read, needed, allowed)
 
 
 def _records(
@@ -153,59 +152,39 @@ def _wrong_columns(
     return mistakes
 
 
-def read_csv(path: str | Path, *, separators: str = ",", fallback: str | None = None) -> CsvTable:
-    """Read a table from a file of up to 200 MB.
-
-    Parameters
-    ----------
-    path
-        The file, UTF-8.
-    separators
-        Characters that may separate fields; the one that the first line has most of does.
-    fallback
-        Encoding of a file that is no UTF-8; None refuses it.
+def read_csv(path: str | Path) -> CsvTable:
+    """Read a table, fields separated by commas, from a UTF-8 file of up to 200 MB.
 
     Raises
     ------
     DocumentError
         When the file can't be read, or is no table.
     """
-    if fallback is None:
-        return parse_csv(read_text(path, MAX_TABLE_BYTES), str(path), separators=separators)
-    raw = read_content(path, MAX_TABLE_BYTES)
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode(fallback)
-    return parse_csv(text, str(path), separators=separators)
+    return parse_csv(read_text(path, MAX_TABLE_BYTES), str(path))
 
 
-def parse_csv(text: str, name: str, *, separators: str = ",") -> CsvTable:
-    r"""A table from text.
+def parse_csv(text: str, name: str) -> CsvTable:
+    r"""A table from text, fields separated by commas.
 
-    Empty lines, lines of empty fields and lines that begin with ``#`` are passed over. Where a semicolon separates,
-    the comma is the decimal point below the header.
+    Empty lines, lines of empty fields and lines that begin with ``#`` are passed over.
 
     Examples
     --------
-    >>> table = parse_csv("# ours\nI (mA);R\n1,5; 0,33\n", "loop.csv", separators=",;")
+    >>> table = parse_csv("# ours\nI (mA),R\n1.5, 0.33\n", "loop.csv")
     >>> table.header, table.body
     (('I (mA)', 'R'), (Row(line=3, cells=('1.5', '0.33')),))
     """
-    first = next((line for line in _lines(text) if _holds_something(line)), "")
-    separator = max(separators, key=first.count)
-    return CsvTable(name, tuple(_rows(text, name, separator)))
+    return CsvTable(name, tuple(rows_of(text, name)))
 
 
-def _lines(text: str) -> Iterator[str]:
+def lines_of(text: str) -> Iterator[str]:
+    """Lines of a text with their ends, which may be those of any system."""
     return (line.group() for line in _LINE.finditer(text))
 
 
-def _rows(text: str, name: str, separator: str) -> Iterator[Row]:
-    for number, (line, fields) in enumerate(_fields(_lines(text), name, separator)):
-        if number and separator == ";":
-            fields = [field.replace(",", ".") for field in fields]
-        yield Row(line, tuple(fields))
+def rows_of(text: str, name: str, separator: str = ",") -> Iterator[Row]:
+    """Lines of a table that hold something, one character between fields; comments are passed over."""
+    return (Row(line, tuple(fields)) for line, fields in _fields(lines_of(text), name, separator))
 
 
 def _holds_something(line: str) -> bool:
@@ -276,7 +255,7 @@ def read_matrix(path: str | Path, allowed: Quantity) -> Floats:
 
 def _below_header(text: str, name: str) -> Iterator[Row]:
     """Lines from the first one on in which something begins as a number."""
-    rows = _rows(text, name, ",")
+    rows = rows_of(text, name)
     return itertools.dropwhile(lambda row: not any(map(_begins_as_number, row.cells)), rows)
 
 

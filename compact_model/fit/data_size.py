@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compact_model.fit.parameters import FitError
 from compact_model.measured.records import DataSet, Record
-from compact_model.measured.tables import RecordKind, Start
+from compact_model.measured.tables import RecordKind
 
 MOST_READINGS = 200_000
 """Readings of a fit: they take a minute or two."""
@@ -28,7 +28,7 @@ def check_size(data: DataSet) -> None:
     if readings > MOST_READINGS:
         much, most = f"{readings:,} readings", f"{MOST_READINGS:,}"
     elif readings * artefacts > MOST_TERMS:
-        much = f"{readings:,} readings with {artefacts:,} drifts, even parts and offsets of their records"
+        much = f"{readings:,} readings with {artefacts:,} drifts and even parts of their records"
         most = f"{MOST_TERMS:,} readings times artefacts"
     else:
         return
@@ -40,7 +40,7 @@ def check_size(data: DataSet) -> None:
 
 
 def _artefacts(record: Record) -> int:
-    """Drift, even part and offset of a record; each is a column of the fit."""
+    """Drift and even part of a record; each is a column of the fit."""
     if record.kind not in (RecordKind.LOOP, RecordKind.TRAIN):
         return 0
-    return record.drift + record.even + (record.start is Start.UNKNOWN)
+    return record.drift + record.even

@@ -17,6 +17,9 @@ from compact_model.measured.response import ThresholdForm
 from compact_model.measured.tables import MeasurementError, RecordKind
 from compact_model.numeric import Floats, FloatsLike
 
+SAME_FIELD = 0.02
+"""Fields that differ by less than this share of the largest say nothing about how thresholds depend on them."""
+
 
 class FitError(MeasurementError):
     """Data that no fit can be made of."""
@@ -163,7 +166,7 @@ def silent(parameter: FitParameter, records: Sequence[Record]) -> str | None:
         return (
             f"pulse width: the shortest pulse is {lengths.min():.3g} s; wall transit shows below about 1e-6 s"
         )
-    if symbol in ("h_int", "h_dmi") and len(fields) < 2:
+    if symbol in ("h_int", "h_dmi") and np.ptp(fields) <= SAME_FIELD * fields.max():
         return f"in-plane field: all pulses were applied at {fields[0] / OERSTED:.4g} Oe"
     return None
 

@@ -17,6 +17,10 @@ from compact_model.numeric import Floats, Ints
 MANY_DEVICES = 5  # from so many on, the spread between devices decides the intervals
 
 
+AS_LARGE = 0.999
+"""Share of the largest current that settles an unknown state as the largest does."""
+
+
 _RELATIVE = ("theta", "rho")  # scale what the card predicts for them
 
 
@@ -81,8 +85,6 @@ class Problem:
                 added.append(("drift", np.linspace(-0.5, 0.5, count)))
             if record.even:
                 added.append(("even", (record.current / np.abs(record.current).max()) ** 2))
-            if record.start is Start.UNKNOWN:
-                added.append(("offset", np.ones(count)))
             added += [("step", (np.arange(count) >= at).astype(float)) for at in steps.get(record.name, ())]
             for name, values in added:
                 column = np.zeros(len(self.response.value))
@@ -93,12 +95,12 @@ class Problem:
         return matrix, names
 
     def _settled(self) -> Any:
-        """Readings whose history is known: after both extremes, when the start is unknown."""
+        """Readings whose history is known: from the first largest pulse on, when the start is unknown."""
         settled = np.ones(len(self.response.value), dtype=bool)
         for block in self.response.blocks:
             if block.record.start is Start.UNKNOWN and not block.single:
-                current = block.record.current
-                begin = max(int(np.argmax(current)), int(np.argmin(current)))
+                current = np.abs(block.record.current)
+                begin = int(np.argmax(current >= AS_LARGE * current.max()))
                 settled[block.rows.start : block.rows.start + begin] = False
         return settled
 

@@ -20,6 +20,10 @@ OUTLIER_SIGMAS = 5.0
 STEP_SIGMAS = 8.0
 
 
+LARGEST_STEP = 0.1
+"""Steps of the offset beyond this share of what a record spans are not taken out: switching looks like that."""
+
+
 BROKEN_RATIO = 6.0
 
 
@@ -156,13 +160,17 @@ def _steps(problem: Problem, x: Floats) -> dict[str, int]:
             continue
         places = np.flatnonzero(problem.used[block.rows])
         r = residual[block.rows][places]
-        noise = noise_of(r)
+        stated = problem.response.sigma[block.rows][places]
+        noise = max(noise_of(r), float(np.median(stated)) if np.isfinite(stated).all() else 0.0)
         if not noise > 0.0:
             continue
         near = 15
         best, where = 0.0, 0
+        largest = LARGEST_STEP * float(np.ptp(problem.response.value[block.rows][places]))
         for at in range(near, len(r) - near):
             jump = abs(float(np.median(r[at : at + near]) - np.median(r[at - near : at])))
+            if jump > largest:
+                continue
             score = jump / (1.25 * noise * math.sqrt(2.0 / near))
             if score > best:
                 best, where = score, at

@@ -7,9 +7,10 @@ from scipy.constants import mu_0
 
 from compact_model import stack
 from compact_model.cards.device import DeviceCard
-from compact_model.measured.records import Record, noise_of
+from compact_model.measured.records import SATURATED, Record, noise_of
 from compact_model.measured.tables import (
     ClippedError,
+    DisagreeingError,
     EmptyLoopError,
     RecordKind,
     SwappedColumnsError,
@@ -37,6 +38,18 @@ CLIPPED_SHARE = 0.05
 """A loop with more of its readings at exactly its largest or smallest value ran into the range of the meter."""
 
 
+DIGITS_SHARE = 0.2
+"""Share of the readings between the extremes that may repeat another one before digits, not a range, are the reason."""
+
+
+WILD_ENDS = 5.0
+"""Saturated readings that scatter by more than this many times their noise are of several states."""
+
+
+DISAGREEING_SHARE = 0.02
+"""... and by more than this share of the window: less may be a drift."""
+
+
 SMALLEST_MOTION = 1.5
 """A loop that moves by less than this many times its noise is empty."""
 
@@ -58,6 +71,7 @@ def check_record(record: Record, card: DeviceCard) -> None:
     if record.kind in (RecordKind.LOOP, RecordKind.FIELD_LOOP) and len(seen) >= 20:
         _check_clipped(record)
         _check_open(record)
+        _check_ends(record)
 
 
 def _check_units(record: Record, card: DeviceCard) -> None:
@@ -122,16 +136,37 @@ def _check_swapped(record: Record) -> None:
 
 
 def _check_clipped(record: Record) -> None:
+    """A clipped meter repeats one extreme alone; a plateau of few digits repeats its neighbours as well."""
     seen = record.measured
-    for name, extreme in (("largest", seen.max()), ("smallest", seen.min())):
-        share = float(np.mean(seen == extreme))
-        if share > CLIPPED_SHARE and len(np.unique(seen)) > 3:
-            raise ClippedError(
-                f"{record.name}: {share:.0%} of the readings are exactly the {name}, {extreme:.4g} ohm: "
-                "the meter was saturated"
-            )
     if np.ptp(seen) == 0.0:
         raise EmptyLoopError(f"{record.name}: all readings are {seen[0]:.4g} ohm")
+    values, counts = np.unique(seen, return_counts=True)
+    inner = counts[1:-1]
+    repeated = float(inner[inner > 1].sum()) / max(1, int(inner.sum()))
+    for name, extreme, count in (("largest", values[-1], counts[-1]), ("smallest", values[0], counts[0])):
+        share = count / len(seen)
+        if share > CLIPPED_SHARE and len(values) > 3 and repeated < DIGITS_SHARE:
+            raise ClippedError(
+                f"{record.name}: {share:.0%} of the readings are exactly the {name}, {extreme:.4g} ohm, and the others "
+                "differ: the meter was saturated"
+            )
+
+
+def _check_ends(record: Record) -> None:
+    """The saturated ends of a field loop must be straight lines but for noise."""
+    if record.kind is not RecordKind.FIELD_LOOP:
+        return
+    there = np.isfinite(record.value) & (np.abs(record.h) > SATURATED * np.abs(record.h).max())
+    h, value = record.h[there], record.value[there]
+    design = np.column_stack([np.ones_like(h), np.sign(h), h / np.abs(h).max()])
+    left = float((value - design @ np.linalg.lstsq(design, value, rcond=None)[0]).std())
+    noise, window = noise_of(value), float(np.ptp(value))
+    if left > WILD_ENDS * noise and left > DISAGREEING_SHARE * window:
+        raise DisagreeingError(
+            f"{record.name}: saturated readings at one field differ by {1e3 * left:.3g} mohm (rms), their noise is "
+            f"{1e3 * noise:.2g} mohm: several temperatures or devices in one table? Name the column that tells "
+            "them apart, under `columns`: `temperature: {column: ..., unit: K}` or `device: {column: ...}`"
+        )
 
 
 def _check_open(record: Record) -> None:

@@ -12,6 +12,9 @@ from compact_model.cards.device import DeviceCard
 from compact_model.measured.tables import EmptyLoopError, FitChoices, MeasurementError, RecordKind, Start
 from compact_model.numeric import Floats
 
+SATURATED = 0.6
+"""A film is saturated beyond this share of the largest field of a loop."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -29,6 +32,7 @@ class Record:
     sigma: Floats | None  # (n,) standard deviation of a reading, None: estimated from the data
     drift: bool
     even: bool
+    temperature: float | None = None  # [K], None: that of the card
 
     @property
     def measured(self) -> Floats:
@@ -58,6 +62,7 @@ class DataSet:
     records: tuple[Record, ...]
     excluded: tuple[Exclusion, ...]
     artefacts: tuple[str, ...]  # what the readers separated, in words
+    reading: tuple[str, ...] = ()  # what was guessed in reading the files, a sentence each
     choices: FitChoices = field(default_factory=FitChoices)
     sha256: str = ""
 
@@ -88,7 +93,7 @@ def reduced_field_loop(record: Record) -> tuple[float, float, float]:
     r_reset, delta_r, sigma
         In ohm; sigma is that of either saturated end.
     """
-    there = np.isfinite(record.value) & (np.abs(record.h) > 0.6 * np.abs(record.h).max())
+    there = np.isfinite(record.value) & (np.abs(record.h) > SATURATED * np.abs(record.h).max())
     h, value = record.h[there], record.value[there]
     if len(np.unique(np.sign(h))) < 2 or len(h) < 6:
         raise EmptyLoopError(f"{record.name}: both signs of H_z must be measured up to saturation")

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import zipfile
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from scipy.constants import mu_0
 
-from compact_model.cards.csv_table import CsvTable, Row, read_csv
 from compact_model.cards.device import SHIPPED
-from compact_model.cards.document import MAX_TABLE_BYTES, read_content
 from compact_model.cards.entry import Name
 from compact_model.cards.quantity import parse_quantity
 
@@ -36,6 +31,10 @@ class ClippedError(MeasurementError):
 
 class EmptyLoopError(MeasurementError):
     """A loop that does not open, or does not move."""
+
+
+class DisagreeingError(MeasurementError):
+    """Saturated readings that can't be of one device in one state."""
 
 
 class RecordKind(StrEnum):
@@ -70,6 +69,7 @@ UNITS = {
     "t_pulse": "s",
     "t_oxide": "m",
     "time": "s",
+    "temperature": "K",
     "fraction": "1",
     "energy": "J",
     "i_read": "A",
@@ -101,7 +101,33 @@ class ColumnName(_Model):
     unit: str = "1"
 
 
-class DataTable(_Model):
+class Separator(StrEnum):
+    """What stands between the fields of a line."""
+
+    TAB = "tab"
+    SEMICOLON = ";"
+    COMMA = ","
+    BLANKS = "blanks"  # two or more: names may hold single ones
+    BLANK = "blank"  # one or more
+
+
+class Layout(_Model):
+    """How a file is written; what is left out is found by the columns that are asked for, and said."""
+
+    header: Annotated[int, Field(ge=1)] | None = Field(default=None, description="line of the names")
+    separator: Separator | None = Field(
+        default=None, description='tab, ";", ",", blanks (two or more), blank'
+    )
+    decimal: Literal[".", ","] | None = Field(default=None, description="mark before the decimals")
+    encoding: str | None = Field(
+        default=None, description="utf-8, utf-16, latin-1, cp1252 or another of Python"
+    )
+    sheet: str | None = Field(
+        default=None, description="sheet of an Excel file; default: the first that holds the columns"
+    )
+
+
+class DataTable(Layout):
     """One file: what it holds, which column is what, and what is the same for all of it."""
 
     file: str
@@ -118,9 +144,18 @@ class DataTable(_Model):
     )
     even: bool | None = Field(
         default=None,
-        description="separate a thermoelectric part that goes as I^2; default: loops of both signs",
+        description="separate a thermoelectric part that goes as I^2; default: loops of both signs, 20 readings",
     )
-    sheet: str | None = Field(default=None, description="sheet of an Excel file; default: the first")
+    reads: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="reads of one state that stand below each other; 1: each line is a pulse. Default: found for loops",
+    )
+    tolerance: dict[str, str | float] = Field(
+        default={}, description="by quantity, or column of `split`: values nearer to each other are one"
+    )
+    split: Annotated[list[str], BeforeValidator(lambda one: [one] if isinstance(one, str) else one)] = Field(
+        default=[], description="columns of the file that tell records apart, each prepared afresh"
+    )
 
     @model_validator(mode="after")
     def _known(self) -> DataTable:
@@ -128,6 +163,11 @@ class DataTable(_Model):
         for name in names:
             if name not in UNITS:
                 raise ValueError(f"{name!r} is no known quantity, allowed: {', '.join(UNITS)}")
+        for name in self.tolerance:
+            if name not in ("current", "h_x", "temperature", *self.split):
+                raise ValueError(
+                    f"a tolerance is of current, h_x, temperature or a column of `split`, not of {name!r}"
+                )
         if len(set(names)) != len(names):
             raise ValueError("a quantity is both a column and a constant; keep one")
         wanted = MEASURED[self.kind]
@@ -163,42 +203,6 @@ class DataFile(_Model):
     card: str = SHIPPED
     data: list[DataTable] = Field(min_length=1)
     fit: FitChoices = FitChoices()
-
-
-def read_table(path: Path, sheet: str | None) -> CsvTable:
-    """Cells of a CSV, TSV or Excel file; comment and empty lines are passed over."""
-    if path.suffix.lower() in (".xlsx", ".xlsm"):
-        read_content(path, MAX_TABLE_BYTES)  # there, and not too long
-        table = CsvTable(str(path), tuple(_excel_rows(path, sheet)))
-    else:
-        table = read_csv(path, separators=",;\t", fallback="latin-1")  # instruments write the micro sign so
-    if not table.rows:
-        raise MeasurementError(f"{path}: holds no lines")
-    if not table.body:
-        raise MeasurementError(f"{path}: holds a header and no numbers")
-    return table
-
-
-def _excel_rows(path: Path, sheet: str | None) -> list[Row]:
-    try:
-        openpyxl = importlib.import_module("openpyxl")
-    except ModuleNotFoundError:
-        raise MeasurementError(
-            f"{path}: reading Excel needs openpyxl (the extra `excel`); or save the sheet as CSV"
-        ) from None
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise MeasurementError(f"{path}: cannot be read as Excel: {error}") from None
-    if sheet is not None and sheet not in book.sheetnames:
-        raise MeasurementError(f"{path}: no sheet {sheet!r}, allowed: {', '.join(book.sheetnames)}")
-    page = book[sheet] if sheet is not None else book.worksheets[0]
-    rows = [
-        Row(line, tuple("" if cell is None else str(cell).strip() for cell in cells))
-        for line, cells in enumerate(page.iter_rows(values_only=True), start=1)
-    ]
-    book.close()
-    return [row for row in rows if any(row.cells) and not row.cells[0].startswith("#")]
 
 
 def unit_factor(unit: str, wanted: str) -> float:

@@ -92,7 +92,7 @@ def fit(
     progress(STAGES + 1, STAGES + 1, "fit: done")
     if report is None:
         return found
-    say(progress, found, out, Path(report))
+    say(progress, found, result.data.reading, out, Path(report))
     return written
 
 
@@ -171,7 +171,7 @@ def _results(result: FitResult, card: DeviceCard, file: str) -> FitResults:
         comparisons=[ComparedForm.of(one) for one in result.comparisons],
         predictions=[PredictedFraction.of(one) for one in result.predictions],
         excluded=[LeftOut(what=one.what, reason=one.reason) for one in result.excluded],
-        notes=[*result.notes, *result.data.artefacts],
+        notes=[*result.notes, *result.data.reading, *result.data.artefacts],
     )
 
 

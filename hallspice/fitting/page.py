@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.table import Table as TerminalTable
@@ -98,6 +98,8 @@ def _sections(result: FitResult, card: DeviceCard, drawn: Collection[str]) -> It
     yield _quality(result, drawn)
     if result.comparisons:
         yield _forms(result)
+    if result.data.reading:
+        yield Section("How the files were read", text=result.data.reading)
     if result.artefacts:
         yield _separated(result)
     changed = [entry for entry in origins(card) if result.data.name in entry.source]
@@ -211,11 +213,15 @@ def _separated(result: FitResult) -> Section:
     )
 
 
-def say(progress: Reporter, found: FitResults, out: str | Path | None, report: Path) -> None:
-    """Say the fitted parameters in the terminal."""
+def say(
+    progress: Reporter, found: FitResults, reading: Sequence[str], out: str | Path | None, report: Path
+) -> None:
+    """Say in the terminal how the files were read, and the fitted parameters."""
     table = TerminalTable(title=f"Fit of {found.data.name}", title_justify="left")
     for name in ("parameter", "value", "95 % interval", "unit"):
         table.add_column(name)
+    for sentence in reading:
+        progress.say(f"Read: {sentence}")
     for one in found.fitted:
         table.add_row(one.name, f"{one.value:.5g}", f"{one.low:.5g} .. {one.high:.5g}", one.unit)
     progress.say(table)

@@ -19,7 +19,7 @@ from compact_model.fit.parameters import FitError
 from compact_model.measured.laboratory import Imperfections, Laboratory, Protocol
 from compact_model.measured.reader import load_data
 from compact_model.measured.records import DataSet
-from compact_model.measured.tables import RecordKind, Start
+from compact_model.measured.tables import RecordKind
 
 PAPER = Path(__file__).parents[2] / "examples" / "data" / "paper" / "paper.yaml"
 
@@ -266,6 +266,3 @@ def test_readings_of_too_many_records_are_refused_for_their_memory(tmp_path: Pat
     ):
         check_size(replace(data, records=(loop,) * (most + 1)))
     check_size(replace(data, records=(replace(loop, even=False),) * (most + 1)))
-    unknown = replace(loop, start=Start.UNKNOWN)
-    with pytest.raises(FitError, match="readings times artefacts"):
-        check_size(replace(data, records=(unknown,) * most))

@@ -25,6 +25,7 @@ from compact_model.measured.extraction import (
     state_table_card,
     suggested_ladder,
 )
+from compact_model.measured.instrument import read_sheet
 from compact_model.measured.reader import load_data
 from compact_model.measured.records import DataSet, Record
 from compact_model.measured.response import (
@@ -37,11 +38,11 @@ from compact_model.measured.response import (
 )
 from compact_model.measured.tables import (
     FitChoices,
+    Layout,
     MeasurementError,
     RecordKind,
     Start,
     WrongUnitError,
-    read_table,
     unit_factor,
 )
 from compact_model.programming import equal_ladder
@@ -236,8 +237,9 @@ def test_what_a_table_without_more_says(tmp_path: Path) -> None:
     [((1, 1), False), ((-1, -1), False), ((1, -1), True), ((0, -1), False), ((1, 0), False)],
 )
 def test_loops_of_both_signs_have_an_even_part(tmp_path: Path, signs: tuple[int, int], even: bool) -> None:
-    rows = [f"{signs[k % 2] * (5 + k)},{0.33 + 0.01 * k}" for k in range(6)]
+    rows = [f"{signs[k % 2] * (5 + k)},{0.33 + 0.01 * k}" for k in range(20)]
     assert loaded(tmp_path, rows, LOOP.replace("kind: train", "kind: loop")).records[0].even == even
+    assert not loaded(tmp_path, rows[1:], LOOP.replace("kind: train", "kind: loop")).records[0].even
     assert not loaded(tmp_path, rows).records[0].even
 
 
@@ -362,17 +364,28 @@ def test_sheets_of_excel_files(tmp_path: Path) -> None:
     other = book.create_sheet("second")
     other.append(["I", "R"])
     other.append([1, 2])
+    third = book.create_sheet("third")
+    third.append(["T", "R"])
+    third.append(["K", "ohm"])
+    third.append([300, 5])
     path = tmp_path / "t.xlsx"
     book.save(path)
-    table = read_table(path, None)
-    assert [(row.line, row.cells) for row in table.rows] == [
+    read = read_sheet(path, Layout(), ["I", "R"])
+    assert [(row.line, row.cells) for row in read.table.rows] == [
         (2, ("I", "R")),
         (4, ("11", "0.33")),
         (5, ("12", "")),
     ]
-    assert [row.cells for row in read_table(path, "second").body] == [("1", "2")]
-    with pytest.raises(MeasurementError, match="no sheet 'third', allowed: Sheet, second"):
-        read_table(path, "third")
+    assert read.said == ()
+    assert [row.cells for row in read_sheet(path, Layout(sheet="second"), ["R"]).table.body] == [("1", "2")]
+    found = read_sheet(path, Layout(), ["T"])  # the sheet that holds the column
+    assert [row.cells for row in found.table.body] == [("300", "5")]
+    assert found.said == (
+        "t.xlsx: the names stand in line 1, in sheet 'third'.",
+        "t.xlsx: below the names stand units or comments, no numbers: K, ohm.",
+    )
+    with pytest.raises(MeasurementError, match="no sheet 'fourth', allowed: Sheet, second, third"):
+        read_sheet(path, Layout(sheet="fourth"), ["I"])
 
 
 def table(mean: list[float], sigma: list[float], current: list[float] | None = None) -> LevelTable:

@@ -12,10 +12,12 @@ from scipy.constants import mu_0
 from scipy.optimize import curve_fit
 
 from compact_model.cards.device import load_card
+from compact_model.constants import OERSTED
 from compact_model.measured.checks import _straightness, check_record
 from compact_model.measured.records import DataSet, Exclusion, Record, noise_of, reduced_field_loop, without
 from compact_model.measured.tables import (
     ClippedError,
+    DisagreeingError,
     EmptyLoopError,
     MeasurementError,
     RecordKind,
@@ -198,9 +200,48 @@ def test_a_meter_at_the_end_of_its_range() -> None:
     # readings of few digits are no saturation: three values alone
     three = np.where(good.value > 0.45, 0.5, np.where(np.arange(40) % 2, 0.3, 0.301))
     check_record(replace(good, value=three), CARD)
-    four = np.where(np.arange(40) == 30, 0.302, three)
-    with pytest.raises(ClippedError):
-        check_record(replace(good, value=four), CARD)
+
+
+def test_a_plateau_of_few_digits_is_no_saturation() -> None:
+    good = loop(noise=1e-3)
+    ends = np.argsort(good.value)
+    value = good.value.copy()
+    value[ends[-3:]] = value.max()  # 8 % at the top, 36 between the extremes
+    for pairs, clipped in ((3, True), (4, False)):  # 6 and 8 of 36 that repeat another: 17 % and 22 %
+        told = value.copy()
+        for place in range(pairs):
+            told[ends[2 * place + 1]] = told[ends[2 * place + 2]]
+        if clipped:
+            with pytest.raises(ClippedError, match="and the others differ: the meter was saturated"):
+                check_record(replace(good, value=told), CARD)
+        else:
+            check_record(replace(good, value=told), CARD)
+    check_record(replace(good, value=np.round(good.value, 2)), CARD)
+
+
+def saturated_loops(lifts: tuple[float, ...], noise: float = 1e-3) -> Record:
+    """Loops one below the other, sharp at 200 Oe, the second and later with their ends lifted by some ohm."""
+    field = np.linspace(2000.0, -2000.0, 100) * OERSTED
+    value = np.concatenate([0.5 - (0.1 + lift) * np.sign(field + 200.0 * OERSTED) for lift in lifts])
+    wobble = np.random.default_rng(5).normal(0.0, noise, len(value))
+    return record(RecordKind.FIELD_LOOP, value + wobble, h=np.tile(field, len(lifts)))
+
+
+def test_saturated_ends_of_one_loop_agree() -> None:
+    check_record(saturated_loops((0.0, 0.0)), CARD)
+    # ends at 0.1 and 0.1 + lift scatter by lift/2 (rms): allowed is 2 % of a window of 0.2 + 2 lift
+    check_record(saturated_loops((0.0, 0.008)), CARD)
+    with pytest.raises(DisagreeingError, match=r"differ by 5\.\d mohm \(rms\), .*`temperature: {col"):
+        check_record(saturated_loops((0.0, 0.0105)), CARD)
+    check_record(saturated_loops((0.0, 0.0105), noise=3e-3), CARD)  # within five times the noise
+    line = saturated_loops((0.0,), noise=0.0)
+    check_record(
+        replace(line, value=line.value + 0.05 * line.h / line.h.max()), CARD
+    )  # the ordinary Hall effect
+
+
+def test_ends_of_a_current_loop_are_not_compared() -> None:
+    check_record(loop(noise=1e-3), CARD)
 
 
 def test_a_loop_of_fewer_than_twenty_readings_is_not_judged() -> None:
