@@ -231,7 +231,7 @@ def test_saturated_ends_of_one_loop_agree() -> None:
     check_record(saturated_loops((0.0, 0.0)), CARD)
     # ends at 0.1 and 0.1 + lift scatter by lift/2 (rms): allowed is 2 % of a window of 0.2 + 2 lift
     check_record(saturated_loops((0.0, 0.008)), CARD)
-    with pytest.raises(DisagreeingError, match=r"differ by 5\.\d mohm \(rms\), .*`temperature: {col"):
+    with pytest.raises(DisagreeingError, match=r"differ by 5\.\d+ mohm \(rms\), .*`temperature: {col"):
         check_record(saturated_loops((0.0, 0.0105)), CARD)
     check_record(saturated_loops((0.0, 0.0105), noise=3e-3), CARD)  # within five times the noise
     line = saturated_loops((0.0,), noise=0.0)
