@@ -23,12 +23,14 @@ from torch import Tensor, nn
 from circuits import ArrayConfig
 from nn_mapping import (
     Chip,
+    Dataset,
     Readout,
     calibrate,
     convert,
     held_state,
     load_dataset,
     pair_levels,
+    read_dataset,
     single_levels,
 )
 
@@ -38,7 +40,7 @@ BATCH = 128
 CALIBRATION_IMAGES = 1000
 
 Labelled = tuple[Tensor, Tensor]
-"""Images (count, 1, height, width) from 0 to 1, and their classes (count,)."""
+"""Images (count, channels, height, width), mostly from 0 to 1, and their classes (count,)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,15 +79,20 @@ def main() -> None:
     parser.add_argument("network", choices=list(RECIPES))
     parser.add_argument("--out", type=Path, required=True, help="folder for the states")
     parser.add_argument("--data-dir", type=Path, help="folder with the data set, where it is not installed")
+    parser.add_argument(
+        "--data", type=Path, help="another data set: an .npz file, a folder of idx files, or of images"
+    )
+    parser.add_argument(
+        "--make", default="make", help="function of the network's file, as make_cifar10 of resnet20"
+    )
     parser.add_argument("--levels", nargs="+", choices=list(LEVEL_SETS), default=list(LEVEL_SETS))
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     torch.set_num_threads(1)  # sums are rounded in one order
     recipe = RECIPES[chosen.network]
-    data = load_dataset(recipe.dataset, chosen.data_dir).head(recipe.images, recipe.tested)
-    train = labelled(data.train_images, data.train_labels)
-    test = labelled(data.test_images, data.test_labels)
-    make = runpy.run_path(str(Path(__file__).with_name(f"{chosen.network}.py")))["make"]
+    data = read_dataset(chosen.data) if chosen.data else load_dataset(recipe.dataset, chosen.data_dir)
+    train, test = labelled(data.head(recipe.images, recipe.tested))
+    make = runpy.run_path(str(Path(__file__).with_name(f"{chosen.network}.py")))[chosen.make]
     chosen.out.mkdir(parents=True, exist_ok=True)
 
     torch.manual_seed(chosen.seed)
@@ -95,7 +102,7 @@ def main() -> None:
     else:
         fit(model, train, round(recipe.epochs * recipe.images), recipe.rate, rising=0.2)
         torch.save(model.state_dict(), free)
-    print(f"free weights: {accuracy(model, test):.2f} % of {recipe.tested} images", flush=True)
+    print(f"free weights: {accuracy(model, test):.2f} % of {len(test[1])} images", flush=True)
 
     for levels in chosen.levels:
         torch.manual_seed(chosen.seed)
@@ -113,10 +120,17 @@ def main() -> None:
         )
 
 
-def labelled(images: np.ndarray, labels: np.ndarray) -> Labelled:
-    """Pixels as shares of 255."""
-    pixels = torch.from_numpy(images.astype(np.float32) / 255)
-    return pixels.unsqueeze(1), torch.from_numpy(labels.astype(np.int64))
+def labelled(data: Dataset) -> tuple[Labelled, Labelled]:
+    """Training and test set; bytes are shares of 255, other numbers are what they are."""
+    floats = data.as_floats()
+    train, test = (
+        (torch.from_numpy(images).view(len(images), *data.image), torch.from_numpy(labels.astype(np.int64)))
+        for images, labels in (
+            (floats.train_images, floats.train_labels),
+            (floats.test_images, floats.test_labels),
+        )
+    )
+    return train, test
 
 
 def on_arrays(model: nn.Module, levels: str, images: Tensor) -> nn.Module:

@@ -89,7 +89,7 @@ def test_the_training_program_trains_through_the_arrays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     program = runpy.run_path(str(NETWORKS / "train.py"))
-    short = {"images": 400, "epochs": 16, "more": 128, "tested": 200}
+    short = {"images": 400, "epochs": 12, "more": 128, "tested": 200}
     recipe = replace(program["RECIPES"]["lenet"], dataset="mnist", **short)
     monkeypatch.setitem(program["RECIPES"], "lenet", recipe)
     monkeypatch.setattr(sys, "argv", ["train.py", "lenet", "--out", str(tmp_path / "new")])
@@ -104,8 +104,8 @@ def test_the_training_program_trains_through_the_arrays(
     assert without_times(again) == [first[0], first[2]]
     numbers = [float(word) for word in printed.split() if word.replace(".", "").isdigit() and "." in word]
     assert len(numbers) == 7
-    assert numbers[0] > 70
-    assert min(numbers[1:]) > 0.7 * numbers[0]
+    assert numbers[0] > 60
+    assert min(numbers[1:]) > 30, "guessing has 10; a single step through the arrays"
     model = example("lenet")
     states = {path.stem: torch.load(path, weights_only=True) for path in (tmp_path / "new").iterdir()}
     assert set(states) == {"free", "pairs", "six"}
@@ -113,6 +113,31 @@ def test_the_training_program_trains_through_the_arrays(
         model.load_state_dict(states[name])
         assert len(states[name]["8.weight"].unique()) == levels
         assert not torch.equal(states[name]["12.bias"], states["free"]["12.bias"]), "trained further"
+
+
+def test_the_training_program_takes_data_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Classes that the pixels of three channels tell: red, green or blue."""
+    labels = np.arange(60) % 3
+    images = np.zeros((60, 3, 32, 32), dtype=np.uint8)
+    images[np.arange(60), labels] = 255
+    arrays = {"train_images": images, "train_labels": labels, "test_images": images, "test_labels": labels}
+    np.savez(tmp_path / "colours.npz", **arrays)
+    model = "from torch import nn\ndef coloured(): return nn.Sequential(nn.Flatten(), nn.Linear(3072, 3))\n"
+    (tmp_path / "colours.py").write_text(model)
+    shutil.copy(NETWORKS / "train.py", tmp_path)
+    program = runpy.run_path(str(tmp_path / "train.py"))
+    recipe = replace(program["RECIPES"]["lenet"], images=1024, epochs=1, rate=1e-3, more=128)
+    monkeypatch.setitem(program["RECIPES"], "colours", recipe)
+    options = ["--data", str(tmp_path / "colours.npz"), "--make", "coloured", "--levels", "pairs"]
+    monkeypatch.setattr(sys, "argv", ["train.py", "colours", "--out", str(tmp_path), *options])
+    threads = torch.get_num_threads()
+    program["main"]()
+    torch.set_num_threads(threads)
+    printed = capsys.readouterr().out
+    assert printed.startswith("free weights: 100.00 % of 60 images")
+    assert printed.count("100.00 %") == 4
 
 
 def without_times(printed: str) -> list[str]:
