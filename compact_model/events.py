@@ -88,6 +88,16 @@ class Events:
     def __iter__(self) -> Iterator[Event]:
         return (self[place] for place in range(len(self)))
 
+    def chosen(self, places: slice | Ints) -> Events:
+        """Some of the events."""
+        return Events(
+            kind=self.kind[places],
+            current=self.current[places],
+            duration=self.duration[places],
+            h_x=self.h_x[places],
+            h_z=self.h_z[places],
+        )
+
     def is_a(self, *kinds: EventKind) -> Mask:
         """Which events are of one of these kinds."""
         return np.isin(self.kind, [_KINDS.index(one) for one in kinds])
@@ -222,16 +232,9 @@ def _with_gaps(events: Events, own: Ints, pulses: Mask, gap: float) -> Events:
 
 def _selected(trace: Trace, places: Ints) -> Trace:
     """Some points of a trace."""
-    events = trace.events
     return Trace(
         card=trace.card,
-        events=Events(
-            kind=events.kind[places],
-            current=events.current[places],
-            duration=events.duration[places],
-            h_x=events.h_x[places],
-            h_z=events.h_z[places],
-        ),
+        events=trace.events.chosen(places),
         fraction=trace.fraction[places],
         hall_resistance=trace.hall_resistance[places],
         channel_voltage=trace.channel_voltage[places],
@@ -245,37 +248,38 @@ def _run(
     card: DeviceCard, events: Events, *, cooled: bool, progress: Callable[[int, int], None] | None
 ) -> Trace:
     """The events; with `cooled` the channel is at ambient temperature before each of them."""
-    device = hall_bar(card)
+    device, count = hall_bar(card), len(events)
     moment = _acting_moments(device, events)
-    pulses, saturations = events.is_a(EventKind.PULSE), events.is_a(EventKind.SATURATE)
-    flowing = events.is_a(EventKind.PULSE, EventKind.WAIT)
-    current = np.where(pulses, events.current, 0.0)
-    drive = current / device.area * device.torque.factor(np.where(pulses, events.h_x, 0.0), moment)
-    start, end = _rises(device, current, np.where(flowing, events.duration, 0.0), cooled=cooled)
-    fraction = np.empty(len(events))
-    state = device.prepared().s[0]
-    for begin in range(0, len(events), _CHUNK):
-        part = slice(begin, min(begin + _CHUNK, len(events)))
-        integral = np.zeros((part.stop - begin, len(state)))
-        moved = flowing[part]
+    fraction, voltage, energy, temperature = np.empty((4, count))
+    state, rise = device.prepared().s[0], np.zeros((1, len(device.heat.tau)))
+    for begin in range(0, count, _CHUNK):
+        part = slice(begin, begin + _CHUNK)
+        told = events.chosen(part)
+        pulses, moved = told.is_a(EventKind.PULSE), told.is_a(EventKind.PULSE, EventKind.WAIT)
+        current = np.where(pulses, told.current, 0.0)
+        drive = current / device.area * device.torque.factor(np.where(pulses, told.h_x, 0.0), moment[part])
+        start, end = _rises(device, current, np.where(moved, told.duration, 0.0), None if cooled else rise)
+        integral = np.zeros((len(told), len(state)))
         integral[moved] = device.integrated_rate(
-            drive[part][moved], current[part][moved], events.duration[part][moved], start[part][moved]
+            drive[moved], current[moved], told.duration[moved], start[moved]
         )
-        integral[saturations[part]] = np.inf
-        target = np.where(moved, device.bank.target(drive[part]), 0.5 - 0.5 * np.sign(events.h_z[part]))
+        integral[told.is_a(EventKind.SATURATE)] = np.inf
+        target = np.where(moved, device.bank.target(drive), 0.5 - 0.5 * np.sign(told.h_z))
         states = grains.followed(state, target, integral)
-        state = states[-1]
+        state, rise = states[-1], end[-1:]
         fraction[part] = device.bank.fraction(states)
+        temperature[part] = device.heat.temperature(end)
+        voltage[part] = current * device.heat.resistance_at(temperature[part])
+        energy[part] = np.where(pulses, device.heat.pulse_energy(current, told.duration, start), 0.0)
         if progress is not None:
-            progress(part.stop, len(events))
-    temperature = device.heat.temperature(end)
+            progress(min(begin + _CHUNK, count), count)
     return Trace(
         card=card,
         events=events,
         fraction=fraction,
         hall_resistance=device.r_reset + device.law.delta_r * fraction,
-        channel_voltage=current * device.heat.resistance_at(temperature),
-        energy=np.where(pulses, device.heat.pulse_energy(current, events.duration, start), 0.0),
+        channel_voltage=voltage,
+        energy=energy,
         temperature=temperature,
         acting_moment=moment,
     )
@@ -296,13 +300,16 @@ def _acting_moments(device: HallBar, events: Events) -> Floats:
     return np.repeat(np.array(values), np.diff([*places, len(events)]))
 
 
-def _rises(device: HallBar, current: Floats, duration: Floats, *, cooled: bool) -> tuple[Floats, Floats]:
-    """Temperature rise of each stage before and at the end of every event, (n, stages) [K]."""
+def _rises(device: HallBar, current: Floats, duration: Floats, rise: Floats | None) -> tuple[Floats, Floats]:
+    """Temperature rise of each stage before and at the end of every event, (n, stages) [K].
+
+    The first one begins with `rise` (1, stages), and each as the one before it ends; with None all begin cold.
+    """
     shape = len(current), len(device.heat.tau)
-    if cooled:
+    if rise is None:
         cold = np.broadcast_to(0.0, shape)
         return cold, device.heat.rise_after(current, duration, cold)
-    (start, end), rise = np.empty((2, *shape)), np.zeros((1, shape[1]))
+    start, end = np.empty((2, *shape))
     for place, (flow, time) in enumerate(zip(current, duration, strict=True)):
         start[place] = rise[0]
         rise = device.heat.rise_after(np.array([flow]), time, rise)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,8 @@ from hallspice import results
 from hallspice.characterisation import figures
 from hallspice.characterisation.page import page_of, say
 from hallspice.characterisation.results import DeviceResults, Score
-from hallspice.files import staged_folder, write_text
-from hallspice.page.csv_text import csv_lines, csv_text
+from hallspice.files import staged_folder
+from hallspice.page.csv_text import csv_text
 from hallspice.progress import SILENT, Reporter
 
 FILES = (
@@ -43,11 +43,6 @@ FILES = (
 LOOP_FIELDS_OE = (-1000.0, -400.0, -200.0, 0.0, 200.0, 400.0, 1000.0)
 PUBLISHED_FRACTION = (2.41e11, 0.68)
 PUBLISHED_FIELD_FREE = ((0.5, 0.68), (0.7, 0.79))
-MOST_WARNINGS = 20
-"""Warnings of a list of pulses that are said one by one."""
-
-WRITTEN_AT_ONCE = 8192
-"""Lines between two reports of progress; a shorter list has none."""
 
 REGIONS = (400, 100, 36, 9)
 
@@ -90,36 +85,6 @@ def device(
         return found
     say(progress, found, Path(out))
     return written
-
-
-def respond(
-    card_path: Path | None, pulses: Path, out: Path, *, progress: Reporter
-) -> tuple[events.Trace, list[str]]:
-    """Response of the device of a card to the events of a CSV file, written as CSV; and what of it exceeds a limit."""
-    card = load_card(card_path)
-    told = events.read_events(pulses, card)
-    long = len(told) > WRITTEN_AT_ONCE
-    trace = events.run_events(
-        card, told, progress=lambda done, total: progress(done, total, "pulse: events") if long else None
-    )
-    warnings: list[str] = []
-    beyond = 0
-
-    def rows() -> Iterator[Sequence[object]]:
-        nonlocal beyond
-        for number, point in enumerate(trace, start=1):
-            if point.warnings and len(warnings) < MOST_WARNINGS:
-                warnings.extend(f"event {number}: {said}" for said in point.warnings)
-            else:
-                beyond += bool(point.warnings)
-            if long and (number % WRITTEN_AT_ONCE == 0 or number == len(trace)):
-                progress(number, len(trace), "writing: lines")
-            yield list(point.row().values())
-
-    write_text(out, csv_lines(list(trace[0].row()), rows()))
-    if beyond:
-        warnings.append(f"{beyond} more events exceed limits: see the column warnings of {out}")
-    return trace, warnings
 
 
 def _csv(rows: Sequence[Mapping[str, object]]) -> str:

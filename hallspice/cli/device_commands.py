@@ -33,7 +33,7 @@ def pulse(
     quiet: Quiet = False,
 ) -> Outcome:
     """Response of a device to any list of pulses, saturations and presets."""
-    from hallspice.characterisation.examine import respond
+    from hallspice.characterisation.respond import respond
     from hallspice.progress import reporter
 
     with reporter(quiet) as progress:
