@@ -35,7 +35,7 @@ def contradictions(setup: Setup, demands: Demand) -> Iterator[Contradiction]:
     if Demand.NETWORK in demands:
         yield from _network(setup)
     if Demand.ONE_ARCHITECTURE in demands:
-        yield from (((key, ("array", "architecture")), what) for key, what in unused(setup.config))
+        yield from (((key, by), what) for key, by, what in unused(setup.config))
     if Demand.ONE_CHIP in demands:
         yield from (((key,), what) for key, what in undrawn(setup.config))
     array = setup.config.array

@@ -1,13 +1,15 @@
-"""Keys of a configuration that say nothing: its architecture has no use for them, or the command draws no chips."""
+"""Keys of a configuration that say nothing: its architecture, another key or the command has no use for them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
 from circuits.arrays.architecture import Architecture
 from circuits.write.scheme import BiasScheme, schemes
-from compact_model.cards.document import KeyPath
+from compact_model.cards.document import KeyPath, dotted
 from hallspice.config.schema import Array, Config, Series
 from hallspice.config.section import Section
 
@@ -63,15 +65,58 @@ USES: Mapping[KeyPath, _Use] = {
 """Keys that don't act everywhere (a section stands for all of its keys)."""
 
 
-def unused(config: Config) -> Iterator[tuple[KeyPath, str]]:
-    """Keys that are not at their default although the configured architecture has no use for them, and why."""
+@dataclass(frozen=True, slots=True)
+class _Switch:
+    """Another key that a key needs."""
+
+    by: KeyPath
+    on: Callable[[Any], bool]
+    """Whether the key acts with a value of the other one."""
+
+
+_VERIFY = _Switch(("write", "algorithm"), lambda algorithm: algorithm == "verify")
+_SELECTED = _Switch(("write", "scheme"), lambda scheme: scheme in (None, "one_transistor", "row_serial"))
+_CERTIFIED = _Switch(("certificate", "tiles"), bool)
+_IN_SITU = _Switch(("network", "in_situ", "updates"), bool)
+
+SWITCHES: Mapping[KeyPath, _Switch] = {
+    ("array", "converters", "dac_ladder"): _Switch(("array", "converters", "dac_mismatch"), bool),
+    ("array", "converters", "adc_ladder"): _Switch(("array", "converters", "adc_mismatch"), bool),
+    ("network", "in_situ", "steps"): _IN_SITU,
+    ("network", "in_situ", "pulse_share"): _Switch(
+        ("network", "in_situ", "updates"), lambda updates: "identical" in updates
+    ),
+    ("network", "in_situ", "learning_rate"): _IN_SITU,
+    ("network", "in_situ", "device_spread"): _IN_SITU,
+    ("network", "in_situ", "cycle_noise"): _IN_SITU,
+    ("certificate", "vectors"): _CERTIFIED,
+    ("certificate", "tolerance"): _CERTIFIED,
+    ("certificate", "longest"): _CERTIFIED,
+    ("write", "step_law"): _VERIFY,
+    ("write", "i_step"): _VERIFY,
+    ("write", "start"): _VERIFY,
+    ("write", "max_pulses"): _VERIFY,
+    ("write", "retries"): _VERIFY,
+    ("write", "r_select_on"): _SELECTED,
+    ("write", "r_select_off"): _SELECTED,
+}
+"""Keys that another key can leave without effect."""
+
+
+def unused(config: Config) -> Iterator[tuple[KeyPath, KeyPath, str]]:
+    """Keys that are not at their default although they have no effect, the key that decides it, and why."""
     written = "write" in config.model_fields_set
     for path, use in USES.items():
         if use.acts(config.array) or (use.verify and written):
             continue
-        why = _why(config.array, use)
+        by, why = _why(config.array, use)
         for key in _given(config, path):
-            yield key, why
+            yield key, by, why
+    for path, switch in SWITCHES.items():
+        value = reduce(getattr, map(str, switch.by), config)
+        if not switch.on(value):
+            for key in _given(config, path):
+                yield key, switch.by, f"has no effect with {dotted(switch.by)}: {value}; leave it out"
 
 
 def undrawn(config: Config) -> Iterator[tuple[KeyPath, str]]:
@@ -80,16 +125,16 @@ def undrawn(config: Config) -> Iterator[tuple[KeyPath, str]]:
         yield key, "no chips are drawn here, `hallspice evaluate` draws them; leave it out"
 
 
-def _why(array: Array, use: _Use) -> str:
+def _why(array: Array, use: _Use) -> tuple[KeyPath, str]:
     if use.acts(array.model_copy(update={"series": Series()})):
-        return "has no effect with series.isolation: ideal; leave it out"
+        return ("array", "series", "isolation"), "has no effect with series.isolation: ideal; leave it out"
+    by = ("array", "architecture")
     users = ", ".join(one for one in Architecture if use.acts(Array(architecture=one)))
     found = f"has no effect in {array.architecture}, only in {users}"
     if use.verify:
-        return (
-            f"{found}, and in verify reads: leave it out, or say how the array is written in a section write"
-        )
-    return f"{found}; leave it out"
+        found += ", and in verify reads: leave it out, or say how the array is written in a section write"
+        return by, found
+    return by, f"{found}; leave it out"
 
 
 def _given(config: Config, path: KeyPath) -> Iterator[KeyPath]:

@@ -203,6 +203,9 @@ def plan(
     document = document_of(config)
     base = validate(document, Config)
     chosen = Sweep.model_validate({**base.sweep.model_dump(), **choices})
+    if chosen.design != "random" and chosen.points != Sweep().points:
+        what = f"has no effect with design {chosen.design}; leave it out, or take design random"
+        raise DocumentError([document.mistake(("sweep", "points"), what)])
     axes = combined(section_axes(document), [option_axis(text) for text in options])
     seed_axis = next((axis for axis in axes if ("seed",) in axis.keys), None)
     if seed_axis is not None and (seed is not None or chosen.seeds > 1):
@@ -281,7 +284,7 @@ def _plain(value: Any) -> TableCell:
 
 
 def _checked(document: Document, assignment: Assignment) -> Setup:
-    document, warnings = _of_its_architecture(document, assignment)
+    document, warnings = _of_a_point(document, assignment)
     setup = setup_of(document)
     if what := unevaluated(setup):
         raise DocumentError([document.mistake(("array", "architecture"), what)])
@@ -292,14 +295,14 @@ def _checked(document: Document, assignment: Assignment) -> Setup:
     return dataclasses.replace(setup, warnings=(*warnings, *setup.warnings))
 
 
-def _of_its_architecture(document: Document, assignment: Assignment) -> tuple[Document, list[str]]:
-    """Where architectures are swept: the document without keys of the file that a point's has no use for; warnings."""
-    config = validate_leniently(document, Config)[0] if ("array", "architecture") in assignment else None
+def _of_a_point(document: Document, assignment: Assignment) -> tuple[Document, list[str]]:
+    """The document without keys of the file that a swept key, as the architecture, leaves without effect; warnings."""
+    config = validate_leniently(document, Config)[0]
     if config is None:
         return document, []
     data, warnings = document.data, []
-    for path, what in unused(config):
-        if path not in assignment:
+    for path, by, what in unused(config):
+        if by in assignment and path not in assignment:
             data = _without(data, path)
             reason = what.partition(";")[0]
             warnings.append(f"{dotted(path)} ({document.source(path)}) is left out where it {reason}.")

@@ -36,7 +36,7 @@ from hallspice.config.load import load_setup
 from hallspice.config.schema import Config
 from hallspice.config.section import Section
 from hallspice.config.setup import Setup
-from hallspice.config.unused import USES
+from hallspice.config.unused import SWITCHES, USES
 from hallspice.inference.certificate import certificate_of
 from hallspice.inference.collect import results_of
 from hallspice.inference.examination import build, examine, unevaluated, write_plan
@@ -544,6 +544,8 @@ def test_no_key_is_left_out() -> None:
     assert {dotted(path) for path in KEYS} == {*SHOWN, *map(dotted, TRIED)}
     assert len(SHOWN) + len(TRIED) == len(KEYS) > 140
     assert all(any(key[: len(path)] == path for key in KEYS) for path in USES)
+    assert set(SWITCHES) <= set(KEYS)
+    assert {switch.by for switch in SWITCHES.values()} <= set(KEYS)
 
 
 def test_the_entries_of_a_periphery_card_are_keys() -> None:
@@ -556,6 +558,23 @@ def test_the_entries_of_a_periphery_card_are_keys() -> None:
     ]
     assert len(entries) > 35
     assert set(entries) <= set(TRIED)
+
+
+@pytest.mark.parametrize("path", [path for path in SWITCHES if path[0] == "write"], ids=dotted)
+def test_a_key_of_writing_that_is_switched_off_changes_nothing(path: KeyPath) -> None:
+    scheme = merged(RESISTIVE, {"write": {"scheme": "half_v"}})
+    base: Content = scheme if path in DRIVERS else {"write": {"algorithm": "ladder"}}
+    content = with_value(base, path, other(path))
+    assert refusal(content)
+    assert not changes(write, base, content)
+
+
+def test_every_choice_of_what_a_sweep_certifies() -> None:
+    tiles = {
+        choice: [point[2] for point in sweep(with_value(SWEPT, ("sweep", "certify"), choice))]
+        for choice in get_args(KEYS["sweep", "certify"].annotation)
+    }
+    assert tiles == {"first": [4, 0], "none": [0, 0], "all": [4, 4]}
 
 
 @pytest.mark.parametrize("key", SHOWN)

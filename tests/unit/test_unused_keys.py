@@ -64,6 +64,84 @@ def test_where_a_key_is_and_who_would_use_it(tmp_path: Path, text: str, message:
     load_setup(path, demands=Demand.COMPARE)
 
 
+RESISTIVE = "{array: {architecture: resistive}, write: {scheme: %s, %%s}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "switch"),
+    [
+        ("array: {converters: {%s}}", "dac_ladder: unary", "array.converters.dac_mismatch: 0.0"),
+        ("array: {converters: {dac_mismatch: 1 %%, %s}}", "adc_ladder: unary", "array.converters.adc_mismatch: 0.0"),
+        ("certificate: {tiles: 0, %s}", "vectors: 8", "certificate.tiles: 0"),
+        ("certificate: {tiles: 0, %s}", "tolerance: 1e-5", "certificate.tiles: 0"),
+        ("certificate: {tiles: 0, %s}", "longest: 1 h", "certificate.tiles: 0"),
+        ("network: {in_situ: {%s}}", "steps: 8", "network.in_situ.updates: []"),
+        ("network: {in_situ: {%s}}", "learning_rate: 3", "network.in_situ.updates: []"),
+        ("network: {in_situ: {%s}}", "device_spread: 0.1", "network.in_situ.updates: []"),
+        ("network: {in_situ: {%s}}", "cycle_noise: 0.1", "network.in_situ.updates: []"),
+        ("network: {in_situ: {updates: [ladder], %s}}", "pulse_share: 0.4", "network.in_situ.updates: ['ladder']"),
+        ("write: {algorithm: ladder, %s}", "step_law: constant", "write.algorithm: ladder"),
+        ("write: {algorithm: ladder, %s}", "i_step: 1 mA", "write.algorithm: ladder"),
+        ("write: {algorithm: ladder, %s}", "start: 0.9", "write.algorithm: ladder"),
+        ("write: {algorithm: reset_ladder, %s}", "max_pulses: 9", "write.algorithm: reset_ladder"),
+        ("write: {algorithm: reset_ladder, %s}", "retries: 1", "write.algorithm: reset_ladder"),
+        (RESISTIVE % "half_v", "r_select_on: 5", "write.scheme: half_v"),
+        (RESISTIVE % "third_v", "r_select_off: 1e6", "write.scheme: third_v"),
+    ],
+)  # fmt: skip
+def test_a_key_that_another_one_switches_off_is_refused(
+    tmp_path: Path, text: str, key: str, switch: str
+) -> None:
+    path = tmp_path / "array.yaml"
+    path.write_text(text % key)
+    with pytest.raises(DocumentError) as caught:
+        load_setup(path, demands=Demand.ARRAY)
+    (mistake,) = caught.value.mistakes
+    assert mistake.key.rpartition(".")[2] == key.partition(":")[0]
+    assert (mistake.place and mistake.place.line, mistake.what) == (
+        1,
+        f"has no effect with {switch}; leave it out",
+    )
+    load_setup(path, demands=Demand.COMPARE)
+
+
+def test_a_key_that_another_one_switches_on_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "array.yaml"
+    path.write_text(
+        "array: {converters: {dac_mismatch: 1 %, dac_ladder: unary, adc_mismatch: 1 %, adc_ladder: unary}}\n"
+        "network: {in_situ: {updates: [ladder, identical], steps: 8, pulse_share: 0.4, learning_rate: 3}}\n"
+        "certificate: {vectors: 8, longest: 1 h}\n"
+        "write: {algorithm: verify, start: 0.9, retries: 1, r_select_on: 5, scheme: one_transistor}\n"
+    )
+    load_setup(path, demands=Demand.RUN)
+
+
+def test_a_sweep_leaves_out_what_a_swept_key_switches_off(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.yaml"
+    path.write_text("array: {converters: {dac_ladder: unary}}\n")
+    found = points(path, "array.converters.dac_mismatch=0,1 %").points.values()
+    without, with_ladder = (one.task.setup for one in found)
+    assert without.config.array.converters.dac_ladder == "binary"
+    assert with_ladder.config.array.converters.dac_ladder == "unary"
+    assert without.warnings[0] == (
+        "array.converters.dac_ladder (sweep.yaml:1) is left out where it has no effect with "
+        "array.converters.dac_mismatch: 0.0."
+    )
+    assert not any("dac_ladder" in warning for warning in with_ladder.warnings)
+
+
+def test_points_of_a_grid_are_those_of_its_axes(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.yaml"
+    path.write_text("seed: 1\nsweep:\n  points: 3\n")
+    with pytest.raises(
+        DocumentError, match=r"sweep\.yaml:3:11 sweep\.points: has no effect with design grid"
+    ):
+        points(path, "array.wire.r_row=1,2")
+    with pytest.raises(DocumentError, match=r"sweep\.points: has no effect with design grid"):
+        plan({}, ["array.wire.r_row=1,2"], {"points": 3}, None, None)
+    assert len(plan(path, ["array.wire.r_row=1..2"], {"design": "random"}, None, None).points) == 3
+
+
 def test_a_wrong_architecture_is_the_only_mistake(tmp_path: Path) -> None:
     path = tmp_path / "array.yaml"
     path.write_text("array:\n  architecture: resistiv\n  cell: {r_low: 5 kohm}\n")
