@@ -138,9 +138,7 @@ class ModelPlant(DrivenPlant):
             if self.faults.lines:
                 current = np.where(dead, 0.0, current)
                 power = {part: np.where(dead, 0.0, value) for part, value in power.items()}
-                shorted = np.zeros(shape, dtype=bool)
-                shorted[list(self.faults.short_rows)] = True
-                power["drivers"] += np.where(shorted, applied**2 / config.r_output, 0.0)
+                power["drivers"] += self._into_shorts(applied)
             energy = {part: value.sum(axis=1) * self.t_pulse for part, value in power.items()}
             count = int(written.sum())
         else:
@@ -152,9 +150,19 @@ class ModelPlant(DrivenPlant):
                 current[row] = found.current[0]
                 for part in PARTS:
                     energy[part][row] = found.power[part][0] * self.t_pulse
+            energy["drivers"] += self._into_shorts(applied).sum(axis=1) * self.t_pulse
             count = int(written.any(axis=1).sum())
         self._move(current.ravel(), written.ravel())
         return Pulsed(current=current, energy=energy, time=count * self.t_pulse, limited=limited)
+
+    def _into_shorts(self, volts: Floats) -> Floats:
+        """Power of the drivers of lines that are shorted to ground, by the cell that was meant [W]."""
+        config, shorted = self.solver.config, np.zeros(self.shape, dtype=bool)
+        if config.order is Order.CELL:
+            shorted[list(self.faults.short_rows)] = True
+        else:  # columns are driven
+            shorted[:, list(self.faults.short_columns)] = True
+        return np.where(shorted, volts**2 / config.r_output, 0.0)
 
     def _shared_pulses(self, volts: Floats, written: Mask, limited: Mask) -> Pulsed:
         """Pulses that every cell of the array sees a part of, one after another."""

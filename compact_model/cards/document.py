@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, TypeGuard, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -396,24 +397,35 @@ def _located(document: Document, model: type[BaseModel], path: KeyPath, details:
 
 def _models_at(model: type[BaseModel], path: KeyPath) -> list[type[BaseModel]]:
     """The models that say which keys may stand at `path`; their `moved`, where they have one, which no longer may."""
-    models: list[type[BaseModel]] = [model]
+    kinds: list[Any] = [model]
     for part in path:
-        inner: list[type[BaseModel]] = []
-        for current in models:
-            info = current.model_fields.get(str(part))
-            inner += _models_in(info.annotation) if info else []
-        models = inner or models if isinstance(part, int) else inner
-    return models
+        kinds = [inner for kind in kinds for inner in _inside(kind, part)]
+    return [kind for kind in kinds if _is_model(kind)]
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    return [t for t in _walk(annotation) if isinstance(t, type) and issubclass(t, BaseModel)]
+def _inside(kind: Any, part: str | int) -> Iterator[Any]:
+    """What may stand at a key or place of a value of a kind: the members of unions one by one."""
+    if _is_model(kind):
+        info = kind.model_fields.get(str(part))
+        found = [info.annotation] if info else []
+    else:  # a list, a tuple, or a dict with the kind of its keys
+        found = list(get_args(kind))
+    for one in found:
+        yield from _alternatives(one)
 
 
-def _walk(annotation: Any) -> Iterator[Any]:
-    yield annotation
-    for argument in getattr(annotation, "__args__", ()):
-        yield from _walk(argument)
+def _alternatives(annotation: Any) -> Iterator[Any]:
+    if get_origin(annotation) is Annotated:
+        yield from _alternatives(get_args(annotation)[0])
+    elif get_origin(annotation) in (Union, UnionType):
+        for one in get_args(annotation):
+            yield from _alternatives(one)
+    else:
+        yield annotation
+
+
+def _is_model(kind: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _type_name(value: object) -> str:

@@ -7,7 +7,7 @@ so the sum is a sparse matrix that is made once and used at every step of a fit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -77,17 +77,10 @@ def memory(order: Floats, target: Floats, base: float) -> Memory:
     >>> m.matrix.toarray().tolist(), m.constant.tolist()
     ([[1.0, 0.0], [1.0, -1.0]], [0.0, 0.0])
     """
-    held: list[int] = []  # pulses by falling threshold; the last one is the most recent
     rows: list[int] = []
     columns: list[int] = []
     signs: list[float] = []
-    for place, (reached, wanted) in enumerate(zip(order.tolist(), target.tolist(), strict=True)):
-        if reached > 0.0:
-            while held and order[held[-1]] <= reached:
-                held.pop()
-            above = target[held[-1]] if held else base
-            if above != wanted:  # the same value below an equal one is no new corner
-                held.append(place)
+    for place, held in enumerate(held_pulses(order, target, base)):
         above = base
         for pulse in held:
             rows.append(place)
@@ -97,6 +90,19 @@ def memory(order: Floats, target: Floats, base: float) -> Memory:
     count = len(order)
     matrix = sparse.csr_array((signs, (rows, columns)), shape=(count, count))
     return Memory(matrix, np.full(count, base))
+
+
+def held_pulses(order: Floats, target: Floats, base: float) -> Iterator[list[int]]:
+    """The pulses that are remembered after each one, by falling threshold; arguments as for `memory`."""
+    held: list[int] = []
+    for place, (reached, wanted) in enumerate(zip(order.tolist(), target.tolist(), strict=True)):
+        if reached > 0.0:
+            while held and order[held[-1]] <= reached:
+                held.pop()
+            above = target[held[-1]] if held else base
+            if above != wanted:  # the same value below an equal one is no new corner
+                held.append(place)
+        yield held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

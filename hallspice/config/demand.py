@@ -24,7 +24,9 @@ class Demand(Flag):
     EVALUATE = NETWORK | FULL_INPUT | SUPPLY | ONE_ARCHITECTURE
     """`evaluate`, `train`."""
     ARRAY = FULL_INPUT | SUPPLY | ONE_ARCHITECTURE
-    """`netlist`, `write`: an array alone."""
+    """`netlist`: an array alone."""
+    WRITE = FULL_INPUT | ONE_ARCHITECTURE
+    """`write`: its verify reads take the drivers of writing, one cell at a time."""
     READ = ONE_ARCHITECTURE
     """`read`: the user brings the inputs."""
     COMPARE = FULL_INPUT

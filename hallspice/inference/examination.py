@@ -65,7 +65,9 @@ def unevaluated(setup: Setup) -> str:
 
 def write_plan(setup: Setup) -> Writing | None:
     """How the tiles are programmed; None when the configuration takes ideal states."""
-    return writing(setup, hall_bar(setup.card)) if setup.config.write.states == "programmed" else None
+    if setup.config.write.states != "programmed":
+        return None
+    return writing(setup, hall_bar(setup.card), setup.config.array.columns)
 
 
 def build(setup: Setup, dataset: Dataset, progress: Reporter, *, workers: int) -> tuple[Chip, Networks]:

@@ -14,8 +14,8 @@ from compact_model.hallbar import HallBar
 from hallspice.config.setup import Setup
 
 
-def writing(setup: Setup, device: HallBar) -> Writing:
-    """What a configuration says about programming.
+def writing(setup: Setup, device: HallBar, columns: int) -> Writing:
+    """What a configuration says about programming an array of a number of columns.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def writing(setup: Setup, device: HallBar) -> Writing:
     faults = setup.config.write.faults
     return Writing(
         config=circuit,
-        recipe=_recipe(setup, circuit),
+        recipe=_recipe(setup, circuit, columns),
         curve=pulse_curve(device, t_pulse),
         ladder=PulseLadder(levels=setup.levels_ohm, currents=synapse.ladder_currents(setup.card)),
         device=device,
@@ -65,7 +65,7 @@ def _circuit(setup: Setup) -> WriteConfig:
     )
 
 
-def _recipe(setup: Setup, circuit: WriteConfig) -> WriteRecipe:
+def _recipe(setup: Setup, circuit: WriteConfig, columns: int) -> WriteRecipe:
     write, periphery, converters = setup.config.write, setup.periphery, setup.config.array.converters
     t_verify, i_read = periphery.write.t_verify.value, periphery.read.i_read.value
     noise = hall_read_noise(
@@ -87,6 +87,6 @@ def _recipe(setup: Setup, circuit: WriteConfig) -> WriteRecipe:
         max_pulses=write.max_pulses,
         retries=write.retries,
         read_noise=noise / i_read,
-        read_energy=verify_energy(circuit, setup.config.array.columns, i_read, costs),
+        read_energy=verify_energy(circuit, columns, i_read, costs),
         read_time=t_verify,
     )

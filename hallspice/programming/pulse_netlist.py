@@ -40,7 +40,7 @@ def write_ladder_netlist(config: Path, out: Path, form: DeviceForm, *, seed: int
         raise ValueError("device form frozen can't be written to: its state is fixed, allowed: subckt, osdi")
     setup = load_setup(config, seed, Demand.ARRAY)
     model = cell_model(setup.card)
-    plan = writing(setup, model.device)
+    plan = writing(setup, model.device, setup.config.array.columns)
     solver = WriteSolver(setup.config.array.rows, setup.config.array.columns, plan.config)
     text = ladder_deck(setup, plan, solver, plan.ladder.currents, model, form)
     files = [out]

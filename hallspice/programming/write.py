@@ -114,11 +114,11 @@ def write(
     ValueError
         For levels out of range.
     """
-    setup = load_setup(config, seed, Demand.ARRAY)
+    setup = load_setup(config, seed, Demand.WRITE)
     target = _wanted(setup, levels)
     device = cell_model(setup.card).device if use_ngspice else hall_bar(setup.card)
-    plan = writing(setup, device)
     rows, columns = target.shape
+    plan = writing(setup, device, columns)
     solver = WriteSolver(rows, columns, plan.config)
     plant: Plant
     with staged_folder(out, names=FILES) as folder, scratch_folder() as scratch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict
@@ -36,8 +36,13 @@ class Outer(BaseModel):
     name: str = "x"
 
 
-def told(text: str) -> list[str]:
-    _, mistakes, _ = validate_leniently(parse_document(text, "f"), Outer)
+class Named(Outer):
+    named: dict[str, Inner] = {}
+    either: Annotated[list[int] | dict[str, list[Inner]], "of two kinds"] = []
+
+
+def told(text: str, model: type[BaseModel] = Outer) -> list[str]:
+    _, mistakes, _ = validate_leniently(parse_document(text, "f"), model)
     return [str(one).removeprefix("f:") for one in DocumentError(mistakes).mistakes]
 
 
@@ -166,3 +171,10 @@ def test_lines_of_a_matrix_that_are_too_long_or_too_short(tmp_path: Path) -> Non
         (Place(3, 1), "3 numbers"),
         (Place(5, 2), "an input:"),
     ]
+
+
+def test_keys_of_models_in_dicts_are_named() -> None:
+    hint = "unknown key, did you mean 'size'? Allowed: a, size"
+    (mistake,) = told("inner: {a: 1}\nnamed: {size: {a: 1, syze: 2}}", Named)
+    assert mistake == f"2:22 named.size.syze: {hint}"
+    assert any(one.endswith(hint) for one in told("inner: {a: 1}\neither: {x: [{a: 1, syze: 2}]}", Named))

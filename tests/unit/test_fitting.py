@@ -255,6 +255,29 @@ def test_more_readings_than_a_fit_takes_are_refused_with_a_rule(tmp_path: Path) 
     check_size(_long(data, 1_000_000, kind=RecordKind.FIELD_LOOP))  # only its two ends are fitted
 
 
+def test_pulses_that_are_all_remembered_are_refused_for_their_number(tmp_path: Path) -> None:
+    """Each of n pulses that shrink and alternate is remembered at every later reading: n (n + 1) / 2 in all."""
+    data = synthetic(tmp_path, load_card(), Protocol.LOOPS, 1)
+    loop = replace(data.records[0], kind=RecordKind.TRAIN, sigma=None)
+
+    def shrinking(*counts: int) -> DataSet:
+        """From the saturated state on: the first pulse is a corner."""
+        trains = []
+        for count in counts:
+            current = np.linspace(0.02, 0.01, count) * (-1.0) ** np.arange(count)
+            flat = {name: np.full(count, 1e-4) for name in ("t_pulse", "h", "value")}
+            trains.append(replace(loop, current=current, **flat))
+        return replace(data, records=tuple(trains))
+
+    check_size(shrinking(3161))  # 4,997,541
+    with pytest.raises(FitError, match=r"5,000,703 pulses remembered at 3,162 readings .*allowed: 5,000,000"):
+        fit_data(shrinking(3162))
+    with pytest.raises(FitError, match="pulses remembered at 4,474 readings"):
+        check_size(shrinking(2237, 2237))
+    with pytest.raises(FitError, match="pulses remembered at 3,163 readings"):
+        check_size(replace(data, records=(replace(shrinking(3163).records[0], kind=RecordKind.LOOP),)))
+
+
 def test_readings_of_too_many_records_are_refused_for_their_memory(tmp_path: Path) -> None:
     data = synthetic(tmp_path, load_card(), Protocol.LOOPS, 1)
     loop = replace(data.records[0], drift=True, even=True)

@@ -213,7 +213,7 @@ def compare(content: Content) -> Any:
 def write(content: Content) -> Any:
     """What `write` does to six cells."""
     setup = setup_of(content)
-    plan_ = writing(setup, hall_bar(setup.card))
+    plan_ = writing(setup, hall_bar(setup.card), LEVELS.shape[1])
     solver = WriteSolver(*LEVELS.shape, plan_.config)
     plant = plan_.plant(solver, np.random.default_rng([setup.config.seed, 2]))
     return exact(plan_.outcome(LEVELS, plant, setup.config.seed))

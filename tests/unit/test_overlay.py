@@ -168,7 +168,7 @@ def test_reads_of_every_command_take_the_configured_current(tmp_path: Path) -> N
     """A verify read, too: it had the card's current whatever the configuration said."""
     text = "array: {architecture: resistive, read: {i_read: 0.5 mA}}\nwrite: {t_verify: 1 ms, r_output: 20 ohm}\n"
     setup = _setup(tmp_path, text)
-    made = writing(setup, hall_bar(setup.card))
+    made = writing(setup, hall_bar(setup.card), setup.config.array.columns)
     assert made.i_read == 0.5e-3
     assert made.config.r_output == 20.0
     assert made.recipe.read_time == 1e-3

@@ -149,7 +149,7 @@ def test_stuck_cells() -> None:
     [Faults(open_rows=(1,)), Faults(open_columns=(2,)), Faults(short_columns=(0,)), Faults(short_rows=(1,))],
 )
 def test_broken_lines(order: Order, faults: Faults) -> None:
-    """Cells on them get nothing and cost nothing, but for the driver of a shorted row; their time passes."""
+    """Cells on them get nothing and cost nothing, but for the driver of a shorted line; their time passes."""
     config = replace(CROSSED, order=order)
     dead = faults.dead(SHAPE)
     one, sound = plant(config, faults=faults), plant(config)
@@ -160,6 +160,9 @@ def test_broken_lines(order: Order, faults: Faults) -> None:
         more = np.zeros(ROWS)
         if part == "drivers" and order is Order.CELL and faults.short_rows:
             more[1] = (6.0**2 + 8.0**2) / 50 * T_PULSE
+        if part == "drivers" and order is Order.ROW and faults.short_columns:  # columns are driven
+            more = np.where(WRITTEN, VOLTS, 0.0)[:, 0] ** 2 / 50 * T_PULSE
+            assert np.count_nonzero(more) == 1
         np.testing.assert_allclose(found.energy[part], expected.energy[part] + more, rtol=1e-12, atol=1e-18)
     assert found.time == pytest.approx((3 if order is Order.CELL else 2) * T_PULSE)
     with pytest.raises(ValueError, match="broken lines are followed only where"):

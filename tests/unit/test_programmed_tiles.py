@@ -34,7 +34,7 @@ def written(folder: Path, text: str) -> ProgrammedNetwork:
     path = folder / "run.yaml"
     path.write_text(f"seed: {SEED}\n{text}")
     setup = load_setup(path)
-    plan = writing(setup, hall_bar(setup.card))
+    plan = writing(setup, hall_bar(setup.card), setup.config.array.columns)
     return programmed_network(mapped_twice(), plan, SEED, lambda *_: None)
 
 

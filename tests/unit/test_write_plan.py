@@ -61,6 +61,20 @@ def test_an_efficiency_is_a_share(tmp_path: Path) -> None:
             replace(config, efficiency=wrong)
 
 
+def test_a_verify_read_of_a_row_takes_the_width_that_is_written(tmp_path: Path) -> None:
+    """The switches of the other cells of a row are in its path, those of the configuration's own width aren't."""
+    path = tmp_path / "write.yaml"
+    path.write_text("array: {architecture: active_series, rows: 2, columns: 7}")
+    setup = load_setup(path, demands=Demand.WRITE)
+    device = hall_bar(setup.card)
+    three, two = (writing(setup, device, columns).recipe.read_energy for columns in (3, 2))
+    assert three - two == near(1e-6 * (500 * 20 / 520) * 100e-6, rel=1e-6)
+    path.write_text(
+        "array: {architecture: active_series, columns: 500}"
+    )  # more than the supply reads at once
+    load_setup(path, demands=Demand.WRITE)
+
+
 def test_drivers_and_faults_are_what_the_configuration_says(tmp_path: Path) -> None:
     lines = "open_rows: [1, 9], open_columns: [2], short_rows: [0], short_columns: [3, 5]"
     found = plan(
@@ -84,7 +98,7 @@ def plan(folder: Path, text: str) -> Writing:
     path = folder / "write.yaml"
     path.write_text(text)
     setup = load_setup(path, demands=Demand.ARRAY)
-    return writing(setup, hall_bar(setup.card))
+    return writing(setup, hall_bar(setup.card), setup.config.array.columns)
 
 
 @pytest.mark.parametrize(
