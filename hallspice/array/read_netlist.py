@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from compact_model.numeric import Floats
 from hallspice.config.demand import Demand
 from hallspice.config.load import load_setup
 from hallspice.config.setup import Setup
-from hallspice.files import write_text
+from hallspice.files import TakenError, write_text
 from nn_mapping.mapping import resistive_states
 from veriloga.dialects import ArrayDialect, DeviceForm, Dialect
 from veriloga.model import MODULE, CellModel, cell_model
@@ -83,23 +84,45 @@ def write_device_netlist(
     options = ("klu",) if devices.compiled and dialect is ArrayDialect.NGSPICE else ()
     title = _title(setup, f" as {form.value}")
     text = device_deck(network, _full(setup, network), s0, devices, title, options)
-    files = write_model(model, devices, out.parent, day or date.today())
+    files = write_model(model, devices, out, day or date.today())
     write_text(out, text)
     return [out, *files]
 
 
-def write_model(model: CellModel, devices: Devices, folder: Path, day: date) -> list[Path]:
-    """Write the files of the device's model that lie beside a netlist; a module for ngspice is compiled too."""
+def write_model(model: CellModel, devices: Devices, netlist: Path, day: date) -> list[Path]:
+    """Write the files of the device's model that lie beside a netlist; a module for ngspice is compiled too.
+
+    Raises
+    ------
+    TakenError
+        When another model, or a file of the user, stands there under such a name: earlier netlists may include it.
+    """
     if devices.compiled:
-        source = folder / f"{MODULE}.va"
-        write_text(source, verilog_a_text(model, day))
-        if devices.dialect is not ArrayDialect.NGSPICE:
-            return [source]
-        return [source, compiled(source, source.with_suffix(".osdi"))]
-    text_of = frozen_subcircuit_text if devices.form is DeviceForm.FROZEN else subcircuit_text
-    path = folder / f"{devices.master}.sub"
-    write_text(path, text_of(model, Dialect(devices.dialect.value), day))
-    return [path]
+        path, text = netlist.with_name(f"{MODULE}.va"), verilog_a_text(model, day)
+    else:
+        path = netlist.with_name(f"{devices.master}.sub")
+        text_of = frozen_subcircuit_text if devices.form is DeviceForm.FROZEN else subcircuit_text
+        text = text_of(model, Dialect(devices.dialect.value), day)
+    files = [path]
+    if devices.compiled and devices.dialect is ArrayDialect.NGSPICE:
+        files.append(path.with_suffix(".osdi"))
+    if netlist in files:
+        raise TakenError(f"{netlist}: is the name of a file of the device's model; choose another --out")
+    known = path.exists() and _undated(path.read_text("utf-8", errors="replace")) == _undated(text)
+    taken = None if known else next((one for one in files if one.exists()), None)
+    if taken:
+        raise TakenError(
+            f"{taken}: exists already and is not the model of this netlist; write it into another folder"
+        )
+    write_text(path, text)
+    if len(files) > 1:
+        compiled(*files)
+    return files
+
+
+def _undated(text: str) -> str:
+    """The text of a model without the day on which it was written."""
+    return re.sub(r"(?<=Written by hallspice on )[0-9-]{10}", "", text)
 
 
 def _full(setup: Setup, network: Network) -> Floats:

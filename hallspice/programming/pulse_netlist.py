@@ -45,7 +45,7 @@ def write_ladder_netlist(config: Path, out: Path, form: DeviceForm, *, seed: int
     text = ladder_deck(setup, plan, solver, plan.ladder.currents, model, form)
     files = [out]
     if form is DeviceForm.OSDI:
-        files += write_model(model, Devices(form=form), out.parent, datetime.now(UTC).date())
+        files += write_model(model, Devices(form=form), out, datetime.now(UTC).date())
     write_text(out, text)
     return files
 

@@ -17,6 +17,7 @@ from circuits.spice.engine import SpiceError
 from compact_model import port
 from hallspice.array.read_netlist import drawn_states, write_device_netlist
 from hallspice.config.load import load_setup
+from hallspice.files import TakenError
 from veriloga.dialects import ArrayDialect, DeviceForm
 from veriloga.programs import COMPILER, NGSPICE, find_program
 
@@ -113,6 +114,28 @@ def test_other_dialects_name_every_cell_and_say_that_they_were_not_run(tmp_path:
         text = out.read_text()
         assert "not run" in text
         assert sum(line.startswith(start) and "s0=" in line for line in text.splitlines()) == 12
+
+
+def test_a_model_of_something_else_is_never_replaced(tmp_path: Path) -> None:
+    """Neither a file of the user nor a model that earlier netlists include."""
+    config, out = configured(tmp_path), tmp_path / "array.cir"
+    model, form = tmp_path / "sot_hallbar.sub", DeviceForm.SUBCKT
+    model.write_text("mine\n")
+    with pytest.raises(TakenError, match=r"sot_hallbar\.sub: exists already and is not the model"):
+        write_device_netlist(config, out, form, ArrayDialect.NGSPICE, day=DAY)
+    assert model.read_text() == "mine\n"
+    model.unlink()
+    write_device_netlist(config, out, form, ArrayDialect.NGSPICE, day=DAY)
+    write_device_netlist(config, out, form, ArrayDialect.NGSPICE, day=date(2031, 2, 3))  # another day
+    assert "2031-02-03" in model.read_text()
+    with pytest.raises(TakenError, match=r"sot_hallbar\.sub: exists already"):
+        write_device_netlist(config, out, form, ArrayDialect.XYCE, day=DAY)
+    with pytest.raises(TakenError, match=r"sot_hallbar\.sub: is the name of a file of the device's model"):
+        write_device_netlist(config, model, form, ArrayDialect.NGSPICE, day=DAY)
+    (tmp_path / "sot_hallbar.osdi").write_text("mine\n")
+    with pytest.raises(TakenError, match=r"sot_hallbar\.osdi: exists already"):
+        write_device_netlist(config, out, DeviceForm.OSDI, ArrayDialect.NGSPICE, day=DAY)
+    assert not (tmp_path / "sot_hallbar.va").exists()
 
 
 def test_forms_that_do_not_fit_are_refused(tmp_path: Path) -> None:
