@@ -7,6 +7,9 @@ from .analog.convolution import ArrayConv2d as ArrayConv2d
 from .analog.full_scales import calibrate as calibrate
 from .analog.held_weights import held_state as held_state
 from .analog.linear import ArrayLinear as ArrayLinear
+from .analog.placement import Tile as Tile
+from .analog.placement import hold as hold
+from .analog.placement import tiles_of as tiles_of
 from .analog.report import ConversionReport as ConversionReport
 from .chips import ChipOptions as ChipOptions
 from .chips import Variation as Variation
@@ -15,16 +18,14 @@ from .column_readout import Readout as Readout
 from .cost import inference_cost as inference_cost
 from .data import Dataset as Dataset
 from .data import load_dataset as load_dataset
+from .examples import Examples as Examples
 from .levels import LevelSet as LevelSet
 from .levels import level_set as level_set
 from .levels import pair_levels as pair_levels
 from .levels import single_levels as single_levels
 from .levels import sliced_levels as sliced_levels
-from .mapping import MappedNetwork as MappedNetwork
-from .mapping import map_network as map_network
 from .mapping import resistive_states as resistive_states
 from .own_data import read_dataset as read_dataset
-from .post_training import quantised as quantised
 from .recipes import Recipe as Recipe
 from .tiles import solve_network as solve_network
 from .trained import TrainedNetwork as TrainedNetwork

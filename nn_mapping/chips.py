@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from circuits.arrays.crossbar import ideal_transfer
 from circuits.arrays.mismatch import draw_mismatch
 from circuits.solve.tensor import TransferTensor, transfer_tensor
 from circuits.solve.transfer import transfers
-from nn_mapping.accuracy import ReadNoise, Scales, TileMap, confusion_matrix, propagate, tile_maps
+from nn_mapping.accuracy import confusion_matrix, digitally, outputs_of
+from nn_mapping.analog.full_scales import calibrate
+from nn_mapping.analog.placement import arrays_of, hold, tiles_of
+from nn_mapping.analog.read_noise import ReadNoise
 from nn_mapping.levels import WeightScheme
-from nn_mapping.tiles import conductance_per_weight
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from torch import Tensor, nn
 
     from circuits.arrays.config import ArrayConfig
     from circuits.arrays.mismatch import Mismatch
     from compact_model.numeric import Floats
-    from nn_mapping.column_readout import Readout
-    from nn_mapping.data import Dataset
-    from nn_mapping.mapping import MappedNetwork, Tile
-    from nn_mapping.trained import Layer
+    from nn_mapping.analog.linear import ArrayMatrix
+    from nn_mapping.analog.placement import Tile
+    from nn_mapping.examples import Examples
 
 _RANGES = {"drift": (-0.9, 1.0), "r_off_spread": (0.0, 100.0), "warming": (-300.0, 1000.0)}
-_IMAGES = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +84,7 @@ class ChipOptions:
     """What is done about the variation of chips, and how far it is followed."""
 
     recalibrate: bool = False
-    """Fit gain and offset of every output anew after programming, on 2000 training images."""
+    """Fit gain and offset of every output anew after programming, on the inputs for calibration."""
     digital_reference: bool = False
     """Subtract the nominal reference as a number instead of the reference columns of the chip."""
     ideal_arrays: bool = False
@@ -130,84 +134,197 @@ def wilson(share: float, count: int, deviations: float = 1.96) -> tuple[float, f
 
 
 def monte_carlo(
-    mapped: MappedNetwork,
-    config: ArrayConfig,
-    readout: Readout,
-    dataset: Dataset,
+    model: nn.Module,
+    examples: Examples,
     variation: Variation,
     options: ChipOptions,
     *,
     chips: int,
     seed: int = 0,
-    only: int | None = None,
+    only: str | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Chips:
     """Accuracy of the test set on `chips` chips.
 
     Full scales of the converters are set once, on the chip as it was meant. Every chip is written (spread, stuck
     cells, mismatch), its columns are trimmed when the readout says so, it ages (drift, relaxation, decayed levels,
-    warming), and its outputs are recalibrated when the options say so. With `only`, one layer varies and the others
-    stay as they were meant.
+    warming), and its outputs are recalibrated when the options say so.
+
+    Parameters
+    ----------
+    model
+        On arrays (`convert`), without mismatch of its own; it is left alone.
+    examples
+        What full scales and recalibration come from, and the test set.
+    variation, options
+        What differs, and what is done about it.
+    chips
+        How many.
+    seed
+        Chip number k draws from the seed ``[seed, k]``.
+    only
+        Name of the one layer that varies; the others stay as they were meant. None: all vary.
+    progress
+        Called after each chip with chips done, chips in all, and its accuracy.
 
     Raises
     ------
     ValueError
-        For mismatch or warming of arrays that have none.
+        For mismatch or warming of arrays that have none, a digital reference of pairs, a layer that is not there.
     """
-    _check(config, variation, options)
-    arrays = _Arrays(mapped, config, ideal=options.ideal_arrays)
-    unit = conductance_per_weight(mapped, config)
-    network = mapped.network
-    training = network.inputs(dataset.train_images[:_IMAGES])
-    meant = tile_maps(mapped, arrays.transfers([tile.states for tile in mapped.tiles]), config, readout, seed)
-    _, scales, _ = propagate(mapped, meant, unit, readout, training)
+    chip = _Chip(model, examples, variation, options, only)
     found = []
-    confusion = np.zeros((network.sizes[-1], network.sizes[-1]), dtype=np.intp)
+    confusion: Any = 0
     for number in range(chips):
-        random = np.random.default_rng([seed, number])
-        cells = [
-            written(mapped, variation, random, tile) if _varies(tile, only) else _meant(mapped, tile)
-            for tile in mapped.tiles
-        ]
-        mismatches = [
-            _mismatch(variation, random, tile) if _varies(tile, only) else None for tile in mapped.tiles
-        ]
-        matrices = arrays.transfers([states(mapped, config, ohm) for ohm in cells], mismatches)
-        if options.digital_reference:
-            matrices = _with_nominal_reference(mapped, config, matrices)
-        maps = tile_maps(mapped, matrices, config, readout, seed)
-        old = _old(mapped, config, variation, options, cells, mismatches)
-        if old is not None:
-            if options.digital_reference:
-                old = _with_nominal_reference(mapped, config, old)
-            maps = tuple(
-                replace(map_, matrix=map_.columns @ matrix) if _varies(tile, only) else map_
-                for map_, matrix, tile in zip(maps, old, mapped.tiles, strict=True)
-            )
-        if options.digital_reference:
-            maps = tuple(_without_reference_noise(tile, mapped) for tile in maps)
-        noise = None
-        if variation.read_noise:
-            ohm = mapped.level_set.levels_ohm
-            per_volt = variation.read_noise * float(np.ptp(ohm)) * unit / mapped.level_set.scale
-            noise = ReadNoise(per_volt=per_volt, random=random, layer=only)
-        chip = mapped
-        if options.recalibrate:
-            chip = recalibrated(mapped, maps, unit, readout, training, scales, noise)
-        predicted = []
-        for start in range(0, len(dataset.test_images), _IMAGES):
-            inputs = network.inputs(dataset.test_images[start : start + _IMAGES])
-            outputs, _, _ = propagate(chip, maps, unit, readout, inputs, scales, noise)
-            predicted.append(outputs.argmax(axis=1))
-        classes = np.concatenate(predicted)
-        confusion += confusion_matrix(dataset.test_labels, classes, network.sizes[-1])
-        found.append(float(np.mean(classes == dataset.test_labels)))
+        outputs = chip.outputs([seed, number])
+        classes = outputs.argmax(axis=1)
+        confusion = confusion + confusion_matrix(examples.labels, classes, outputs.shape[1])
+        found.append(float(np.mean(classes == examples.labels)))
         if progress is not None:
             progress(number + 1, chips, f"chip {number + 1}: {100 * found[-1]:.2f} %")
-    return Chips(accuracies=tuple(found), images=len(dataset.test_labels), confusion=confusion)
+    return Chips(accuracies=tuple(found), images=len(examples.labels), confusion=confusion)
 
 
-def _check(config: ArrayConfig, variation: Variation, options: ChipOptions) -> None:
+class _Chip:
+    """A copy of a model, which is one chip after the other."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        examples: Examples,
+        variation: Variation,
+        options: ChipOptions,
+        only: str | None,
+    ) -> None:
+        self.examples, self.variation, self.options = examples, variation, options
+        self.model, self.tiles = copy.deepcopy(model), tiles_of(model)
+        arrays = arrays_of(self.model)
+        if only is not None and only not in arrays:
+            raise ValueError(f"only = {only!r}: no layer on arrays, which are {', '.join(arrays)}")
+        self.varied = [only in (None, tile.layer) for tile in self.tiles]
+        self.arrays = [array for name, array in arrays.items() if only in (None, name)]
+        self.config = self.arrays[0].tiles.chip.config
+        _check(self.config, variation, options, self.tiles)
+        self.young = _Transfers(self.config, ideal=options.ideal_arrays)
+        warm = warmed(self.config, options.tcr * variation.warming)
+        self.grown = warm.r_off - self.config.r_off
+        self.old = _Transfers(warm, ideal=options.ideal_arrays)
+        self.meant = self.young.of(self.tiles, [tile.target for tile in self.tiles])
+        hold(self.model, self._referred(self.meant))
+        calibrate(self.model, examples.calibration_batches())
+        self.wanted: dict[str, tuple[Tensor, Tensor]] = {}
+        if options.recalibrate:
+            with digitally(self.model):
+                self.wanted = _statistics(self.model, arrays, examples)
+
+    def outputs(self, seed: Sequence[int]) -> Floats:
+        """Outputs of the test inputs on the chip of a seed."""
+        random = np.random.default_rng(seed)
+        cells = [
+            written(tile, self.variation, random) if varies else tile.target
+            for tile, varies in zip(self.tiles, self.varied, strict=True)
+        ]
+        mismatches = [
+            _mismatch(self.variation, random, tile) if varies else None
+            for tile, varies in zip(self.tiles, self.varied, strict=True)
+        ]
+        self._hold(self.young, cells, mismatches)
+        for array in arrays_of(self.model).values():
+            array.correction, array.tiles.noise = None, None
+            array.trim()
+        if self._ages:
+            aged_cells = [
+                aged(tile, self.variation, r) + self.grown for tile, r in zip(self.tiles, cells, strict=True)
+            ]
+            self._hold(self.old, aged_cells, mismatches)
+        if self.variation.read_noise:
+            noise = ReadNoise(
+                of_window=self.variation.read_noise,
+                generator=torch.Generator(self.arrays[0].weight.device).manual_seed(_number([*seed, 1])),
+                reference=not self.options.digital_reference,
+            )
+            for array in self.arrays:
+                array.tiles.noise = noise
+        if self.options.recalibrate:
+            self._recalibrate()
+        return outputs_of(self.model, self.examples)
+
+    @property
+    def _ages(self) -> bool:
+        variation = self.variation
+        changes = (variation.drift, variation.relaxation, variation.warming)
+        return any(changes) or variation.levels_after is not None
+
+    def _hold(
+        self, source: _Transfers, cells: Sequence[Floats], mismatches: Sequence[Mismatch | None]
+    ) -> None:
+        """Put cells of these Hall resistances [Ohm] into the layers that vary."""
+        varied = [place for place, varies in enumerate(self.varied) if varies]
+        solved = source.of(
+            [self.tiles[place] for place in varied],
+            [cells[place] for place in varied],
+            [mismatches[place] for place in varied],
+        )
+        found = list(self.meant)
+        for place, transfer in zip(varied, solved, strict=True):
+            found[place] = transfer
+        hold(self.model, self._referred(found))
+
+    def _referred(self, found: Sequence[Floats]) -> list[Floats]:
+        """With the nominal reference in the place of the chip's own, where it is digital."""
+        if not self.options.digital_reference:
+            return list(found)
+        references = [len(tile.level_set.minus) for tile in self.tiles]
+        return [
+            np.vstack([matrix[:-count], ideal_transfer(tile.states[:, -count:], self.config)])
+            for matrix, tile, count in zip(found, self.tiles, references, strict=True)
+        ]
+
+    def _recalibrate(self) -> None:
+        """Fit gain and offset of every output to the chip, layer after layer.
+
+        Mean m and deviation s of a product on this chip get those of the digital network, M and S, on the same inputs
+        (batch normalisation estimated again): the product p becomes ``M + (p - m) S / s``.
+        """
+        arrays = arrays_of(self.model)
+        for layer, (mean, deviation) in self.wanted.items():
+            measured, spread = _statistics(self.model, {layer: arrays[layer]}, self.examples)[layer]
+            gain = deviation / spread.clamp(min=1e-9)
+            arrays[layer].correct(gain, mean - gain * measured)
+
+
+def _statistics(
+    model: nn.Module, arrays: Mapping[str, ArrayMatrix], examples: Examples
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Mean and deviation of the products of every output of some layers, bias left out, in the order of their reads.
+
+    Over the inputs for calibration; each has shape (outputs,).
+    """
+    sums: dict[str, Tensor] = {}  # (3, outputs): count, sum, sum of squares
+
+    def keep(layer: str, array: ArrayMatrix, outputs: Tensor) -> None:
+        values = outputs.movedim(array.output_axis(outputs), 0).flatten(1).double()
+        if array.bias is not None:
+            values = values - array.bias.double().unsqueeze(1)
+        found = torch.stack([torch.ones_like(values), values, values.square()]).sum(dim=2)
+        sums[layer] = sums[layer] + found if layer in sums else found
+
+    hooks = [
+        array.register_forward_hook(lambda part, _inputs, outputs, name=name: keep(name, part, outputs))
+        for name, array in arrays.items()
+    ]
+    try:
+        with torch.no_grad():
+            for batch in examples.calibration_batches():
+                model(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    means = {layer: (total / count, square / count) for layer, (count, total, square) in sums.items()}
+    return {layer: (mean, (square - mean**2).clamp(min=0).sqrt()) for layer, (mean, square) in means.items()}
+
+
+def _check(config: ArrayConfig, variation: Variation, options: ChipOptions, tiles: Sequence[Tile]) -> None:
     if (variation.mismatch or variation.r_off_spread) and options.ideal_arrays:
         raise ValueError("mismatch and r_off_spread: ideal arrays have none")
     hall = config.architecture.hall
@@ -215,21 +332,14 @@ def _check(config: ArrayConfig, variation: Variation, options: ChipOptions) -> N
         raise ValueError(
             "mismatch, r_off_spread and warming are those of Hall cells; resistive cells have none"
         )
+    schemes = {tile.level_set.scheme for tile in tiles} - {WeightScheme.REFERENCE}
+    if options.digital_reference and schemes:
+        raise ValueError(f"a digital reference belongs to scheme 'reference', not '{min(schemes)}'")
 
 
-def _varies(tile: Tile, only: int | None) -> bool:
-    return only is None or tile.layer == only
-
-
-def _meant(mapped: MappedNetwork, tile: Tile) -> Floats:
-    ohm: Floats = mapped.level_set.levels_ohm[tile.level_index]
-    return ohm
-
-
-def written(mapped: MappedNetwork, variation: Variation, random: np.random.Generator, tile: Tile) -> Floats:
+def written(tile: Tile, variation: Variation, random: np.random.Generator) -> Floats:
     """Hall resistances [Ohm] of a tile after programming, reference cells and pairs included."""
-    ohm = mapped.level_set.levels_ohm
-    r = _meant(mapped, tile)
+    ohm, r = tile.level_set.levels_ohm, tile.target
     sigma = np.hypot(variation.spread_of_window * float(np.ptp(ohm)), variation.spread_of_r * r)
     r = r + sigma * random.standard_normal(r.shape)
     fate = random.uniform(size=r.shape)
@@ -237,52 +347,24 @@ def written(mapped: MappedNetwork, variation: Variation, random: np.random.Gener
     return np.where(fate >= 1 - variation.stuck_high, ohm[-1], r)
 
 
-def aged(mapped: MappedNetwork, variation: Variation, r: Floats) -> Floats:
-    """The same cells [Ohm] later: levels decayed, relaxed, drifted."""
-    ohm = mapped.level_set.levels_ohm
+def aged(tile: Tile, variation: Variation, r: Floats) -> Floats:
+    """Cells of a tile [Ohm] later: levels decayed, relaxed, drifted."""
+    ohm = tile.level_set.levels_ohm
     if variation.levels_after is not None:
         r = r + np.interp(r, ohm, np.asarray(variation.levels_after) - ohm)
     r = r + variation.relaxation * ((ohm[0] + ohm[-1]) / 2 - r)
     return r * (1 + variation.drift)
 
 
-def states(mapped: MappedNetwork, config: ArrayConfig, r: Floats) -> Floats:
-    """What the array model takes for cells of Hall resistances `r` [Ohm]."""
-    if config.architecture.hall:
-        return r
-    ohm = mapped.level_set.levels_ohm
-    edges = 1 / mapped.state_ohm[[0, -1]]  # conductance linear in the level
-    g = edges[0] + (r - ohm[0]) / float(np.ptp(ohm)) * (edges[1] - edges[0])
-    found: Floats = 1 / np.maximum(g, 1e-3 * edges[0])
-    return found
-
-
 def _mismatch(variation: Variation, random: np.random.Generator, tile: Tile) -> Mismatch | None:
     if not (variation.mismatch or variation.r_off_spread):
         return None
-    rows, columns = tile.states.shape
-    return draw_mismatch((rows, columns), random, relative=variation.mismatch, r_off=variation.r_off_spread)
+    return draw_mismatch(tile.shape, random, relative=variation.mismatch, r_off=variation.r_off_spread)
 
 
-def _old(
-    mapped: MappedNetwork,
-    config: ArrayConfig,
-    variation: Variation,
-    options: ChipOptions,
-    cells: Sequence[Floats],
-    mismatches: Sequence[Mismatch | None],
-) -> list[Floats] | None:
-    """Transfer matrices of a chip that has aged or is warmer; None where nothing has changed."""
-    if not (
-        variation.drift or variation.relaxation or variation.warming or variation.levels_after is not None
-    ):
-        return None
-    warm = warmed(config, options.tcr * variation.warming)
-    offset = warm.r_off - config.r_off
-    arrays = _Arrays(mapped, warm, ideal=options.ideal_arrays)
-    return arrays.transfers(
-        [states(mapped, config, aged(mapped, variation, r) + offset) for r in cells], mismatches
-    )
+def _number(seed: Sequence[int]) -> int:
+    """One number of 32 bit for a generator of torch."""
+    return int(np.random.SeedSequence(seed).generate_state(1)[0])
 
 
 def warmed(config: ArrayConfig, change: float) -> ArrayConfig:
@@ -299,88 +381,30 @@ def warmed(config: ArrayConfig, change: float) -> ArrayConfig:
     return replace(config, **{name: getattr(config, name) * (1 + change) for name in names})
 
 
-def recalibrated(
-    mapped: MappedNetwork,
-    maps: Sequence[TileMap],
-    unit: float,
-    readout: Readout,
-    inputs: NDArray[np.floating],
-    scales: Scales,
-    noise: ReadNoise | None = None,
-) -> MappedNetwork:
-    """The network with gain and offset of every output fitted to the chip, layer after layer.
+class _Transfers:
+    """Transfer matrices of tiles; Hall arrays of one shape share one factorisation."""
 
-    Mean m and deviation s of a product on this chip replace those of the digital network, M and S, on the same
-    inputs (batch normalisation estimated again): ``gain' = gain S / s``, ``offset' = offset + gain M - gain' m``.
-    """
-    network = mapped.network
-    digital = np.asarray(inputs)
-    layers: list[Layer] = list(network.layers)
-    for number, layer in enumerate(network.layers):
-        wanted = layer.spread(digital) @ layer.weights.T
-        bare = replace(
-            layer,
-            gain=np.ones_like(layer.gain),
-            offset=np.zeros_like(layer.offset),
-            window=None if layer.window is None else replace(layer.window, pool=1),
-        )
-        part = replace(mapped, network=replace(network, layers=(*layers[:number], bare)))
-        measured, _, _ = propagate(part, maps, unit, readout, inputs, scales, noise)
-        if layer.window is not None:  # images of channels, back to one row per product
-            measured = (
-                measured.reshape(len(inputs), layer.shape[0], -1).transpose(0, 2, 1).reshape(wanted.shape)
-            )
-        ratio = wanted.std(axis=0) / np.maximum(measured.std(axis=0), 1e-9)
-        gain = layer.gain * ratio
-        offset = layer.offset + layer.gain * wanted.mean(axis=0) - gain * measured.mean(axis=0)
-        layers[number] = replace(layer, gain=gain.astype(np.float32), offset=offset.astype(np.float32))
-        digital = layer.gather(np.maximum(layer.gain * wanted + layer.offset, 0))
-    return replace(mapped, network=replace(network, layers=tuple(layers)))
-
-
-class _Arrays:
-    """Transfer matrices of all tiles; Hall arrays of one shape share one factorisation."""
-
-    def __init__(self, mapped: MappedNetwork, config: ArrayConfig, *, ideal: bool) -> None:
+    def __init__(self, config: ArrayConfig, *, ideal: bool) -> None:
         self.config, self.ideal = config, ideal
-        self.tensors: dict[tuple[int, ...], TransferTensor] = {}
-        if not ideal and config.architecture.hall:
-            for tile in mapped.tiles:
-                rows, columns = tile.states.shape
-                if (rows, columns) not in self.tensors:
-                    self.tensors[rows, columns] = transfer_tensor((rows, columns), config)
+        self.tensors: dict[tuple[int, int], TransferTensor] = {}
 
-    def transfers(
-        self, states: Sequence[Floats], mismatches: Sequence[Mismatch | None] | None = None
+    def of(
+        self, tiles: Sequence[Tile], cells: Sequence[Floats], mismatches: Sequence[Mismatch | None] = ()
     ) -> list[Floats]:
-        each = [None] * len(states) if mismatches is None else mismatches
-        return [self._transfer(*pair) for pair in zip(states, each, strict=True)]
+        """(columns, rows) of each tile [A/V], with cells of these Hall resistances [Ohm]."""
+        hall = self.config.architecture.hall
+        states = [tile.states_of(r, hall=hall) for tile, r in zip(tiles, cells, strict=True)]
+        each = mismatches or [None] * len(states)
+        return [self._of(*pair) for pair in zip(states, each, strict=True)]
 
-    def _transfer(self, state: Floats, mismatch: Mismatch | None) -> Floats:
+    def _of(self, state: Floats, mismatch: Mismatch | None) -> Floats:
         if self.ideal:
             return ideal_transfer(state, self.config)
-        if self.tensors and mismatch is None:
-            return self.tensors[state.shape].transfer(state)
+        if self.config.architecture.hall and mismatch is None:
+            rows, columns = state.shape
+            if (rows, columns) not in self.tensors:
+                self.tensors[rows, columns] = transfer_tensor((rows, columns), self.config)
+            return self.tensors[rows, columns].transfer(state)
         # a tile of its own equations: the full solution is four times faster than a tensor for one state
         found: Floats = transfers(state, self.config, mismatch, exact=mismatch is not None).matrices[0]
         return found
-
-
-def _without_reference_noise(tile: TileMap, mapped: MappedNetwork) -> TileMap:
-    columns = tile.columns.copy()
-    columns[:, -len(mapped.level_set.minus) :] = 0
-    return replace(tile, columns=columns)
-
-
-def _with_nominal_reference(
-    mapped: MappedNetwork, config: ArrayConfig, matrices: Sequence[Floats]
-) -> list[Floats]:
-    if mapped.level_set.scheme is not WeightScheme.REFERENCE:
-        raise ValueError(
-            f"a digital reference belongs to scheme 'reference', not '{mapped.level_set.scheme}'"
-        )
-    reference = len(mapped.level_set.minus)
-    return [
-        np.vstack([matrix[:-reference], ideal_transfer(tile.states[:, -reference:], config)])
-        for matrix, tile in zip(matrices, mapped.tiles, strict=True)
-    ]

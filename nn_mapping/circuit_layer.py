@@ -11,27 +11,21 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from nn_mapping.analog.chip_design import Chip
 from nn_mapping.analog.tiled_product import TiledProduct
 
 if TYPE_CHECKING:
-    from circuits.arrays.config import ArrayConfig
-    from nn_mapping.column_readout import Readout
-    from nn_mapping.mapping import MappedNetwork
+    from nn_mapping.analog.chip_design import Chip
+    from nn_mapping.trained import TrainedNetwork
 
 
 class CircuitProduct:
     """What the tiles of one layer make of inputs (count, in) and weights (out, in), in units of the weights.
 
-    Full scales are set by the first batch; they and the trim follow while gradients are recorded. Inputs of the first
-    layer are pixels from 0 to 1.
+    Full scales are set by the first batch; they and the trim follow while gradients are recorded.
     """
 
-    def __init__(self, tiles: TiledProduct, *, first: bool) -> None:
+    def __init__(self, tiles: TiledProduct) -> None:
         self.tiles, self.begun = tiles, False
-        if first:
-            tiles.set_full_scales((1.0, 0.0))
-            tiles.fixed_inputs = True
 
     def __call__(self, x: Tensor, weight: Tensor) -> Tensor:
         """Outputs (count, out)."""
@@ -48,20 +42,20 @@ class CircuitProduct:
 
 
 def circuit_products(
-    mapped: MappedNetwork, config: ArrayConfig, readout: Readout, dtype: torch.dtype = torch.float32
+    network: TrainedNetwork, chip: Chip, dtype: torch.dtype = torch.float32
 ) -> tuple[CircuitProduct, ...]:
-    """Products of every layer, for `products` of ``training.train``; tiles of one shape share a solution."""
-    chip = Chip(
-        config=config,
-        level_set=mapped.level_set,
-        readout=replace(readout, dac_mismatch=0.0, adc_mismatch=0.0),  # those of no chip in particular
-        tile=(mapped.tile_rows, mapped.tile_columns),
-        state_ohm=mapped.state_ohm,
-    )
+    """Products of every layer, for `products` of ``training.train``; tiles of one shape share a solution.
+
+    The chip's options for `TrainedNetwork.model` hold here, too; cells and converters have no mismatch, which is that
+    of one chip among many.
+    """
+    readout = replace(chip.readout, dac_mismatch=0.0, adc_mismatch=0.0)
+    meant = replace(chip, readout=readout, mismatch=0.0, r_off_spread=0.0)
     known: dict[tuple[Any, ...], Any] = {}
-    products = []
-    for number, layer in enumerate(mapped.network.layers):
+    products, first = [], 0
+    for number, layer in enumerate(network.layers, start=1):
         weights = torch.from_numpy(layer.weights).to(dtype).unsqueeze(0)
-        tiles = TiledProduct(weights, chip, min(mapped.layer_tiles(number)), known)
-        products.append(CircuitProduct(tiles, first=number == 0))
+        tiles = TiledProduct(weights, meant.of_layer(f"layer{number}"), first, known)
+        first += tiles.tiling.tiles
+        products.append(CircuitProduct(tiles))
     return tuple(products)

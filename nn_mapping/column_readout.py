@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from circuits.read.calibration import calibrate_transfer
 from circuits.read.converter import ElementWeighting, draw_converter, draw_row_dacs
 
 if TYPE_CHECKING:
-    from circuits.read.calibration import ColumnCalibration
     from circuits.read.converter import Converter, RowDacs
     from compact_model.numeric import Floats
 
@@ -55,23 +53,17 @@ class Readout:
             raise ValueError(f"quantile = {self.quantile} is outside (0.5, 1]")
 
 
-def column_trim(transfer: Floats, ideal: Floats, readout: Readout, seed: int, tile: int) -> ColumnCalibration:
-    """Gain and offset of every column of a tile.
+def trim_moments(rows: int, seed: int, tile: int) -> tuple[Floats, Floats]:
+    """Mean (rows,) and covariance (rows, rows) of the inputs in 0..1 that the columns of a tile are trimmed on.
 
-    They bring its outputs, over random input vectors of densities from 5 to 100 %, nearest to those of an ideal
-    array (least squares).
-
-    Parameters
-    ----------
-    transfer, ideal
-        (columns, rows), of the tile and of the ideal one.
-    readout
-        Voltage of a full input.
-    seed, tile
-        Of the vectors, and the tile's number in the network: each has vectors of its own.
+    They are random vectors of densities from 5 to 100 %; by the seed and the tile's number in the model each tile has
+    vectors of its own. `circuits.read.calibration.calibrate_transfer` makes gains and offsets of them, which bring the
+    outputs of a tile over these vectors nearest to those of an ideal array.
     """
-    vectors = readout.v_full * random_vectors(transfer.shape[1], np.random.default_rng([seed, tile]))
-    return calibrate_transfer(transfer, ideal, vectors)
+    vectors = random_vectors(rows, np.random.default_rng([seed, tile]))
+    mean = vectors.mean(axis=0)
+    deviation = vectors - mean
+    return mean, deviation.T @ deviation / len(vectors)
 
 
 def random_vectors(rows: int, random: np.random.Generator) -> Floats:

@@ -11,27 +11,29 @@ import numpy as np
 from circuits.arrays.crossbar import amplifiers
 from circuits.network import Role
 from circuits.read.energy import ReadEnergy, Work, mean_power, read_energy
+from nn_mapping.analog.placement import arrays_of, tiles_of
+from nn_mapping.levels import nearest_level
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from circuits.arrays.config import ArrayConfig
+    from torch import nn
+
     from circuits.periphery import PeripheryCard
     from circuits.read.energy import PartCosts
     from compact_model.numeric import Floats
-    from nn_mapping.accuracy import Evaluation
-    from nn_mapping.mapping import MappedNetwork
+    from nn_mapping.analog.placement import Tile
+    from nn_mapping.reads import LayerReads
     from nn_mapping.tiles import TileResponse
-    from nn_mapping.trained import TrainedNetwork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceCost:
     """Energy and latency of one inference, averaged over the images of the evaluation."""
 
-    layers: tuple[ReadEnergy, ...]
-    """Energy of each layer."""
-    work: tuple[Work, ...]
+    layers: dict[str, ReadEnergy]
+    """Energy of each layer, by its name."""
+    work: dict[str, Work]
     """What each layer asks of the periphery; additions are those of partial sums, and comparisons (ReLU, maximum)."""
     latency: float
     """Time of one inference [s]: the layers follow each other, the tiles of a layer work at once."""
@@ -39,74 +41,96 @@ class InferenceCost:
     @property
     def energy(self) -> ReadEnergy:
         """Energy by part, over all layers."""
-        return ReadEnergy.sum(self.layers)
+        return ReadEnergy.sum(self.layers.values())
 
 
 def inference_cost(
-    mapped: MappedNetwork,
+    model: nn.Module,
     responses: Sequence[TileResponse],
-    evaluation: Evaluation,
-    config: ArrayConfig,
-    costs: PartCosts,
+    reads: Mapping[str, LayerReads],
+    costs: Callable[[int, int], PartCosts],
 ) -> InferenceCost:
-    r"""Energy and latency of one inference.
+    r"""Energy and latency of one inference: what was read, and how often.
 
     The mean power of the elements of a role is ``trace(Q M)``, with its power form Q and the second moment M of the
-    row voltages over the test images. Every row of every tile has its DAC, every output of every tile is converted.
-    Digital work: one 32-bit addition per output for each further tile on other rows, gain and offset in float32 per
-    output, one 32-bit comparison per output (ReLU, or the final maximum).
+    row voltages over the reads of the test images. In every read each row of every tile has its DAC, each output of
+    every tile is converted. Digital work: one 32-bit addition per output for each further tile on other rows, gain and
+    offset in float32 per output, one 32-bit comparison per output (ReLU, or the final maximum). What else stands
+    between the arrays, and layers that stayed digital, are not in it.
+
+    Parameters
+    ----------
+    model
+        On arrays.
+    responses
+        Of its tiles.
+    reads
+        Of its layers, as `nn_mapping.accuracy.evaluate` found them.
+    costs
+        What the parts around the arrays take, for bits of the DACs and of the ADCs.
+
+    Raises
+    ------
+    ValueError
+        For a layer without converters: nobody knows their energy.
     """
-    energies, works = [], []
+    tiles = tiles_of(model)
+    energies, works = {}, {}
     latency = 0.0
-    for number, layer in enumerate(mapped.network.layers):
-        places = mapped.layer_tiles(number)
-        tiles = [mapped.tiles[place] for place in places]
+    for name, array in arrays_of(model).items():
+        if name not in reads:
+            continue
+        slices, config = array.tiles.chip.input_slices, array.tiles.chip.config
+        adc_bits = array.tiles.chip.readout.adc_bits
+        if slices is None or adc_bits is None:
+            raise ValueError(f"{name}: converters without bits have no energy: set dac_bits and adc_bits")
+        part = costs(slices.each, adc_bits)
+        own = [place for place, tile in enumerate(tiles) if tile.layer == name]
         power = dict.fromkeys(Role, 0.0)
-        for place, tile in zip(places, tiles, strict=True):
-            moment = evaluation.input_moments[number][tile.rows, tile.rows]
+        for place in own:
+            tile = tiles[place]
+            moment = reads[name].moment[tile.group, tile.rows, tile.rows]
             for role, watt in mean_power(responses[place].power_forms, moment).items():
                 power[role] += watt
-        outputs = [tile.outputs.stop - tile.outputs.start for tile in tiles]
-        reads = layer.reads  # patches of a convolution follow each other
-        work = Work(
-            reads=reads,
-            amplifiers=sum(
-                amplifiers(config, (tile.states.shape[0], tile.states.shape[1])) for tile in tiles
-            ),
-            dacs=reads * sum(len(tile.states) for tile in tiles),
-            adcs=reads * sum(outputs),
+        count = reads[name].reads
+        outputs = [tiles[place].converted for place in own]
+        works[name] = Work(
+            reads=count,
+            amplifiers=sum(amplifiers(config, tiles[place].shape) for place in own),
+            dacs=count * sum(tiles[place].shape[0] for place in own),
+            adcs=count * sum(outputs),
             # joins of the tiles on further rows, and one comparison for each joined output
-            additions=reads * sum(outputs),
-            scalings=reads * layer.shape[0],
+            additions=count * sum(outputs),
+            scalings=count * len(array.weight),
         )
-        works.append(work)
-        energies.append(read_energy(costs, power, work))
-        latency += reads * (costs.t_on + costs.conversion_time(max(outputs)))
-    return InferenceCost(layers=tuple(energies), work=tuple(works), latency=latency)
+        energies[name] = read_energy(part, power, works[name])
+        latency += count * (part.t_on + part.conversion_time(max(outputs)))
+    return InferenceCost(layers=energies, work=works, latency=latency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigitalCost:
     """The same network in digital multipliers: arithmetic alone, no access to a memory."""
 
-    multiplications: int
+    multiplications: float
     """Of one inference, each with one addition."""
     energy: float
     """[J]"""
 
 
-def digital_cost(network: TrainedNetwork, multiply: float, add: float) -> DigitalCost:
-    """Energy of one inference at `multiply` and `add` [J] per operation.
+def digital_cost(
+    model: nn.Module, reads: Mapping[str, LayerReads], multiply: float, add: float
+) -> DigitalCost:
+    """Energy of the products of one inference at `multiply` and `add` [J] per operation.
 
     Fetching weights is not in it, although it is what in-memory arrays avoid; nor are activations and control.
     """
-    count = sum(layer.reads * layer.weights.size for layer in network.layers)
+    arrays = arrays_of(model)
+    count = sum(read.products * arrays[name].weight.numel() for name, read in reads.items())
     return DigitalCost(multiplications=count, energy=count * (multiply + add))
 
 
-def areas(
-    mapped: MappedNetwork, card: PeripheryCard, dac_bits: int, adc_bits: int
-) -> tuple[dict[str, float], ...]:
+def areas(model: nn.Module, card: PeripheryCard) -> dict[str, dict[str, float]]:
     """Area [m^2] of each of ``cells``, ``drivers``, ``sense``, ``dac``, ``adc`` and ``digital``, per layer.
 
     Cells, references and pairs included, take a pitch squared, with their transconductors below them. Every row of
@@ -114,25 +138,23 @@ def areas(
     :func:`inference_cost`. Wiring between tiles, buffers, control, select transistors and write drivers are not in it.
     """
     taken = card.area
-    converter = taken.adc_8bit.value * 2.0 ** (adc_bits - 8)
-    found = []
-    for number in range(len(mapped.network.layers)):
-        tiles = [mapped.tiles[place] for place in mapped.layer_tiles(number)]
-        rows = sum(tile.states.shape[0] for tile in tiles)
-        columns = sum(tile.states.shape[1] for tile in tiles)
-        outputs = [tile.outputs.stop - tile.outputs.start for tile in tiles]
-        converters = sum(math.ceil(count / card.adc.columns.value) for count in outputs)
-        found.append(
-            {
-                "cells": card.wire.pitch.value**2 * sum(tile.states.size for tile in tiles),
-                "drivers": taken.driver.value * rows,
-                "sense": taken.sense.value * columns,
-                "dac": taken.dac_per_bit.value * dac_bits * rows,
-                "adc": converter * converters,
-                "digital": taken.digital.value,
-            }
-        )
-    return tuple(found)
+    tiles = tiles_of(model)
+    found = {}
+    for name, array in arrays_of(model).items():
+        slices, adc_bits = array.tiles.chip.input_slices, array.tiles.chip.readout.adc_bits
+        own = [tile for tile in tiles if tile.layer == name]
+        rows = sum(tile.shape[0] for tile in own)
+        converters = sum(math.ceil(tile.converted / card.adc.columns.value) for tile in own)
+        converter = 0.0 if adc_bits is None else taken.adc_8bit.value * 2.0 ** (adc_bits - 8)
+        found[name] = {
+            "cells": card.wire.pitch.value**2 * sum(tile.states.size for tile in own),
+            "drivers": taken.driver.value * rows,
+            "sense": taken.sense.value * sum(tile.shape[1] for tile in own),
+            "dac": taken.dac_per_bit.value * (0 if slices is None else slices.each) * rows,
+            "adc": converter * converters,
+            "digital": taken.digital.value,
+        }
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,22 +169,28 @@ class WriteCost:
     """One cell after another in each tile, all tiles at once [s]."""
 
 
-def write_cost(mapped: MappedNetwork, energy_per_level: Floats, time_per_level: Floats) -> WriteCost:
-    """Cost of writing the network, from what the ladder takes to reach each device level.
+def write_cost(
+    tiles: Sequence[Tile], levels_ohm: Floats, energy_per_level: Floats, time_per_level: Floats
+) -> WriteCost:
+    """Cost of writing tiles, from what the ladder takes to reach each device level.
 
     Parameters
     ----------
-    mapped
-        Network on tiles; reference columns are written too.
+    tiles
+        Of a network; reference columns are written too.
+    levels_ohm
+        Levels of the device [Ohm], ascending; those of the tiles are among them.
     energy_per_level, time_per_level
-        Energy [J] and time [s] of bringing one cell from reset to each device level, ascending.
+        Energy [J] and time [s] of bringing one cell from reset to each of them.
     """
-    per_tile = [
-        np.bincount(tile.level_index.ravel(), minlength=len(mapped.state_ohm)) @ time_per_level
-        for tile in mapped.tiles
-    ]
+    counts = np.stack(
+        [
+            np.bincount(nearest_level(tile.target.ravel(), levels_ohm), minlength=len(levels_ohm))
+            for tile in tiles
+        ]
+    )
     return WriteCost(
-        energy=float(mapped.level_counts @ energy_per_level),
-        time_serial=float(np.sum(per_tile)),
-        time_tiles_parallel=float(np.max(per_tile)),
+        energy=float(np.sum(counts @ energy_per_level)),
+        time_serial=float(np.sum(counts @ time_per_level)),
+        time_tiles_parallel=float(np.max(counts @ time_per_level)),
     )

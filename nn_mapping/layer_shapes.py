@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nn_mapping.trained import Window
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,6 +20,58 @@ class Convolution:
     stride: int = 1
     padding: int = 0
     pool: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """How a convolution reads its input: one product of the weights with every patch of the image (im2col).
+
+    The array holds the weights once, as a matrix (output channels, input channels * kernel * kernel), and reads
+    one patch after another.
+    """
+
+    channels: int
+    """Of the input."""
+    height: int
+    width: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    """Zeros around the input."""
+    pool: int = 1
+    """Side of the squares of outputs of which the largest is kept, after ReLU; 1 keeps all."""
+
+    def __post_init__(self) -> None:
+        if (
+            min(self.channels, self.height, self.width, self.kernel, self.stride, self.pool) < 1
+            or self.padding < 0
+        ):
+            raise ValueError(f"{self}: expected lengths of at least 1 and a padding of at least 0")
+        if min(self.positions) < self.pool:
+            raise ValueError(f"{self}: {self.positions} outputs are too few for a pool of {self.pool}")
+
+    @property
+    def positions(self) -> tuple[int, int]:
+        """Patches along height and width."""
+        return (
+            (self.height + 2 * self.padding - self.kernel) // self.stride + 1,
+            (self.width + 2 * self.padding - self.kernel) // self.stride + 1,
+        )
+
+    @property
+    def reads(self) -> int:
+        """Patches of one image."""
+        return self.positions[0] * self.positions[1]
+
+    @property
+    def pooled_size(self) -> tuple[int, int]:
+        """Height and width after pooling."""
+        return self.positions[0] // self.pool, self.positions[1] // self.pool
+
+    @property
+    def patch(self) -> int:
+        """Numbers in one patch."""
+        return self.channels * self.kernel**2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,142 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nn_mapping.levels import WeightScheme, nearest_level
+from circuits.arrays.crossbar import ideal_transfer
+from nn_mapping.levels import WeightScheme
 
 if TYPE_CHECKING:
+    from circuits.arrays.config import ArrayConfig
     from compact_model.numeric import Floats
     from nn_mapping.levels import LevelSet
-    from nn_mapping.trained import TrainedNetwork
 
 LevelIndices = NDArray[np.uint8]
 
 REFERENCE_COLUMNS = 2
 """Columns of a tile that hold its reference, each uniform at one level."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tile:
-    """One physical array and the part of a layer it holds."""
-
-    layer: int
-    rows: slice
-    """Inputs of the layer on the tile's rows."""
-    outputs: slice
-    """Outputs of the layer that the tile contributes to."""
-    level_index: LevelIndices
-    """Device level of every cell, shape (rows, columns), with reference columns or pairs."""
-    states: Floats
-    """What the array model takes for every cell [Ohm], shape (rows, columns)."""
-
-    @property
-    def name(self) -> str:
-        """Layer, first row and first output, for example ``layer0_rows61_outputs0``."""
-        return f"layer{self.layer}_rows{self.rows.start}_outputs{self.outputs.start}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MappedNetwork:
-    """A trained network on tiles."""
-
-    network: TrainedNetwork
-    level_set: LevelSet
-    state_ohm: Floats
-    """State [Ohm] that stands for each device level, shape (device levels,)."""
-    tile_rows: int
-    """Largest number of rows of a tile."""
-    tile_columns: int
-    """Largest number of physical columns, with references or pairs."""
-    tiles: tuple[Tile, ...]
-
-    def layer_tiles(self, layer: int) -> tuple[int, ...]:
-        """Positions of a layer's tiles in `tiles`."""
-        return tuple(number for number, tile in enumerate(self.tiles) if tile.layer == layer)
-
-    @property
-    def cells(self) -> int:
-        """Cells in all tiles, references included."""
-        return sum(tile.states.size for tile in self.tiles)
-
-    @property
-    def level_counts(self) -> NDArray[np.intp]:
-        """How many cells stand at each device level: what has to be written."""
-        counts = np.zeros(len(self.state_ohm), dtype=np.intp)
-        for tile in self.tiles:
-            counts += np.bincount(tile.level_index.ravel(), minlength=len(self.state_ohm))
-        return counts
-
-
-def map_network(
-    network: TrainedNetwork,
-    level_set: LevelSet,
-    tile_rows: int,
-    tile_columns: int,
-    state_ohm: Floats | None = None,
-) -> MappedNetwork:
-    """Cut every layer into the fewest tiles, rows and columns shared out evenly among them.
-
-    Parameters
-    ----------
-    network
-        Trained on ``level_set.weights``.
-    level_set
-        Weights and the device levels that make them; its scheme decides the columns: one per output and two
-        for the reference of the tile, or two per output.
-    tile_rows, tile_columns
-        Largest physical array: at least 1 row, and 3 columns for a reference, 2 for a pair.
-    state_ohm
-        State [Ohm] of the array model for each device level, default the levels themselves (Hall cells); see
-        `resistive_states`.
-
-    Raises
-    ------
-    ValueError
-        When the tile is too small, the network was trained on other levels, or weights have slices.
-    """
-    checked_tile((tile_rows, tile_columns), level_set)
-    if level_set.slices > 1:
-        raise ValueError(
-            f"weights have {level_set.slices} slices, allowed here: one; `convert` reads several"
-        )
-    states = level_set.levels_ohm if state_ohm is None else np.asarray(state_ohm, dtype=np.float64)
-    if states.shape != level_set.levels_ohm.shape:
-        raise ValueError(
-            f"state_ohm has {states.size} entries, the device {level_set.levels_ohm.size} levels"
-        )
-    if network.levels is None or (
-        network.levels.shape != level_set.weights.shape
-        or np.abs(network.levels - level_set.weights).max() > 1e-6
-    ):
-        trained = "free weights" if network.levels is None else np.round(network.levels, 4).tolist()
-        raise ValueError(
-            f"the network was trained on {trained}, the array holds {np.round(level_set.weights, 4).tolist()}"
-        )
-    outputs_per_tile = outputs_of_tile(tile_columns, level_set)
-    tiles = []
-    for number, layer in enumerate(network.layers):
-        weights = nearest_level(layer.weights, level_set.weights)
-        outputs, inputs = layer.shape
-        for columns in split_evenly(outputs, outputs_per_tile):
-            for rows in split_evenly(inputs, tile_rows):
-                index = place(weights[columns, rows], level_set)
-                tiles.append(
-                    Tile(layer=number, rows=rows, outputs=columns, level_index=index, states=states[index])
-                )
-    return MappedNetwork(
-        network=network,
-        level_set=level_set,
-        state_ohm=states,
-        tile_rows=tile_rows,
-        tile_columns=tile_columns,
-        tiles=tuple(tiles),
-    )
 
 
 def outputs_of_tile(columns: int, level_set: LevelSet) -> int:
@@ -229,3 +111,18 @@ def resistive_states(levels_ohm: Floats, r_low: float, r_high: float) -> Floats:
     share = (levels_ohm - levels_ohm.min()) / np.ptp(levels_ohm)
     conductance = 1 / r_high + share * (1 / r_low - 1 / r_high)
     return np.asarray(1 / conductance, dtype=np.float64)
+
+
+def output_per_weight(level_set: LevelSet, state_ohm: Floats, config: ArrayConfig, rows: int = 1) -> float:
+    """Ideal output per input that stands for a weight of 1, in a tile of so many rows.
+
+    Parameters
+    ----------
+    level_set, state_ohm
+        The device levels and the state [Ohm] of each of them.
+    config
+        The array; only `passive_parallel`, whose columns give the mean over their rows, depends on `rows`.
+    """
+    per_level = ideal_transfer(np.tile(state_ohm, (rows, 1)), config).mean(axis=1)  # all rows alike
+    levels = level_set.levels_ohm
+    return float((per_level[-1] - per_level[0]) / (levels[-1] - levels[0]) * level_set.scale)

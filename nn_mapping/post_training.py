@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,15 +11,15 @@ from nn_mapping.levels import nearest_level
 
 if TYPE_CHECKING:
     from compact_model.numeric import Floats
-    from nn_mapping.trained import TrainedNetwork
 
 _SHARES = np.linspace(0.15, 1.2, 64)
+_SAME = 1e-6  # of the largest weight: rounding to single precision
 
 
 def best_scale(weights: NDArray[np.floating], levels: Floats) -> float:
     """Weight that a level of 1 should stand for: the one with the least squared error of the nearest levels.
 
-    It is searched from 0.15 to 1.2 of the largest weight.
+    It is searched from 0.15 to 1.2 of the largest weight; weights that are levels already stay what they are: 1.
 
     Examples
     --------
@@ -31,29 +30,10 @@ def best_scale(weights: NDArray[np.floating], levels: Floats) -> float:
     if largest == 0:
         return 1.0
     flat = weights.ravel()
+    if np.abs(levels[nearest_level(flat, levels)] - flat).max() <= _SAME * largest:
+        return 1.0
 
     def error(scale: float) -> float:
         return float(np.sum((scale * levels[nearest_level(flat / scale, levels)] - flat) ** 2))
 
     return min((largest * float(share) for share in _SHARES), key=error)
-
-
-def quantised(network: TrainedNetwork, levels: Floats) -> TrainedNetwork:
-    """Put free weights on the nearest levels; the scale of each layer goes into its gain.
-
-    Nearly free of loss with the 23 weights of a differential pair, and not with six levels that have no zero: those
-    want a training of their own.
-    """
-    layers = []
-    for layer in network.layers:
-        scale = best_scale(layer.weights, levels)
-        index = nearest_level(layer.weights / scale, levels)
-        layers.append(
-            replace(
-                layer,
-                weights=levels.astype(np.float32)[index],
-                weight_index=index,
-                gain=(layer.gain * scale).astype(np.float32),
-            )
-        )
-    return replace(network, layers=tuple(layers), levels=levels)

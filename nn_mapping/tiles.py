@@ -1,4 +1,4 @@
-"""The tiles of a mapped network as circuits: what each one does to its inputs, and what that costs."""
+"""The tiles of a model as circuits: what each one does to its inputs, and what that costs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from circuits.arrays.mismatch import Mismatch
     from compact_model.numeric import Floats
-    from nn_mapping.levels import LevelSet
-    from nn_mapping.mapping import MappedNetwork
+    from nn_mapping.analog.placement import Tile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,18 +46,24 @@ class TileResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolvedTiles:
-    """All tiles of a network, and how they were solved."""
+    """All tiles of a model, and how they were solved."""
 
     responses: tuple[TileResponse, ...]
     method: Method
     """`Method.NODAL` or `Method.TENSOR`."""
     reason: str
+    """Why."""
     checked: str = ""
     """Tile that was also solved in full, when all of them are."""
     transfer_difference: float = 0.0
     """Of its transfer matrix, relative to the largest entry."""
     power_difference: float = 0.0
     """Of the power that its sources deliver to full inputs, relative."""
+
+    @property
+    def transfers(self) -> list[Floats]:
+        """Transfer matrix of each tile [A/V], shape (columns, rows)."""
+        return [response.transfer for response in self.responses]
 
 
 def choose_solver(
@@ -84,7 +89,7 @@ def choose_solver(
 
 
 def solve_network(
-    mapped: MappedNetwork,
+    tiles: Sequence[Tile],
     config: ArrayConfig,
     mismatches: Sequence[Mismatch | None],
     *,
@@ -100,8 +105,8 @@ def solve_network(
 
     Parameters
     ----------
-    mapped
-        Network on tiles.
+    tiles
+        With the states of their cells.
     config
         Electrical description of the array.
     mismatches
@@ -112,39 +117,47 @@ def solve_network(
         Processes for the full solutions; each works with one thread.
     progress
         Called after each tile with tiles done, tiles in all, and the tile's name.
+
+    Raises
+    ------
+    ValueError
+        For an architecture whose rows take turns.
     """
+    if config.architecture.in_turns:
+        raise ValueError(
+            f"architecture = {config.architecture}: the power of rows that take turns is not solved"
+        )
     method, reason = choose_solver(config, mismatches, exact=exact)
     if method is Method.NODAL:
-        responses = solve_tiles(mapped, config, workers, progress, mismatches)
+        responses = solve_tiles(tiles, config, workers, progress, mismatches)
         return SolvedTiles(responses=responses, method=method, reason=reason)
     known: dict[tuple[int, ...], tuple[TransferTensor, TileResponse]] = {}
     found = []
     with threadpool_limits(1):
-        for number, tile in enumerate(mapped.tiles):
-            rows, columns = tile.states.shape
-            if (rows, columns) not in known:
-                shared = transfer_tensor((rows, columns), config), solve_tile(tile.states, None, config)
-                known[rows, columns] = shared
-            tensor, first = known[rows, columns]
+        for number, tile in enumerate(tiles):
+            if tile.shape not in known:
+                shared = transfer_tensor(tile.shape, config), solve_tile(tile.states, None, config)
+                known[tile.shape] = shared
+            tensor, first = known[tile.shape]
             found.append(replace(first, transfer=tensor.transfer(tile.states)))
             if progress is not None:
-                progress(number + 1, len(mapped.tiles), tile.name)
-        shapes = [tile.states.shape for tile in mapped.tiles]
+                progress(number + 1, len(tiles), tile.name)
+        shapes = [tile.shape for tile in tiles]
         last = len(shapes) - 1 - shapes[::-1].index(max(shapes, key=shapes.count))
-        full = solve_tile(mapped.tiles[last].states, None, config)
+        full = solve_tile(tiles[last].states, None, config)
     largest = np.abs(full.transfer).max()
     return SolvedTiles(
         responses=tuple(found),
         method=method,
         reason=reason,
-        checked=mapped.tiles[last].name,
+        checked=tiles[last].name,
         transfer_difference=float(np.abs(found[last].transfer - full.transfer).max() / largest),
         power_difference=abs(found[last].delivered / full.delivered - 1),
     )
 
 
 def solve_tiles(
-    mapped: MappedNetwork,
+    tiles: Sequence[Tile],
     config: ArrayConfig,
     workers: int = 1,
     progress: Callable[[int, int, str], None] | None = None,
@@ -154,8 +167,8 @@ def solve_tiles(
 
     Parameters
     ----------
-    mapped
-        Network on tiles.
+    tiles
+        With the states of their cells.
     config
         Electrical description of the array.
     workers
@@ -165,14 +178,14 @@ def solve_tiles(
     mismatches
         Deviations of the Hall cells of each tile; None: there are none.
     """
-    spreads = [None] * len(mapped.tiles) if mismatches is None else mismatches
-    tasks = [(tile.states, spread) for tile, spread in zip(mapped.tiles, spreads, strict=True)]
+    spreads = [None] * len(tiles) if mismatches is None else mismatches
+    tasks = [(tile.states, spread) for tile, spread in zip(tiles, spreads, strict=True)]
     responses = []
     with closing(_each(partial(_solve_task, config=config), tasks, workers)) as solved:
         for number, response in enumerate(solved):
             responses.append(response)
             if progress is not None:
-                progress(number + 1, len(tasks), mapped.tiles[number].name)
+                progress(number + 1, len(tasks), tiles[number].name)
     return tuple(responses)
 
 
@@ -195,29 +208,9 @@ def solve_tile(states: Floats, mismatch: Mismatch | None, config: ArrayConfig) -
     )
 
 
-def ideal_transfers(mapped: MappedNetwork, config: ArrayConfig) -> tuple[Floats, ...]:
+def ideal_transfers(tiles: Sequence[Tile], config: ArrayConfig) -> tuple[Floats, ...]:
     """Transfer matrices [A/V], shape (columns, rows), of tiles without wires, drivers and offsets."""
-    return tuple(ideal_transfer(tile.states, config) for tile in mapped.tiles)
-
-
-def conductance_per_weight(mapped: MappedNetwork, config: ArrayConfig) -> float:
-    """Ideal column current per row voltage that stands for a weight of 1 [S]."""
-    return output_per_weight(mapped.level_set, mapped.state_ohm, config)
-
-
-def output_per_weight(level_set: LevelSet, state_ohm: Floats, config: ArrayConfig, rows: int = 1) -> float:
-    """Ideal output per input that stands for a weight of 1, in a tile of so many rows.
-
-    Parameters
-    ----------
-    level_set, state_ohm
-        The device levels and the state [Ohm] of each of them.
-    config
-        The array; only `passive_parallel`, whose columns give the mean over their rows, depends on `rows`.
-    """
-    per_level = ideal_transfer(np.tile(state_ohm, (rows, 1)), config).mean(axis=1)  # all rows alike
-    levels = level_set.levels_ohm
-    return float((per_level[-1] - per_level[0]) / (levels[-1] - levels[0]) * level_set.scale)
+    return tuple(ideal_transfer(tile.states, config) for tile in tiles)
 
 
 def _each(

@@ -146,24 +146,29 @@ class Parameters:
         ValueError
             When a layer has a gain or an offset that the recipe does not give.
         """
-        x = inputs.cpu().numpy()
+        x = inputs
         with torch.no_grad():
             for latent, layer in zip(self._latents, network.layers, strict=True):
                 latent.copy_(torch.from_numpy(layer.weights))
             self.quantise()
             for number, layer in enumerate(network.layers):
-                z = layer.spread(x) @ layer.weights.T
-                mean, variance = z.mean(axis=0), z.var(axis=0)
+                weight, gain, offset = (
+                    torch.from_numpy(values).to(x) for values in (layer.weights, layer.gain, layer.offset)
+                )
+                z = self._plain(number, x, weight)
+                by_output = z.transpose(0, 1).flatten(1)
+                mean, variance = by_output.mean(dim=1), by_output.var(dim=1, correction=0)
                 if not self.gamma:
                     self._begin_affine(number, layer)
                 else:
-                    self.mean[number].copy_(torch.from_numpy(mean))
-                    self.variance[number].copy_(torch.from_numpy(variance))
-                    spread = np.sqrt(variance + _BATCH_NORM_EPSILON)  # which `layers` divides by
-                    gamma = layer.gain * spread
-                    self.gamma[number].copy_(torch.from_numpy(gamma))
-                    self.beta[number].copy_(torch.from_numpy(layer.offset + layer.gain * mean))
-                x = layer.gather((layer.gain * z + layer.offset).clip(min=0))
+                    self.mean[number].copy_(mean)
+                    self.variance[number].copy_(variance)
+                    self.gamma[number].copy_(
+                        gain * (variance + _BATCH_NORM_EPSILON).sqrt()
+                    )  # by which `layers` divides
+                    self.beta[number].copy_(offset + gain * mean)
+                along = (-1, *[1] * (z.ndim - 2))
+                x = self._pooled(number, F.relu(gain.view(along) * z + offset.view(along)))
 
     def _begin_affine(self, number: int, layer: Layer) -> None:
         """Take over the bias of a layer; its gain must be what the recipe gives, and its offset too without biases."""
@@ -223,10 +228,24 @@ class Parameters:
                 if generator is not None and recipe.dropout:
                     keep = torch.empty_like(x).bernoulli_(1 - recipe.dropout, generator=generator)
                     x = x * keep.div_(1 - recipe.dropout)
-            window = self.windows[number]
-            if window is not None:
-                x = F.max_pool2d(x, window.pool).flatten(1)
+            x = self._pooled(number, x)
         return x
+
+    def _pooled(self, number: int, x: Tensor) -> Tensor:
+        """What the next layer gets, (images, values)."""
+        window = self.windows[number]
+        if window is None:
+            return x
+        return F.max_pool2d(x, window.pool).flatten(1)
+
+    def _plain(self, number: int, x: Tensor, weight: Tensor) -> Tensor:
+        """Weights times inputs without a circuit; (images, channels, height, width) for a convolution."""
+        window = self.windows[number]
+        if window is None:
+            return F.linear(x, weight)
+        kernels = weight.view(-1, window.channels, window.kernel, window.kernel)
+        images = x.view(-1, window.channels, window.height, window.width)
+        return F.conv2d(images, kernels, stride=window.stride, padding=window.padding)
 
     def _product(self, number: int, x: Tensor, weight: Tensor, bfloat16: bool) -> Tensor:
         """Weights times inputs; (images, channels, height, width) for a convolution."""
@@ -234,11 +253,7 @@ class Parameters:
         if self.products is None:
             if bfloat16:
                 x, weight = x.bfloat16(), weight.bfloat16()
-            if window is None:
-                return F.linear(x, weight).float()
-            kernels = weight.view(-1, window.channels, window.kernel, window.kernel)
-            images = x.view(-1, window.channels, window.height, window.width)
-            return F.conv2d(images, kernels, stride=window.stride, padding=window.padding).float()
+            return self._plain(number, x, weight).float()
         if window is None:
             return self.products[number](x, weight)
         images = x.view(-1, window.channels, window.height, window.width)

@@ -3,109 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from compact_model.cards.storage import whole_file
 from compact_model.numeric import Floats
+from nn_mapping.layer_shapes import Window
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nn_mapping.data import Bytes
+    from nn_mapping.levels import LevelSet
 
 Floats32 = NDArray[np.float32]
 
 _FORMAT = 1
 _INDEX = "level_index"  # name of `Layer.weight_index` in files
 _LARGEST = 4_000_000_000  # bytes of all arrays of a file
-_CHUNK = 2000  # images at once: patches of a convolution take memory
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """How a convolution reads its input: one product of the weights with every patch of the image (im2col).
-
-    The array holds the weights once, as a matrix (output channels, input channels * kernel * kernel), and reads
-    one patch after another.
-    """
-
-    channels: int
-    """Of the input."""
-    height: int
-    width: int
-    kernel: int
-    stride: int = 1
-    padding: int = 0
-    """Zeros around the input."""
-    pool: int = 1
-    """Side of the squares of outputs of which the largest is kept, after ReLU; 1 keeps all."""
-
-    def __post_init__(self) -> None:
-        if (
-            min(self.channels, self.height, self.width, self.kernel, self.stride, self.pool) < 1
-            or self.padding < 0
-        ):
-            raise ValueError(f"{self}: expected lengths of at least 1 and a padding of at least 0")
-        if min(self.positions) < self.pool:
-            raise ValueError(f"{self}: {self.positions} outputs are too few for a pool of {self.pool}")
-
-    @property
-    def positions(self) -> tuple[int, int]:
-        """Patches along height and width."""
-        return (
-            (self.height + 2 * self.padding - self.kernel) // self.stride + 1,
-            (self.width + 2 * self.padding - self.kernel) // self.stride + 1,
-        )
-
-    @property
-    def reads(self) -> int:
-        """Patches of one image."""
-        return self.positions[0] * self.positions[1]
-
-    @property
-    def pooled_size(self) -> tuple[int, int]:
-        """Height and width after pooling."""
-        return self.positions[0] // self.pool, self.positions[1] // self.pool
-
-    @property
-    def patch(self) -> int:
-        """Numbers in one patch."""
-        return self.channels * self.kernel**2
-
-    def patches(self, images: NDArray[Any]) -> NDArray[Any]:
-        """All patches (images * positions, patch) of images (count, channels * height * width).
-
-        Examples
-        --------
-        >>> window = Window(channels=1, height=2, width=3, kernel=2)
-        >>> window.patches(np.arange(6)[np.newaxis]).tolist()
-        [[0, 1, 3, 4], [1, 2, 4, 5]]
-        """
-        side = self.padding
-        cubes = images.reshape(-1, self.channels, self.height, self.width)
-        padded = np.pad(cubes, ((0, 0), (0, 0), (side, side), (side, side)))
-        views = np.lib.stride_tricks.sliding_window_view(padded, (self.kernel, self.kernel), axis=(2, 3))
-        strided = views[:, :, :: self.stride, :: self.stride]
-        return strided.transpose(0, 2, 3, 1, 4, 5).reshape(-1, self.patch)
-
-    def pooled(self, outputs: NDArray[Any]) -> NDArray[Any]:
-        """Turn outputs (images * positions, channels) into images (count, channels * height * width), pooled.
-
-        Examples
-        --------
-        >>> window = Window(channels=1, height=3, width=3, kernel=2, pool=2)
-        >>> window.pooled(np.array([[1.0], [4.0], [2.0], [3.0]])).tolist()
-        [[4.0]]
-        """
-        channels, (height, width) = outputs.shape[1], self.pooled_size
-        maps = outputs.reshape(-1, *self.positions, channels).transpose(0, 3, 1, 2)
-        kept = maps[:, :, : height * self.pool, : width * self.pool]
-        squares = kept.reshape(len(maps), channels, height, self.pool, width, self.pool)
-        return np.asarray(squares.max(axis=(3, 5)).reshape(len(maps), -1))
+_CHUNK = 2000  # images at once
+_SAME = 1e-6  # levels of two sets that differ by less are the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,19 +48,6 @@ class Layer:
     """Position of each weight among the network's levels, shape (out, in); None for free weights."""
     window: Window | None = None
     """How a convolution reads its input; None for a fully connected layer."""
-
-    @property
-    def reads(self) -> int:
-        """Inputs that the array reads one after another for one image."""
-        return 1 if self.window is None else self.window.reads
-
-    def spread(self, inputs: NDArray[Any]) -> NDArray[Any]:
-        """Inputs of the products, (images * reads, in), of what the layer gets for each image."""
-        return inputs if self.window is None else self.window.patches(inputs)
-
-    def gather(self, outputs: NDArray[Any]) -> NDArray[Any]:
-        """What the layer gives for each image, of the outputs (images * reads, out)."""
-        return outputs if self.window is None else self.window.pooled(outputs)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -166,26 +76,47 @@ class TrainedNetwork:
         """Inputs of the first product, then the outputs of each layer (channels, for convolutions)."""
         return (self.layers[0].shape[1], *(layer.shape[0] for layer in self.layers))
 
-    def inputs(self, images: Bytes) -> Floats32:
-        """Turn images (count, height, width) into inputs (count, pixels) in 0..1."""
-        return scale_pixels(images, self.input_bits)
-
-    def forward(self, inputs: Floats32) -> Floats32:
-        """Digital outputs (count, classes) of inputs (count, pixels) in 0..1."""
-        for layer in self.layers[:-1]:
-            inputs = layer.gather(
-                np.maximum(layer.gain * (layer.spread(inputs) @ layer.weights.T) + layer.offset, 0)
+    def check_levels(self, level_set: LevelSet) -> None:
+        """ValueError when the network was trained on other levels."""
+        held = level_set.weights
+        if self.levels is None or self.levels.shape != held.shape or np.abs(self.levels - held).max() > _SAME:
+            trained = "free weights" if self.levels is None else np.round(self.levels, 4).tolist()
+            raise ValueError(
+                f"the network was trained on {trained}, the array holds {np.round(held, 4).tolist()}"
             )
-        last = self.layers[-1]
-        return last.gather(last.gain * (last.spread(inputs) @ last.weights.T) + last.offset)
+
+    def model(self) -> nn.Sequential:
+        """The same as a torch model in evaluation mode, of inputs (count, channels, height, width) in 0..1.
+
+        Its products are ``layer1``, ``layer2``, ...; gain and offset are a batch normalisation (``norm1``, ...) with
+        nothing left to normalise. Convolutions are followed by ReLU and pooling.
+        """
+        parts: OrderedDict[str, nn.Module] = OrderedDict()
+        flat = False
+        for number, layer in enumerate(self.layers, start=1):
+            if layer.window is None and not flat:
+                parts["flat"], flat = nn.Flatten(), True
+            parts[f"layer{number}"] = _product(layer)
+            parts[f"norm{number}"] = _affine(layer)
+            if number < len(self.layers):
+                parts[f"relu{number}"] = nn.ReLU()
+            if layer.window is not None and layer.window.pool > 1:
+                parts[f"pool{number}"] = nn.MaxPool2d(layer.window.pool)
+        return nn.Sequential(parts).eval()
 
     def predict(self, images: Bytes) -> NDArray[np.intp]:
-        """Class of each image (count, height, width)."""
-        parts = [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
-        return np.concatenate([self.forward(self.inputs(part)).argmax(axis=1) for part in parts])
+        """Class of each image (count, ..., height, width), digitally."""
+        model = self.model()
+        shape = (-1, *images.shape[-2:]) if images.ndim > 2 else images.shape[1:]
+        inputs = torch.from_numpy(scale_pixels(images, self.input_bits)).view(len(images), *shape)
+        with torch.no_grad():
+            found: NDArray[np.intp] = torch.cat(
+                [model(part).argmax(dim=1) for part in torch.split(inputs, _CHUNK)]
+            ).numpy()
+        return found
 
     def accuracy(self, images: Bytes, labels: Bytes) -> float:
-        """Share of the images whose class is right."""
+        """Share of the images whose class is right, digitally."""
         return float(np.mean(self.predict(images) == labels))
 
     def save(self, path: Path) -> None:
@@ -254,6 +185,37 @@ def load_network(path: Path) -> TrainedNetwork:
         history=header["history"],
         info=header["info"],
     )
+
+
+def _product(layer: Layer) -> nn.Module:
+    """The product of a layer as a module without bias."""
+    outputs, inputs = layer.shape
+    window = layer.window
+    module: nn.Linear | nn.Conv2d
+    if window is None:
+        module = nn.Linear(inputs, outputs, bias=False, device="meta")  # without drawing weights
+    else:
+        module = nn.Conv2d(
+            window.channels,
+            outputs,
+            window.kernel,
+            stride=window.stride,
+            padding=window.padding,
+            bias=False,
+            device="meta",
+        )
+    module.weight = nn.Parameter(torch.from_numpy(layer.weights).view(module.weight.shape))
+    return module
+
+
+def _affine(layer: Layer) -> nn.Module:
+    """Gain and offset of a layer as a batch normalisation of mean 0 and variance 1."""
+    kind = nn.BatchNorm1d if layer.window is None else nn.BatchNorm2d
+    module = kind(len(layer.gain), eps=0.0)
+    with torch.no_grad():
+        module.weight.copy_(torch.from_numpy(layer.gain))
+        module.bias.copy_(torch.from_numpy(layer.offset))
+    return module
 
 
 def scale_pixels(images: Bytes, bits: int | None) -> Floats32:

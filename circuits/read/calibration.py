@@ -63,23 +63,42 @@ def calibrate(measured: Floats, wanted: Floats) -> ColumnCalibration:
     mean_measured, mean_wanted = measured.mean(axis=0), wanted.mean(axis=0)
     deviation = measured - mean_measured
     spread = np.sum(deviation**2, axis=0)
-    covariance = np.sum(deviation * (wanted - mean_wanted), axis=0)
-    # A column that doesn't respond can only be shifted.
-    gain = np.divide(covariance, spread, out=np.ones_like(spread), where=spread > 0)
-    return ColumnCalibration(gain, mean_wanted - gain * mean_measured)
+    return _fitted(mean_measured, mean_wanted, spread, np.sum(deviation * (wanted - mean_wanted), axis=0))
 
 
-def calibrate_transfer(transfer: Floats, ideal: Floats, inputs: Floats) -> ColumnCalibration:
-    """Calibration of an array with a known transfer matrix.
+def calibrate_transfer(
+    transfer: Floats, ideal: Floats, mean: Floats, covariance: Floats
+) -> ColumnCalibration:
+    """Calibration of arrays with known transfer matrices; it needs no more of the test vectors than two moments.
 
     Parameters
     ----------
     transfer, ideal
-        (columns, rows), of the array and of the ideal one.
-    inputs
-        (vectors, rows): the test vectors.
+        (..., columns, rows), of the arrays and of the ideal ones.
+    mean, covariance
+        (..., rows) and (..., rows, rows), of the test vectors.
+
+    Examples
+    --------
+    >>> ideal = np.array([[1.0, 3.0], [2.0, 0.0]])
+    >>> calibrate_transfer(ideal / 4, ideal, np.array([0.5, 0.5]), np.eye(2)).gain
+    array([4., 4.])
     """
-    return calibrate(inputs @ transfer.T, inputs @ ideal.T)
+    turned = transfer @ covariance
+    spread, covariances = np.sum(turned * transfer, axis=-1), np.sum(turned * ideal, axis=-1)
+    return _fitted(_at(transfer, mean), _at(ideal, mean), spread, covariances)
+
+
+def _at(transfer: Floats, inputs: Floats) -> Floats:
+    found: Floats = (transfer @ inputs[..., None])[..., 0]
+    return found
+
+
+def _fitted(measured: Floats, wanted: Floats, spread: Floats, covariance: Floats) -> ColumnCalibration:
+    """Least squares, of means, spread of the measured and its covariance with the wanted outputs."""
+    # A column that doesn't respond can only be shifted.
+    gain = np.divide(covariance, spread, out=np.ones_like(spread), where=spread > 0)
+    return ColumnCalibration(gain, wanted - gain * measured)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,7 +138,7 @@ class ReadEnergy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What some reads of the same array or arrays, one after the other, ask of the parts around it.
+    """What some reads of the same array or arrays, one after the other, ask of the parts around it, on average.
 
     Attributes
     ----------
@@ -153,12 +153,12 @@ class Work:
         float32.
     """
 
-    reads: int
+    reads: float
     amplifiers: int
-    dacs: int
-    adcs: int
-    additions: int
-    scalings: int = 0
+    dacs: float
+    adcs: float
+    additions: float
+    scalings: float = 0
 
 
 def mean_power(forms: Mapping[Role, Floats], moment: Floats) -> dict[Role, float]:

@@ -12,7 +12,7 @@ from circuits.arrays.crossbar import amplifiers, crossbar, ideal_transfer, slots
 from circuits.arrays.mismatch import Mismatch, draw_mismatch
 from circuits.network import Role
 from circuits.periphery import PeripheryCard
-from circuits.read.calibration import calibrate_transfer, subtract_reference
+from circuits.read.calibration import calibrate, subtract_reference
 from circuits.read.energy import ReadEnergy, Work, mean_power, part_costs, read_energy, reference_energy
 from circuits.read.noise import amplifier_input_density, averaged, hall_flicker, output_noise
 from circuits.read.read_error import ReadError, read_error
@@ -203,7 +203,7 @@ def run_trial(trial: Trial, periphery: PeripheryCard) -> TrialResult:
     found = _solved(trial, first, periphery.amplifier.noise_gamma.value)
     variance = averaged(found.white, _flicker(trial, inputs), trial.t_read, trial.t_calibration)
     ideal, centre = ideal_transfer(first.states, trial.config), _centre(trial)
-    gain = calibrate_transfer(found.transfer, ideal, inputs).gain
+    gain = calibrate(inputs @ found.transfer.T, inputs @ ideal.T).gain
     errors = [read_error(found.transfer, ideal, centre, inputs)]
     errors += [_error(trial, other, centre) for other in drawn[1:]]
     signal = inputs @ (ideal - centre).T

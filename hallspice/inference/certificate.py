@@ -10,15 +10,15 @@ import numpy as np
 from circuits.solve.nodal import factor
 from circuits.spice import engine, netlist, ngspice, size
 from compact_model.numeric import Floats
-from hallspice.inference.chip import Chip
+from hallspice.inference.model_on_arrays import ModelOnArrays
 from hallspice.inference.results import CheckedTile, ReadCertificate
 from hallspice.progress import Reporter
 from nn_mapping.accuracy import sample_reads
 
 
-def certificate_of(chip: Chip, folder: Path, progress: Reporter) -> ReadCertificate:
+def certificate_of(on_arrays: ModelOnArrays, folder: Path, progress: Reporter) -> ReadCertificate:
     """Read sampled tiles again in ngspice; their netlists are written to `folder`."""
-    wanted = chip.setup.config.certificate
+    wanted = on_arrays.setup.config.certificate
     simulator = engine.find_simulator()
     name = f"ngspice {simulator.version}" if simulator.version else None
 
@@ -39,21 +39,19 @@ def certificate_of(chip: Chip, folder: Path, progress: Reporter) -> ReadCertific
         found = simulator.problem.splitlines()[0] if simulator.problem else "no ngspice library was found"
         return not_run(f"{found}; see `hallspice doctor`")
     samples = sample_reads(
-        chip.mapped,
-        chip.transfers,
-        chip.setup.array,
-        chip.readout,
-        chip.dataset,
+        on_arrays.arrays,
+        on_arrays.tiles,
+        on_arrays.examples,
         tiles=wanted.tiles,
         vectors=wanted.vectors,
-        seed=chip.seed,
+        seed=on_arrays.seed,
     )
     folder.mkdir()
     checked: list[CheckedTile] = []
     for number, (place, voltages) in enumerate(samples):
-        progress(number, len(samples), f"checking in ngspice: {chip.mapped.tiles[place].name}")
+        progress(number, len(samples), f"checking in ngspice: {on_arrays.tiles[place].name}")
         try:
-            checked.extend(_checked(chip, place, voltages, folder))
+            checked.extend(_checked(on_arrays, place, voltages, folder))
         except size.TooLargeError as error:  # the rest of the run is sound without the check
             return not_run(" ".join(str(error).splitlines()))
     progress(len(samples), len(samples), "checking in ngspice: done")
@@ -70,18 +68,18 @@ def certificate_of(chip: Chip, folder: Path, progress: Reporter) -> ReadCertific
     )
 
 
-def _checked(chip: Chip, place: int, voltages: Floats, folder: Path) -> Iterator[CheckedTile]:
+def _checked(on_arrays: ModelOnArrays, place: int, voltages: Floats, folder: Path) -> Iterator[CheckedTile]:
     """Read the tile at `place` with `voltages` [V], shape (vectors, rows), in ngspice and in the nodal solver.
 
     Nothing comes where all outputs are zero in both: nothing differs from nothing, and that shows nothing.
     """
-    tile, network = chip.mapped.tiles[place], chip.network(place)
-    simulated = ngspice.simulate(network, voltages, limit_s=chip.setup.config.certificate.longest)
+    tile, network = on_arrays.tiles[place], on_arrays.network(place)
+    simulated = ngspice.simulate(network, voltages, limit_s=on_arrays.setup.config.certificate.longest)
     solved = factor(network).solve(voltages).outputs
     largest = float(max(np.abs(simulated).max(), np.abs(solved).max()))
-    rows, columns = tile.states.shape
+    rows, columns = tile.shape
     shape = f"{rows} x {columns}"
-    title = f"hallspice: {chip.setup.array.architecture} tile {tile.name}, {shape}, one test image"
+    title = f"hallspice: {on_arrays.setup.array.architecture} tile {tile.name}, {shape}, one test image"
     heard = voltages[voltages.any(axis=1)]
     deck = netlist.netlist(network, heard[0], title, engine.deck_options())
     (folder / f"{tile.name}.cir").write_text(deck, encoding="utf-8")

@@ -12,9 +12,9 @@ from circuits.write.write_verify import CellVerdict
 from compact_model import synapse
 from hallspice.config.setup import Setup
 from hallspice.inference import findings
-from hallspice.inference.chip import Chip
 from hallspice.inference.examination import Examination, Programmed
 from hallspice.inference.losses import accuracy_losses
+from hallspice.inference.model_on_arrays import ModelOnArrays
 from hallspice.inference.results import (
     Accuracy,
     AreaParts,
@@ -40,7 +40,8 @@ from hallspice.page.style import engineering
 from hallspice.programming.results import WriteEnergy
 from hallspice.results import versions_of
 from nn_mapping import cost
-from nn_mapping.mapping import MappedNetwork
+from nn_mapping.accuracy import Evaluation, accuracy_of
+from nn_mapping.analog.placement import arrays_of
 from nn_mapping.tiles import SolvedTiles
 
 PAPER_WRITE_ENERGY = 87.5e-6
@@ -52,16 +53,16 @@ MOST_LISTED = 1000
 
 def results_of(found: Examination, config_file: str | None = None) -> InferenceResults:
     """The content of ``results.json``."""
-    chip = found.chip
-    setup, mapped = chip.setup, chip.mapped
-    inference = chip.cost(found.evaluation)
+    on_arrays = found.on_arrays
+    setup = on_arrays.setup
+    inference = on_arrays.cost(found.evaluation)
     accuracy = _accuracy(found)
     write = _write(found)
-    layers = _areas(setup, mapped)
+    layers = _areas(on_arrays)
     return InferenceResults(
         config=setup.config,
         config_file=config_file,
-        seed=chip.seed,
+        seed=on_arrays.seed,
         versions={
             **versions_of(),
             "python": platform.python_version(),
@@ -70,27 +71,31 @@ def results_of(found: Examination, config_file: str | None = None) -> InferenceR
             "ngspice": found.certificate.simulator or "not found",
         },
         device=_device(setup),
-        array=_array(chip),
+        array=_array(on_arrays),
         solver=SolverSummary(
-            method=chip.solved.method.value,
-            reason=chip.solved.reason,
-            checked_tile=chip.solved.checked or None,
-            transfer_difference=chip.solved.transfer_difference,
-            power_difference=chip.solved.power_difference,
+            method=on_arrays.solved.method.value,
+            reason=on_arrays.solved.reason,
+            checked_tile=on_arrays.solved.checked or None,
+            transfer_difference=on_arrays.solved.transfer_difference,
+            power_difference=on_arrays.solved.power_difference,
         ),
         network=_network(found),
         accuracy=accuracy,
         energy_per_inference_j=InferenceEnergy(
             total=inference.energy.total, **EnergyParts.of(inference.energy).parts
         ),
-        energy_by_layer_j=tuple(EnergyParts.of(layer) for layer in inference.layers),
-        energy_notes=(*_energy_notes(setup, inference), *_comparison(setup, inference, mapped, layers)),
-        digital_energy_j=_digital(setup, mapped).energy,
+        energy_by_layer_j=tuple(EnergyParts.of(layer) for layer in inference.layers.values()),
+        energy_notes=(
+            *_energy_notes(setup, inference),
+            *_left_digital(on_arrays),
+            *_comparison(on_arrays, found.evaluation, inference, layers),
+        ),
+        digital_energy_j=_digital(on_arrays, found.evaluation).energy,
         cell_area_m2=tuple(layer.cells for layer in layers),
         area_by_layer_m2=layers,
         area_m2=sum(layer.total for layer in layers),
         latency_s=inference.latency,
-        settling_s=chip.settling,
+        settling_s=on_arrays.settling,
         write=write,
         certificate=found.certificate,
         findings=(
@@ -119,7 +124,7 @@ def results_of(found: Examination, config_file: str | None = None) -> InferenceR
 
 
 def _accuracy(found: Examination) -> Accuracy:
-    dataset, causes = found.chip.dataset, found.causes
+    causes = found.causes
     rows = [
         Cause(
             key="levels",
@@ -162,12 +167,12 @@ def _accuracy(found: Examination) -> Accuracy:
                 meaning="the circuit with the Hall resistances that programming reached",
             )
         )
-    float_weights = found.networks.float_network.accuracy(dataset.test_images, dataset.test_labels)
+    float_weights = accuracy_of(found.networks.float_network.model(), found.on_arrays.examples)
     return Accuracy(
         float_=float_weights,
         levels=causes.levels,
         circuit=found.evaluation.accuracy,
-        images=len(dataset.test_labels),
+        images=len(found.on_arrays.examples.labels),
         causes=tuple(rows),
         losses=accuracy_losses(float_weights, causes, reached),
         programmed=reached,
@@ -192,22 +197,30 @@ def _device(setup: Setup) -> DeviceSummary:
     )
 
 
-def _array(chip: Chip) -> ArraySummary:
-    setup, mapped = chip.setup, chip.mapped
+def _array(on_arrays: ModelOnArrays) -> ArraySummary:
+    setup = on_arrays.setup
     layers = []
-    for number, layer in enumerate(mapped.network.layers):
-        places = mapped.layer_tiles(number)
-        outputs, inputs = layer.shape
+    for name, array in arrays_of(on_arrays.arrays).items():
+        own = [tile for tile in on_arrays.tiles if tile.layer == name]
+        tiling = array.tiles.tiling
+        groups = f"{tiling.groups} x " if tiling.groups > 1 else ""
         layers.append(
             LayerTiles(
-                name=f"layer {number + 1}",
-                weights=f"{inputs} x {outputs}",
-                tiles=len(places),
-                cells=sum(mapped.tiles[place].states.size for place in places),
+                name=name,
+                weights=f"{groups}{tiling.inputs} x {tiling.outputs}",
+                tiles=len(own),
+                cells=sum(tile.states.size for tile in own),
             )
         )
-    weights = sum(layer.weights.size for layer in mapped.network.layers)
-    layers.append(LayerTiles(name="all", weights=f"{weights}", tiles=len(mapped.tiles), cells=mapped.cells))
+    weights = sum(array.weight.numel() for array in arrays_of(on_arrays.arrays).values())
+    layers.append(
+        LayerTiles(
+            name="all",
+            weights=f"{weights}",
+            tiles=len(on_arrays.tiles),
+            cells=sum(tile.states.size for tile in on_arrays.tiles),
+        )
+    )
     scheme = (
         "Each weight is the difference of two cells in neighbouring columns."
         if setup.config.network.scheme == "differential"
@@ -221,7 +234,7 @@ def _array(chip: Chip) -> ArraySummary:
         columns=setup.config.array.columns,
         layers=tuple(layers),
         note=f"{scheme} Layers are cut into the fewest tiles, shared out evenly; tiles are as large as needed. "
-        + _solver_note(chip.solved),
+        + _solver_note(on_arrays.solved),
         parameters=ArrayParameters(
             **{name: getattr(setup.array, name) for name in setup.array.__slots__},
             v_full=setup.v_full,
@@ -230,7 +243,7 @@ def _array(chip: Chip) -> ArraySummary:
             adc_bits=converters.adc_bits,
             dac_mismatch=converters.dac_mismatch,
             adc_mismatch=converters.adc_mismatch,
-            **chip.nonlinearity(),
+            **on_arrays.nonlinearity(),
             calibration=setup.config.array.calibration,
         ),
     )
@@ -247,14 +260,14 @@ def _solver_note(solved: SolvedTiles) -> str:
 
 
 def _network(found: Examination) -> NetworkSummary:
-    networks, chosen = found.networks, found.chip.setup.config.network
+    networks, chosen = found.networks, found.on_arrays.setup.config.network
     return NetworkSummary(
         dataset=chosen.dataset,
-        layers=found.chip.mapped.network.sizes,
+        layers=networks.level_network.sizes,
         recipe=TrainingRecipe.of(networks.recipe),
         reused=networks.reused,
         weight_levels=networks.levels.weights.tolist(),
-        training_note=_training_note(networks, len(found.chip.dataset.test_labels), chosen.circuit_epochs),
+        training_note=_training_note(networks, len(found.on_arrays.examples.labels), chosen.circuit_epochs),
         history=Histories(
             levels=History.of(networks.level_network), float_=History.of(networks.float_network)
         ),
@@ -275,12 +288,11 @@ def _training_note(networks: Networks, images: int, circuit_epochs: int) -> str:
 
 
 def _write(found: Examination) -> WriteSummary:
-    setup, mapped = found.chip.setup, found.chip.mapped
+    setup, tiles = found.on_arrays.setup, found.on_arrays.tiles
     device = synapse.level_cost(setup.card)
-    reached = np.searchsorted(setup.levels_ohm, found.networks.levels.levels_ohm - 1e-9)
-    network = cost.write_cost(mapped, device.energy[reached], device.time[reached])
+    network = cost.write_cost(tiles, setup.levels_ohm, device.energy, device.time)
     return WriteSummary(
-        cells=mapped.cells,
+        cells=sum(tile.states.size for tile in tiles),
         energy_j=network.energy,
         time_s=network.time_serial,
         time_tiles_parallel_s=network.time_tiles_parallel,
@@ -302,7 +314,7 @@ def _programmed(found: Programmed) -> ProgrammedSummary:
             achieved_ohm=float(outcome.achieved[row, column]),
             reason=CellVerdict(outcome.verdict[row, column]).text,
         )
-        for tile, outcome in zip(network.mapped.tiles, network.outcomes, strict=True)
+        for tile, outcome in zip(network.tiles, network.outcomes, strict=True)
         for row, column in np.argwhere(~outcome.written).tolist()
     ]
     error = np.concatenate([outcome.error.ravel() for outcome in network.outcomes])
@@ -345,15 +357,24 @@ def _energy_notes(setup: Setup, inference: cost.InferenceCost) -> list[str]:
     return notes
 
 
+def _left_digital(on_arrays: ModelOnArrays) -> list[str]:
+    """What multiplies beside the arrays, whose energy nobody counts."""
+    left = [row.names[0] or "the model itself" for row in on_arrays.report.rows if row.multiplies]
+    return [f"Products that stay digital are not in it: {', '.join(left)}."] if left else []
+
+
 def _comparison(
-    setup: Setup, inference: cost.InferenceCost, mapped: MappedNetwork, layers: tuple[AreaParts, ...]
+    on_arrays: ModelOnArrays,
+    evaluation: Evaluation,
+    inference: cost.InferenceCost,
+    layers: tuple[AreaParts, ...],
 ) -> list[str]:
-    digital = _digital(setup, mapped)
+    setup, digital = on_arrays.setup, _digital(on_arrays, evaluation)
     parts = {name: 1e6 * sum(getattr(layer, name) for layer in layers) for name in AreaParts.model_fields}
     around = ", ".join(f"{part} {size:.3g} mm2" for part, size in parts.items() if part != "cells")
     return [
         f"For comparison, digital multipliers at 45 nm (8 bit, 32-bit sums; Horowitz, doi:10.1109/ISSCC.2014.6757323) "
-        f"take {engineering(digital.energy, 'J')} for the {digital.multiplications} products, without fetching "
+        f"take {engineering(digital.energy, 'J')} for the {digital.multiplications:.0f} products, without fetching "
         f"a weight from memory: this array takes {inference.energy.total / digital.energy:.3g} times as much.",
         f"The cells take {parts['cells']:.4g} mm2 at a pitch of {1e6 * setup.periphery.wire.pitch.value:g} um, with "
         f"their transconductors below; around them ({around}) it is {sum(parts.values()) - parts['cells']:.3g} mm2. "
@@ -361,12 +382,13 @@ def _comparison(
     ]
 
 
-def _digital(setup: Setup, mapped: MappedNetwork) -> cost.DigitalCost:
-    digital = setup.periphery.digital
-    return cost.digital_cost(mapped.network, digital.multiply_8bit.value, digital.add_32bit.value)
+def _digital(on_arrays: ModelOnArrays, evaluation: Evaluation) -> cost.DigitalCost:
+    digital = on_arrays.setup.periphery.digital
+    return cost.digital_cost(
+        on_arrays.arrays, evaluation.reads, digital.multiply_8bit.value, digital.add_32bit.value
+    )
 
 
-def _areas(setup: Setup, mapped: MappedNetwork) -> tuple[AreaParts, ...]:
-    converters = setup.config.array.converters
-    layers = cost.areas(mapped, setup.periphery, converters.dac_bits, converters.adc_bits)
-    return tuple(AreaParts(**layer) for layer in layers)
+def _areas(on_arrays: ModelOnArrays) -> tuple[AreaParts, ...]:
+    layers = cost.areas(on_arrays.arrays, on_arrays.setup.periphery)
+    return tuple(AreaParts(**layer) for layer in layers.values())

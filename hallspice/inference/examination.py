@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +11,15 @@ from compact_model.hallbar import hall_bar
 from compact_model.numeric import Floats
 from hallspice.config.setup import Setup
 from hallspice.inference.certificate import certificate_of
-from hallspice.inference.chip import Chip
+from hallspice.inference.model_on_arrays import ModelOnArrays, placed, solved_tiles
 from hallspice.inference.results import ReadCertificate, Uncertainty
-from hallspice.networks.kept import Networks, make_networks, on_tiles
+from hallspice.networks.kept import Networks, chip_of, make_networks
 from hallspice.programming.plan import writing
 from hallspice.progress import Reporter
 from nn_mapping.accuracy import Ablation, Evaluation
 from nn_mapping.data import Dataset
-from nn_mapping.mapping import MappedNetwork
+from nn_mapping.examples import Examples
 from nn_mapping.programmed import ProgrammedNetwork, programmed_network
-from nn_mapping.tiles import SolvedTiles, solve_network
 
 EVALUATED = (Architecture.ACTIVE_PARALLEL, Architecture.ACTIVE_SERIES, Architecture.RESISTIVE)
 """Architectures that networks are evaluated on: one scale for all tiles, currents out of every column at once."""
@@ -40,9 +37,9 @@ class Programmed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """A chip, and all that was found on it."""
+    """A model on arrays, and all that was found on them."""
 
-    chip: Chip
+    on_arrays: ModelOnArrays
     networks: Networks
     evaluation: Evaluation
     causes: Ablation
@@ -70,51 +67,48 @@ def write_plan(setup: Setup) -> Writing | None:
     return writing(setup, hall_bar(setup.card), setup.config.array.columns)
 
 
-def build(setup: Setup, dataset: Dataset, progress: Reporter, *, workers: int) -> tuple[Chip, Networks]:
-    """Train the networks (or take them from the cache), map them to tiles, and solve the tiles."""
+def build(
+    setup: Setup, dataset: Dataset, progress: Reporter, *, workers: int
+) -> tuple[ModelOnArrays, Networks]:
+    """Train the networks (or take them from the cache), put them on arrays, and solve these."""
     networks = make_networks(setup, dataset, progress)
-    mapped = on_tiles(setup, networks.level_network, networks.levels)
-    solved = _solved(mapped, setup, workers, _named(progress, "solving tiles"))
-    return Chip(setup=setup, dataset=dataset, mapped=mapped, solved=solved), networks
+    network = networks.level_network
+    examples = Examples.of(dataset, network.input_bits)
+    chip = chip_of(setup, networks.levels)
+    return placed(setup, network.model(), chip, examples, progress, workers=workers), networks
 
 
 def examine(
-    chip: Chip, networks: Networks, plan: Writing | None, netlists: Path, progress: Reporter, *, workers: int
+    on_arrays: ModelOnArrays,
+    networks: Networks,
+    plan: Writing | None,
+    netlists: Path,
+    progress: Reporter,
+    *,
+    workers: int,
 ) -> Examination:
-    """Evaluate a chip, check it in ngspice, and program it when there is a `plan`."""
+    """Evaluate a model on arrays, check it in ngspice, and program it when there is a `plan`."""
     progress(0, 3, "evaluating: test images through the circuit")
-    evaluation = chip.evaluation()
+    evaluation = on_arrays.evaluation()
     progress(1, 3, "evaluating: one cause at a time")
-    causes = chip.causes(evaluation)
+    causes = on_arrays.causes(evaluation)
     progress(2, 3, "evaluating: IR drop")
-    drop = chip.ir_drop()
+    drop = on_arrays.ir_drop()
     progress(3, 3, "evaluating: done")
     return Examination(
-        chip=chip,
+        on_arrays=on_arrays,
         networks=networks,
         evaluation=evaluation,
         causes=causes,
         drop=drop,
-        certificate=certificate_of(chip, netlists, progress),
-        programmed=None if plan is None else _programmed(chip, plan, progress, workers),
+        certificate=certificate_of(on_arrays, netlists, progress),
+        programmed=None if plan is None else _programmed(on_arrays, plan, progress, workers),
     )
 
 
-def _programmed(chip: Chip, plan: Writing, progress: Reporter, workers: int) -> Programmed:
+def _programmed(on_arrays: ModelOnArrays, plan: Writing, progress: Reporter, workers: int) -> Programmed:
     """Write every tile, and evaluate what was reached."""
-    written = programmed_network(chip.mapped, plan, chip.seed, progress)
-    solved = _solved(written.mapped, chip.setup, workers, _named(progress, "solving written tiles"))
-    reached = dataclasses.replace(chip, mapped=written.mapped, solved=solved).evaluation()
+    written = programmed_network(on_arrays.tiles, plan, on_arrays.seed, progress)
+    solved = solved_tiles(on_arrays.setup, written.tiles, "solving written tiles", progress, workers)
+    reached = on_arrays.written(written.tiles, solved).evaluation()
     return Programmed(network=written, plan=plan, accuracy=reached.accuracy)
-
-
-def _solved(
-    mapped: MappedNetwork, setup: Setup, workers: int, progress: Callable[[int, int, str], None]
-) -> SolvedTiles:
-    mismatches = [setup.mismatch(tile.states.shape, number) for number, tile in enumerate(mapped.tiles)]
-    exact = setup.config.array.exact
-    return solve_network(mapped, setup.array, mismatches, exact=exact, workers=workers, progress=progress)
-
-
-def _named(progress: Reporter, name: str) -> Callable[[int, int, str], None]:
-    return lambda done, total, message: progress(done, total, f"{name}: {message}")

@@ -217,9 +217,10 @@ def _energy(results: InferenceResults) -> Section:
         for name, value in sorted(energy.parts.items(), key=lambda item: -item[1])
     ]
     by_layer = [sum(layer.parts.values()) for layer in results.energy_by_layer_j]
+    names = [layer.name for layer in results.array.layers[:-1]]
     layers = [
-        [f"layer {number}", engineering(taken, "J"), _share(taken, total)]
-        for number, taken in enumerate(by_layer, start=1)
+        [name, engineering(taken, "J"), _share(taken, total)]
+        for name, taken in zip(names, by_layer, strict=True)
     ]
     whole = ["total", engineering(total, "J"), "100 %"]
     heads = [Column("energy", True), Column("share", True)]

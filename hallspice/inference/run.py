@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -82,14 +83,14 @@ def run(
     plan = write_plan(setup)
     with staged_folder(out, names=FILES) as folder:
         dataset = dataset_of(setup, data_dir)
-        chip, networks = build(setup, dataset, progress, workers=cores())
-        found = examine(chip, networks, plan, folder / "netlists", progress, workers=cores())
+        on_arrays, networks = build(setup, dataset, progress, workers=cores())
+        found = examine(on_arrays, networks, plan, folder / "netlists", progress, workers=cores())
         if uncertainty:
-            drawn = propagation.propagate(chip, networks.levels, uncertainty, cores(), progress)
+            drawn = propagation.propagate(on_arrays, uncertainty, cores(), progress)
             found = dataclasses.replace(found, uncertainty=drawn)
         networks.level_network.save(folder / "network.npz")
         said = results_of(found, setup.source.name)
-        page = page_of(said, _figures(said, found))
+        page = page_of(said, _figures(said, found, dataset.names))
         written = results.write(folder, said, page=page, tables=_tables(said, found))
     if out is None:
         return said
@@ -97,9 +98,9 @@ def run(
     return written
 
 
-def _figures(said: InferenceResults, found: Examination) -> dict[str, str]:
-    chip, device, accuracy = found.chip, said.device, said.accuracy
-    through = ", through the circuit" if chip.setup.config.network.circuit_epochs else ""
+def _figures(said: InferenceResults, found: Examination, classes: Sequence[str]) -> dict[str, str]:
+    setup, device, accuracy = found.on_arrays.setup, said.device, said.accuracy
+    through = ", through the circuit" if setup.config.network.circuit_epochs else ""
     curves = {
         f"device levels{through}": said.network.history.levels.test_accuracy,
         "float weights": said.network.history.float_.test_accuracy,
@@ -118,9 +119,9 @@ def _figures(said: InferenceResults, found: Examination) -> dict[str, str]:
             np.array([accuracy.float_, *(cause.accuracy for cause in shown)]),
             accuracy.images,
         ),
-        "confusion": network_figures.confusion(found.evaluation.confusion, chip.dataset.names),
+        "confusion": network_figures.confusion(found.evaluation.confusion, classes),
         "energy": figures.energy(said.energy_per_inference_j.parts),
-        "ir_drop": figures.ir_drop(found.drop, chip.setup.v_cell),
+        "ir_drop": figures.ir_drop(found.drop, setup.v_cell),
     }
 
 

@@ -11,12 +11,9 @@ from compact_model.cards.device import DeviceCard
 from compact_model.fit.fitted_card import sampled_cards
 from compact_model.numeric import Floats
 from hallspice.config.setup import Setup
-from hallspice.inference.chip import Chip
+from hallspice.inference.model_on_arrays import ModelOnArrays, placed
 from hallspice.inference.results import Uncertainty
-from hallspice.progress import Reporter
-from nn_mapping.levels import LevelSet
-from nn_mapping.mapping import map_network
-from nn_mapping.tiles import solve_network
+from hallspice.progress import SILENT, Reporter
 
 
 def check(setup: Setup) -> None:
@@ -51,27 +48,25 @@ def on_drawn_card(setup: Setup, card: DeviceCard) -> Setup:
     return dataclasses.replace(setup, card=card, array=array, levels_ohm=setup.levels_ohm + moved)
 
 
-def propagate(chip: Chip, levels: LevelSet, count: int, workers: int, progress: Reporter) -> Uncertainty:
+def propagate(on_arrays: ModelOnArrays, count: int, workers: int, progress: Reporter) -> Uncertainty:
     """Accuracy and energy on devices drawn from the errors of the fit, written with the nominal currents.
 
     The network, its weights and the read voltage stay; see `on_drawn_card` for what moves.
     """
-    setup = chip.setup
+    setup, chip = on_arrays.setup, on_arrays.chip
     accuracy, energy = [], []
     drawn = sampled_cards(setup.card, count, np.random.default_rng([setup.config.seed, count]))
     for number, card in enumerate(drawn):
         progress(number, count, "uncertainty: cards drawn from the fit")
         moved = on_drawn_card(setup, card)
-        size = setup.config.array.rows, setup.config.array.columns
-        mapped = map_network(chip.mapped.network, levels, *size, moved.levels_ohm)
-        mismatches = [setup.mismatch(tile.states.shape, place) for place, tile in enumerate(mapped.tiles)]
-        sample = dataclasses.replace(
-            chip,
-            setup=moved,
-            mapped=mapped,
-            solved=solve_network(
-                mapped, moved.array, mismatches, exact=setup.config.array.exact, workers=workers
-            ),
+        states = np.interp(chip.level_set.levels_ohm, setup.levels_ohm, moved.levels_ohm)
+        sample = placed(
+            moved,
+            on_arrays.model,
+            dataclasses.replace(chip, config=moved.array, state_ohm=states),
+            on_arrays.examples,
+            SILENT,
+            workers=workers,
         )
         evaluation = sample.evaluation()
         accuracy.append(evaluation.accuracy)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from compact_model.cards.inputs import remembered
 from compact_model.constants import REFERENCE_TEMPERATURE
@@ -19,14 +20,16 @@ from hallspice.config.source import AnyConfig
 from hallspice.files import staged_folder
 from hallspice.networks import figures
 from hallspice.networks.datasets import dataset_of
-from hallspice.networks.kept import level_set_of, make_networks, on_tiles, readout_of
+from hallspice.networks.kept import chip_of, level_set_of, make_networks
 from hallspice.networks.page import page_of, say
 from hallspice.networks.results import TOGETHER, EffectByLayer, EffectOnChips, EvaluateResults
 from hallspice.page.csv_text import csv_text
 from hallspice.progress import SILENT, Reporter
+from nn_mapping.accuracy import accuracy_of, digitally
+from nn_mapping.analog.conversion import convert
+from nn_mapping.analog.placement import arrays_of
 from nn_mapping.chips import ChipOptions, Chips, Variation, monte_carlo
-from nn_mapping.data import Dataset
-from nn_mapping.mapping import MappedNetwork
+from nn_mapping.examples import Examples
 from nn_mapping.trained import load_network
 
 FILES = ("chips.csv", "report.html", "figures/*.svg")
@@ -59,14 +62,14 @@ class _Effect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Bench:
-    """A network on tiles, of which chips are drawn."""
+    """A model on arrays, of which chips are drawn."""
 
     setup: Setup
-    mapped: MappedNetwork
-    dataset: Dataset
+    arrays: nn.Module
+    examples: Examples
     progress: Reporter
 
-    def chips(self, name: str, effects: Sequence[_Effect], only: int | None = None) -> Chips:
+    def chips(self, name: str, effects: Sequence[_Effect], only: str | None = None) -> Chips:
         """Chips with all of the `effects` at once, in the layer `only` or in all; one as meant where there are none."""
         chosen = self.setup.config.variation
         options = ChipOptions(
@@ -74,10 +77,8 @@ class _Bench:
             tcr=self.setup.card.transport.tcr_material.value,
         )
         return monte_carlo(
-            self.mapped,
-            self.setup.array,
-            readout_of(self.setup),
-            self.dataset,
+            self.arrays,
+            self.examples,
             _together([effect.variation for effect in effects]),
             options,
             chips=chosen.chips if effects else 1,
@@ -127,8 +128,11 @@ def evaluate(
             network = make_networks(setup, dataset, progress, with_float=False).level_network
         else:
             network = load_network(network_file)
-        mapped = on_tiles(setup, network, level_set_of(setup))
-        bench = _Bench(setup=setup, mapped=mapped, dataset=dataset, progress=progress)
+        levels = level_set_of(setup)
+        network.check_levels(levels)
+        arrays, _ = convert(network.model(), chip_of(setup, levels))
+        examples = Examples.of(dataset, network.input_bits)
+        bench = _Bench(setup=setup, arrays=arrays.eval(), examples=examples, progress=progress)
         found = _results(bench, effects)
         lines = [
             [row.effect, row.size, number, accuracy]
@@ -148,14 +152,14 @@ def evaluate(
 
 
 def _results(bench: _Bench, effects: Sequence[_Effect]) -> EvaluateResults:
-    config, network, dataset = bench.setup.config, bench.mapped.network, bench.dataset
+    config = bench.setup.config
     causes = [(effect.name, effect.size, [effect]) for effect in effects]
     if len(effects) > 1:
         causes.append((TOGETHER, "", list(effects)))
     meant = bench.chips("as meant", [])
     drawn = [bench.chips(name, members) for name, _, members in causes]
     by_layer = [
-        [bench.chips(name, members, only=layer) for layer in range(len(network.layers))]
+        [bench.chips(name, members, only=layer) for layer in arrays_of(bench.arrays)]
         for name, _, members in causes
         if config.variation.by_layer
     ]
@@ -164,11 +168,13 @@ def _results(bench: _Bench, effects: Sequence[_Effect]) -> EvaluateResults:
         EffectOnChips.of(name, size, chips) for (name, size, _), chips in zip(causes, drawn, strict=True)
     ]
     last = drawn[-1] if drawn else meant
+    with digitally(bench.arrays):
+        digital = accuracy_of(bench.arrays, bench.examples)
     return EvaluateResults(
         config=config,
         seed=config.seed,
-        digital=network.accuracy(dataset.test_images, dataset.test_labels),
-        images=len(dataset.test_labels),
+        digital=digital,
+        images=len(bench.examples.labels),
         interval="Wilson, 95 %, of the mean accuracy over the test images",
         rows=tuple(rows),
         points_lost_by_layer=tuple(

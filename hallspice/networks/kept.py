@@ -17,18 +17,18 @@ import numpy.typing as npt
 import pooch
 from filelock import FileLock, Timeout
 
-from circuits.arrays.config import ArrayConfig
 from circuits.read.converter import ElementWeighting
 from hallspice.config.contradictions import layers_of
 from hallspice.config.setup import Setup
 from hallspice.networks import sources
 from hallspice.progress import Reporter
+from nn_mapping.analog.chip_design import Chip, LayerOptions
 from nn_mapping.circuit_layer import circuit_products
 from nn_mapping.column_readout import Readout
 from nn_mapping.data import Dataset
 from nn_mapping.layer_shapes import Convolution
 from nn_mapping.levels import LevelSet, level_set, single_levels
-from nn_mapping.mapping import MappedNetwork, map_network, resistive_states
+from nn_mapping.mapping import resistive_states
 from nn_mapping.recipes import GOOD, GOOD_CLOTHES, LITERAL, PAPER, Recipe
 from nn_mapping.trained import TrainedNetwork, load_network
 from nn_mapping.training import train, training_device
@@ -41,11 +41,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circuit:
-    """What a network is trained through: a network on tiles to begin with, and the array."""
+    """What a network is trained through: the network to begin with, and its arrays."""
 
-    mapped: MappedNetwork
-    array: ArrayConfig
-    readout: Readout
+    network: TrainedNetwork
+    chip: Chip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,13 +101,21 @@ def readout_of(setup: Setup) -> Readout:
     )
 
 
-def on_tiles(setup: Setup, network: TrainedNetwork, levels: LevelSet) -> MappedNetwork:
-    """The network on tiles of the configured array."""
+def chip_of(setup: Setup, levels: LevelSet) -> Chip:
+    """Arrays and converters of the configuration, without mismatch of cells; inputs of the first layer are 0..1."""
     array = setup.config.array
     states = None
     if not setup.array.architecture.hall:
         states = resistive_states(levels.levels_ohm, array.cell.r_low, array.cell.r_high)
-    return map_network(network, levels, array.rows, array.columns, states)
+    return Chip(
+        config=setup.array,
+        level_set=levels,
+        readout=readout_of(setup),
+        tile=(array.rows, array.columns),
+        state_ohm=states,
+        seed=setup.config.seed,
+        layers={"layer1": LayerOptions(input_full=1.0)},
+    )
 
 
 def make_networks(setup: Setup, dataset: Dataset, progress: Reporter, *, with_float: bool = True) -> Networks:
@@ -166,7 +173,7 @@ def make_networks(setup: Setup, dataset: Dataset, progress: Reporter, *, with_fl
             learning_rate=CIRCUIT_RATE,
             bfloat16=False,
         )
-        circuit = Circuit(mapped=on_tiles(setup, ideal, levels), array=setup.array, readout=readout_of(setup))
+        circuit = Circuit(network=ideal, chip=chip_of(setup, levels))
         used = make("circuit", levels.weights, further, circuit)
     if floating is None:
         floating = make_float() if with_float else ideal
@@ -222,10 +229,8 @@ def trained(
             recipe,
             seed,
             lambda done, total, message: progress(done, total, f"training {name}: {message}"),
-            start=None if through is None else through.mapped.network,
-            products=None
-            if through is None
-            else circuit_products(through.mapped, through.array, through.readout),
+            start=None if through is None else through.network,
+            products=None if through is None else circuit_products(through.network, through.chip),
             checkpoint=checkpoint,
             device=device,
         )
@@ -301,12 +306,13 @@ def _fingerprint(
         settings["device"] = device
     modules = ["nn_mapping.training"]
     if through is not None:
-        settings["array"] = dataclasses.asdict(through.array)
-        settings["readout"] = dataclasses.asdict(through.readout)
-        settings["tile"] = [through.mapped.tile_rows, through.mapped.tile_columns]
-        settings["states"] = through.mapped.state_ohm.tolist()
+        chip = through.chip
+        settings["array"] = dataclasses.asdict(chip.config)
+        settings["readout"] = dataclasses.asdict(chip.readout)
+        settings["tile"] = list(chip.tile)
+        settings["states"] = chip.states.tolist()
         modules.append("nn_mapping.circuit_layer")
-        for layer in through.mapped.network.layers:
+        for layer in through.network.layers:
             digest.update(layer.weights.tobytes() + layer.gain.tobytes() + layer.offset.tobytes())
     digest.update(json.dumps(settings, sort_keys=True).encode())
     digest.update(sources.source_digest(tuple(modules), sources.ROOT).encode())

@@ -15,7 +15,6 @@ from rich.console import RenderableType
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.periphery import load_periphery
-from circuits.solve.transfer import transfers
 from circuits.workers import worker_processes
 from compact_model import synapse
 from compact_model.cards.device import load_card
@@ -33,10 +32,13 @@ from hallspice.paper.score import PUBLISHED, score
 from hallspice.progress import Reporter
 from hallspice.results import versions_of
 from nn_mapping.accuracy import confusion_matrix, evaluate
+from nn_mapping.analog.chip_design import Chip, LayerOptions
+from nn_mapping.analog.conversion import convert
+from nn_mapping.analog.full_scales import calibrate
 from nn_mapping.column_readout import Readout
 from nn_mapping.data import Dataset, class_names, load_dataset
+from nn_mapping.examples import Examples
 from nn_mapping.levels import LevelSet, pair_levels, single_levels
-from nn_mapping.mapping import map_network
 from nn_mapping.recipes import GOOD, GOOD_CLOTHES, LITERAL, PAPER, Recipe
 from nn_mapping.trained import TrainedNetwork
 
@@ -220,9 +222,17 @@ def _through_the_circuit(
     tasks = [task for task in plan if task.row == "good" and task.weights in sets]
     for number, task in enumerate(tasks):
         progress(number, len(tasks), f"through the circuit: {task.name}")
-        mapped = map_network(networks[task], sets[task.weights], 64, 64)
-        matrices = [transfers(tile.states, config).matrices[0] for tile in mapped.tiles]
-        result = evaluate(mapped, matrices, config, readout, datasets[task.dataset], task.seed)
+        chip = Chip(
+            config=config,
+            level_set=sets[task.weights],
+            readout=readout,
+            seed=task.seed,
+            layers={"layer1": LayerOptions(input_full=1.0)},
+        )
+        arrays, _ = convert(networks[task].model(), chip)
+        examples = Examples.of(datasets[task.dataset], networks[task].input_bits)
+        calibrate(arrays, examples.calibration_batches())
+        result = evaluate(arrays.eval(), examples)
         found[task] = (result.accuracy, result.confusion)
     progress(len(tasks), len(tasks), "through the circuit: done")
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import time
@@ -19,11 +18,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unus
 
 from compact_model.cards.storage import scratch_folder
 from hallspice.config.setup import Setup
-from hallspice.inference.chip import Chip
 from hallspice.inference.collect import results_of
 from hallspice.inference.examination import build, examine, write_plan
+from hallspice.inference.model_on_arrays import ModelOnArrays, placed
 from hallspice.networks.datasets import dataset_of, own_content
-from hallspice.networks.kept import Networks
+from hallspice.networks.kept import Networks, chip_of
 from hallspice.networks.sources import PACKAGES
 from hallspice.progress import SILENT
 from hallspice.sweeps.results import PointOutcome, PointValues
@@ -110,24 +109,27 @@ def compute(task: Task) -> PointOutcome:
     return PointOutcome(values=values, seconds=time.perf_counter() - start)
 
 
-_built_last: dict[str, tuple[Chip, Networks]] = {}
+_built_last: dict[str, tuple[ModelOnArrays, Networks]] = {}
 """The networks and solved tiles that this worker made last: the next point often needs the same."""
 
 
-def _built(task: Task) -> tuple[Chip, Networks]:
-    name = task.built
+def _built(task: Task) -> tuple[ModelOnArrays, Networks]:
+    name, setup = task.built, task.setup
     if name not in _built_last:
-        dataset = dataset_of(task.setup, task.data_dir)
+        dataset = dataset_of(setup, task.data_dir)
         _built_last.clear()
-        _built_last[name] = build(task.setup, dataset, SILENT, workers=1)
-    chip, networks = _built_last[name]
-    return dataclasses.replace(chip, setup=task.setup), networks
+        _built_last[name] = build(setup, dataset, SILENT, workers=1)
+        return _built_last[name]
+    last, networks = _built_last[name]
+    chip = chip_of(setup, networks.levels)
+    found = placed(setup, last.model, chip, last.examples, SILENT, workers=1, known=last.solved)
+    return found, networks
 
 
 def _values(task: Task) -> PointValues:
-    chip, networks = _built(task)
+    on_arrays, networks = _built(task)
     with scratch_folder() as folder:
-        found = examine(chip, networks, write_plan(task.setup), folder / "netlists", SILENT, workers=1)
+        found = examine(on_arrays, networks, write_plan(task.setup), folder / "netlists", SILENT, workers=1)
     results, causes = results_of(found), found.causes
     accuracy, energy, certificate = results.accuracy, results.energy_per_inference_j, results.certificate
     layers = results.array.layers[-1]

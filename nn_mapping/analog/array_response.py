@@ -6,6 +6,7 @@ device. Two-terminal arrays are solved anew whenever a state has changed.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,8 +92,10 @@ class SolvedResponse(nn.Module):
     def __init__(self, states: Tensor, config: ArrayConfig) -> None:
         super().__init__()
         self.config = config
-        self.register_buffer("states", states.detach().clone())
-        self.register_buffer("solution", self._solved(states))
+        self.register_buffer(
+            "states", torch.full_like(states, math.nan)
+        )  # nothing is solved before it is asked for
+        self.register_buffer("solution", torch.zeros_like(states.transpose(1, 2)))
 
     def forward(self, states: Tensor) -> Tensor:
         """Transfer matrices (tiles, columns, rows) of states (tiles, rows, columns) [Ohm]."""
@@ -105,6 +108,20 @@ class SolvedResponse(nn.Module):
     def _solved(self, states: Tensor) -> Tensor:
         every = [factor(crossbar(tile, self.config)).transfer() for tile in _doubles(states)]
         return torch.from_numpy(np.stack(every)).to(states)
+
+
+class HeldResponse(nn.Module):
+    """Arrays whose transfer matrices are given: states of the weights have no effect."""
+
+    transfers: Tensor  # (tiles, columns, rows)
+
+    def __init__(self, transfers: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("transfers", transfers)
+
+    def forward(self, _states: Tensor) -> Tensor:
+        """The given ones."""
+        return self.transfers
 
 
 class _Solved(torch.autograd.Function):
@@ -157,7 +174,7 @@ def array_response(
     Parameters
     ----------
     states
-        (tiles, rows, columns) [Ohm]: shape, type and device; two-terminal tiles are solved at once.
+        (tiles, rows, columns) [Ohm]: shape, type and device.
     chip
         The array, and the mismatch of its cells, which is drawn for every tile.
     numbers

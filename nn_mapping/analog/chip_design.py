@@ -36,6 +36,8 @@ class LayerOptions:
     """Weights that the synapses hold, their scheme and slices."""
     state_ohm: Floats | None = None
     """State [Ohm] of each level, with a `level_set`."""
+    input_full: float | None = None
+    """Size of an input that the DACs' full scale stands for; None: calibration finds it."""
     digital: bool = False
     """Whether the layer stays digital."""
 
@@ -82,11 +84,15 @@ class Chip:
     """Standard deviation of the misalignment resistance [Ohm]."""
     seed: int = 0
     """Of mismatch, converters and the vectors that columns are trimmed on."""
+    input_full: float | None = None
+    """Size of an input that the DACs' full scale stands for; None: calibration finds it, layer by layer."""
     layers: Mapping[str, LayerOptions] = field(default_factory=dict)
     """Options by pattern of module names (``*``, ``?``, ``[...]``); where several match, later ones win."""
 
     def __post_init__(self) -> None:
         checked_tile(self.tile, self.level_set)
+        if self.input_full is not None and not 0 < self.input_full < np.inf:
+            raise ValueError(f"input_full = {self.input_full}, allowed: 0 < value < inf")
         if self.input_slice_bits is not None:
             if not 1 <= self.input_slice_bits <= 24:
                 raise ValueError(f"input_slice_bits = {self.input_slice_bits}, allowed: 1 to 24")
@@ -152,6 +158,8 @@ class Chip:
                 changes["readout"] = replace(chip.readout, dac_bits=options.bits, adc_bits=options.bits)
             if options.input_slice_bits is not None:
                 changes["input_slice_bits"] = options.input_slice_bits
+            if options.input_full is not None:
+                changes["input_full"] = options.input_full
             if options.level_set is not None:
                 changes |= {"level_set": options.level_set, "state_ohm": options.state_ohm}
             elif options.state_ohm is not None:

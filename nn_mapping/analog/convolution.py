@@ -64,6 +64,10 @@ class _ArrayConvolution(ArrayMatrix):
         found = found if self.axes == 2 else found.squeeze(2)
         return found if x.ndim == self.axes + 2 else found.squeeze(0)
 
+    def output_axis(self, outputs: Tensor) -> int:
+        """See `ArrayMatrix`."""
+        return outputs.ndim - self.axes - 1
+
     def extra_repr(self) -> str:
         """Sizes, as torch prints them."""
         sizes = (

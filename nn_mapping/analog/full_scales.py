@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from nn_mapping.analog.linear import ArrayMatrix
+from nn_mapping.analog.placement import arrays_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,9 +38,7 @@ def calibrate(
         When there are no arrays, or no input reaches one of them: its weights are not used, or they are read past the
         array. Such layers belong into the options as digital.
     """
-    arrays = [part for part in model.modules() if isinstance(part, ArrayMatrix)]
-    if not arrays:
-        raise ValueError("the model has no arrays: `convert` makes them")
+    arrays = arrays_of(model).values()
     modes = {part: part.training for part in model.modules()}
     for array in arrays:
         array.begin_calibration()

@@ -41,6 +41,7 @@ class ArrayMatrix(nn.Module):
 
     scale: Tensor
     bias: Tensor | None
+    correction: Tensor | None
 
     def __init__(
         self,
@@ -54,7 +55,9 @@ class ArrayMatrix(nn.Module):
     ) -> None:
         super().__init__()
         self.place = "this array"
-        """Name in the model, for errors."""
+        """Name in the model."""
+        self.bypassed = False
+        """Whether products are digital, with the levels that the tiles hold."""
         self.weight = _parameter(weight)
         self.register_parameter("bias", None if bias is None else _parameter(bias))
         self.groups = groups
@@ -63,6 +66,7 @@ class ArrayMatrix(nn.Module):
             raise ValueError("weights are not finite numbers")
         scale = best_scale(values, chip.level_set.weights)
         self.register_buffer("scale", weight.new_tensor(scale).detach())
+        self.register_buffer("correction", None)
         self._last: _Made | None = None
         self.tiles = TiledProduct(self._latent(weight.detach()), chip, first_tile, known)
 
@@ -85,6 +89,14 @@ class ArrayMatrix(nn.Module):
     def _latent(self, weight: Tensor) -> Tensor:
         return weight.reshape(self.groups, len(weight) // self.groups, -1) / self.scale
 
+    def output_axis(self, outputs: Tensor) -> int:
+        """Axis of what the layer has given that counts its outputs."""
+        return outputs.ndim - 1
+
+    def trim(self) -> None:
+        """Trim the columns of what the tiles are now, to what the weights ask for."""
+        self.tiles.trim(self.weights)
+
     def begin_calibration(self) -> None:
         """Forget the full scales and trim the columns; inputs widen the full scales until `end_calibration`."""
         self.tiles.begin_calibration(self.weights)
@@ -95,15 +107,28 @@ class ArrayMatrix(nn.Module):
 
     def products(self, x: Tensor, kernel: Kernel | None = None) -> Tensor:
         """Outputs with bias, (count, groups * outputs, ...), of inputs (count, groups * inputs, ...)."""
+        if torch.is_autocast_enabled(x.device.type):  # what precedes may be in fewer bits, the circuit is not
+            x = x.to(self.weight.dtype)
+        with torch.autocast(x.device.type, enabled=False):
+            found = self._product(x, kernel) * self.scale
+        along = (-1, *[1] * (x.ndim - 2))
+        if self.correction is not None and not self.bypassed:
+            found = found * self.correction[0].view(along) + self.correction[1].view(along)
+        return found if self.bias is None else found + self.bias.view(along)
+
+    def correct(self, gain: Tensor, offset: Tensor) -> None:
+        """Multiply and shift the products of every output, (groups * outputs,) each, before the bias is added."""
+        self.correction = torch.stack([gain, offset]).to(self.weight)
+
+    def _product(self, x: Tensor, kernel: Kernel | None) -> Tensor:
+        """Products in units of the weights."""
+        if self.bypassed:
+            return self.tiles.digital(x, self.weights, kernel)
         if not (self.tiles.calibrated or self.tiles.calibrating):
             raise NotCalibratedError(f"{self.place}: no full scales yet: call `calibrate(model, data)` first")
         if self.training and not self.tiles.calibrating:
             self.tiles.advance(self.weights)
-        if torch.is_autocast_enabled(x.device.type):  # what precedes may be in fewer bits, the circuit is not
-            x = x.to(self.weight.dtype)
-        with torch.autocast(x.device.type, enabled=False):
-            found: Tensor = self.tiles.product(x, self._matrices(), kernel) * self.scale
-        return found if self.bias is None else found + self.bias.view(-1, *[1] * (x.ndim - 2))
+        return self.tiles.product(x, self._matrices(), kernel)
 
     def _matrices(self) -> tuple[Tensor, Tensor | None]:
         """What `TiledProduct.matrices` makes of the weights; without gradients, the last ones while nothing changes."""
@@ -114,6 +139,7 @@ class ArrayMatrix(nn.Module):
         if (
             last is None
             or not torch.equal(last.weight, self.weight)
+            or len(last.buffers) != len(held)
             or any(a is not b or u != v for (a, u), (b, v) in zip(last.buffers, held, strict=True))
         ):
             weight = self.weight.detach().clone()

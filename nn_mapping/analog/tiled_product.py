@@ -12,21 +12,29 @@ import torch
 from torch import Tensor, nn
 
 from circuits.arrays.crossbar import ideal_transfer, slots
-from nn_mapping.analog.array_response import array_response
+from circuits.read.calibration import calibrate_transfer
+from nn_mapping.analog.array_response import HeldResponse, array_response
+from nn_mapping.analog.read_noise import OutputNoise
 from nn_mapping.analog.rounding import rounded, upper_quantile
 from nn_mapping.analog.tiled_read import Kernel, Plan, magnitudes, read
 from nn_mapping.analog.tiling import Tiling
 from nn_mapping.analog.weight_cells import WeightCells
-from nn_mapping.column_readout import column_trim, output_converters, row_dacs
-from nn_mapping.mapping import combination
-from nn_mapping.tiles import output_per_weight
+from nn_mapping.column_readout import output_converters, row_dacs, trim_moments
+from nn_mapping.mapping import combination, output_per_weight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from circuits.solve.tensor import TransferTensor
+    from compact_model.numeric import Floats
     from nn_mapping.analog.chip_design import Chip
+    from nn_mapping.analog.read_noise import ReadNoise
     from nn_mapping.analog.tiling import Block
+    from nn_mapping.column_readout import Readout
+
+    Listener = Callable[[Tensor, bool, Kernel | None], None]
+    """Told of every read: what rows are driven with (count, groups * inputs, ...), as codes of ideal DACs or shares of
+    full scale; whether it is the first read of these inputs; how a convolution goes over it."""
 
 TRIM_EVERY = 100
 """Products in training after which the columns are trimmed anew."""
@@ -48,8 +56,7 @@ class TiledProduct(nn.Module):
     Parameters
     ----------
     weights
-        (groups, outputs, inputs) in units of the levels: shape, type and device; two-terminal tiles are solved
-        for them.
+        (groups, outputs, inputs) in units of the levels: shape, type and device.
     chip
         Array, levels, converters, of this layer.
     first_tile
@@ -72,7 +79,7 @@ class TiledProduct(nn.Module):
     ) -> None:
         super().__init__()
         groups, outputs, inputs = weights.shape
-        self.chip = chip
+        self.chip, self.first_tile = chip, first_tile
         self.tiling = Tiling(groups, outputs, inputs, chip.tile, chip.level_set, first_tile)
         self.cells = WeightCells(chip.level_set, chip.states, chip.config, weights.dtype).to(weights.device)
         units = [
@@ -93,19 +100,14 @@ class TiledProduct(nn.Module):
             self.register_buffer(f"shift{number}", weights.new_zeros(len(block.numbers), columns))
         self.register_buffer("input_full", weights.new_full((2,), math.nan))
         self.register_buffer("output_full", weights.new_full((2,), math.nan))
-        self._draw_converters(weights)
-        converted = self.tiling.converted
-        bands = [(tile, turn) for tile, rows in enumerate(self.tiling.rows) for turn in self._turns(rows)]
-        self.plan = Plan(
-            groups=groups,
-            rows=tuple(rows for _, rows in bands),
-            tiles=tuple(tile for tile, _ in bands),
-            factors=tuple(self.unit / units[tile] for tile, _ in bands),
-            outputs=tuple(converted) if self.dac is not None else (slice(0, converted[-1].stop),),
-            half=None if chip.readout.adc_bits is None else 2 ** (chip.readout.adc_bits - 1),
-        )
-        self.fixed_inputs = False
-        """Whether calibration and training leave the full scale of the inputs as it is."""
+        if chip.input_full is not None:
+            self.input_full.copy_(torch.tensor((chip.input_full, 0.0)))
+        self._factors = tuple(self.unit / unit for unit in units)
+        self._moments: list[tuple[Floats, Floats]] = []
+        self._draw_converters()
+        self.noise: ReadNoise | None = None
+        """Of every read, without gradients; None: there is none. It is drawn, no part of the state."""
+        self.listener: Listener | None = None
         self.calibrating = False
         self.steps = 0
         self._signs: tuple[int, ...] | None = None
@@ -135,22 +137,29 @@ class TiledProduct(nn.Module):
             )
             yield self.cells.tiles(held.permute(0, 1, 3, 4, 2).flatten(0, 2))
 
+    def hold(self, transfers: Sequence[Floats]) -> None:
+        """Have these transfer matrices (columns, rows), by the numbers of the tiles, whatever the weights are."""
+        for place, block in enumerate(self.tiling.blocks):
+            held = torch.from_numpy(np.stack([transfers[number] for number in block.numbers]))
+            self.responses[place] = HeldResponse(held.to(self.cells.levels))
+
     def trim(self, weights: Tensor) -> None:
         """Calibrate the columns at these weights; for gradients, gains and offsets are constants."""
         chip = self.chip
-        if not chip.readout.trim:
-            return
+        if not self._moments:
+            self._moments = [_trim_moments(block, chip.seed) for block in self.tiling.blocks]
         with torch.no_grad():
-            blocks = zip(self.tiling.blocks, self.responses, self._states(weights.detach()), strict=True)
-            for number, (block, response, states) in enumerate(blocks):
+            blocks = zip(self.responses, self._states(weights.detach()), self._moments, strict=True)
+            for number, (response, states, (mean, covariance)) in enumerate(blocks):
                 gains, shifts = getattr(self, f"gain{number}"), getattr(self, f"shift{number}")
-                transfers = response(states).cpu().double().numpy()
-                every = states.cpu().double().numpy()
-                for place, tile in enumerate(block.numbers):
-                    ideal = ideal_transfer(every[place], chip.config)
-                    found = column_trim(transfers[place], ideal, chip.readout, chip.seed, tile)
-                    gains[place] = torch.from_numpy(found.gain)
-                    shifts[place] = torch.from_numpy(found.offset)
+                if not chip.readout.trim:
+                    gains.fill_(1.0)
+                    shifts.fill_(0.0)
+                    continue
+                ideal = np.stack([ideal_transfer(tile, chip.config) for tile in _doubles(states)])
+                found = calibrate_transfer(_doubles(response(states)), ideal, mean, covariance)
+                gains.copy_(torch.from_numpy(found.gain))
+                shifts.copy_(torch.from_numpy(chip.readout.v_full * found.offset))
 
     def matrices(self, weights: Tensor) -> tuple[Tensor, Tensor | None]:
         """Signed outputs per input, (groups, outputs, inputs), and what the trim adds to each read of a tile.
@@ -172,38 +181,54 @@ class TiledProduct(nn.Module):
         matrix = torch.cat([torch.cat(parts[start : start + width], dim=2) for start in lines], dim=1)
         if not self.chip.readout.trim:
             return matrix, None
-        return matrix, torch.cat([torch.cat(offsets[start : start + width]) for start in lines], dim=2)
+        return matrix, self._by_grid(offsets)
 
     # Converters and their full scales
 
-    def _draw_converters(self, weights: Tensor) -> None:
+    def set_readout(self, readout: Readout) -> None:
+        """Read in another way from now on; the columns are trimmed, and full scales set, by the next calibration."""
+        slices = self.chip.input_slice_bits if readout.dac_bits else None
+        self.chip = replace(self.chip, readout=readout, input_slice_bits=slices)
+        self._draw_converters()
+        self.output_full.fill_(math.nan)
+        self._signs = None
+
+    def _draw_converters(self) -> None:
         """Thresholds and levels of converters with mismatch.
 
         Shapes (tiles along the inputs, groups, outputs, codes - 1) and (sets, groups, inputs, codes).
         """
         readout, tiling, slices = self.chip.readout, self.tiling, self.chip.input_slices
         drawn = readout if slices is None else replace(readout, dac_bits=slices.each)
-        groups, _, inputs = weights.shape
+        groups, inputs, levels = tiling.groups, tiling.inputs, self.cells.levels
+        converted = tiling.converted
         adc = dac = None
         if readout.adc_bits is not None and readout.adc_mismatch:
-            converted = tiling.converted[-1].stop
-            adc = weights.new_empty(len(tiling.rows), groups, converted, 2**readout.adc_bits - 1)
+            adc = levels.new_empty(len(tiling.rows), groups, converted[-1].stop, 2**readout.adc_bits - 1)
         if drawn.dac_bits is not None and drawn.dac_mismatch:
-            dac = weights.new_empty(len(tiling.outs), groups, inputs, 2**drawn.dac_bits)
+            dac = levels.new_empty(len(tiling.outs), groups, inputs, 2**drawn.dac_bits)
         places = np.ndindex(groups, len(tiling.outs), len(tiling.rows))
-        first = min(block.numbers[0] for block in tiling.blocks)
-        for tile, (group, out, row) in enumerate(places, start=first):
-            outs, rows = tiling.converted[out], tiling.rows[row]
+        for tile, (group, out, row) in enumerate(places, start=self.first_tile):
+            outs, rows = converted[out], tiling.rows[row]
             if adc is not None:
                 converters = output_converters(outs.stop - outs.start, readout, self.chip.seed, tile)
                 thresholds = np.sort([converter.thresholds for converter in converters])
-                adc[row, group, outs] = torch.from_numpy(thresholds).to(weights)
+                adc[row, group, outs] = torch.from_numpy(thresholds).to(levels)
             if dac is not None:
                 dacs = row_dacs(rows.stop - rows.start, drawn, self.chip.seed, tile)
                 assert dacs is not None
-                dac[out, group, rows] = torch.from_numpy(dacs.levels).to(weights)
+                dac[out, group, rows] = torch.from_numpy(dacs.levels).to(levels)
         self.register_buffer("adc", adc)
         self.register_buffer("dac", dac)
+        bands = [(tile, turn) for tile, rows in enumerate(tiling.rows) for turn in self._turns(rows)]
+        self.plan = Plan(
+            groups=groups,
+            rows=tuple(rows for _, rows in bands),
+            tiles=tuple(tile for tile, _ in bands),
+            factors=tuple(self._factors[tile] for tile, _ in bands),
+            outputs=tuple(converted) if dac is not None else (slice(0, converted[-1].stop),),
+            half=None if readout.adc_bits is None else 2 ** (readout.adc_bits - 1),
+        )
 
     def set_full_scales(
         self, inputs: tuple[float, float], outputs: tuple[float, float] | None = None
@@ -229,7 +254,7 @@ class TiledProduct(nn.Module):
     def begin_calibration(self, weights: Tensor) -> None:
         """Forget the full scales and trim the columns; from now on every product widens the full scales."""
         self.trim(weights)
-        if not self.fixed_inputs:
+        if self.chip.input_full is None:
             self.input_full.fill_(math.nan)
         self.output_full.fill_(math.nan)
         self.calibrating, self._signs = True, None
@@ -242,13 +267,22 @@ class TiledProduct(nn.Module):
     @property
     def calibrated(self) -> bool:
         """Whether full scales are set."""
-        return not math.isnan(float(self.input_full[0])) if self._signs is None else True
+        last = self.input_full if self.plan.half is None else self.output_full
+        return self._signs is not None or not math.isnan(float(last[0]))
 
     def signs(self) -> tuple[int, ...]:
         """0 for the read of the positive part, 1 for that of the negative part of inputs."""
         if self._signs is None:
             self._signs = (0, 1) if float(self.input_full[1]) > 0 else (0,)
         return self._signs
+
+    def _observe_inputs(self, x: Tensor) -> None:
+        """Let the full scales of the inputs follow them, or say that negative ones come to a fixed full scale."""
+        if self.chip.input_full is None:
+            for sign, part in enumerate((x, -x)):
+                self._observe(self.input_full, sign, [part.clamp(min=0)])
+        elif bool((x < 0).any()):
+            self.input_full[1], self._signs = self.input_full[0], None
 
     def _observe(self, full: Tensor, sign: int, values: Iterable[Tensor]) -> None:
         """Let a full scale follow these values, which are positive."""
@@ -290,21 +324,22 @@ class TiledProduct(nn.Module):
         matrix, offset = matrices
         adapts = self.calibrating or (self.training and self.steps % SCALE_EVERY == 1)
         if adapts:
-            for sign, part in enumerate((x, -x) if not self.fixed_inputs else ()):
-                self._observe(self.input_full, sign, [part.detach().clamp(min=0)])
+            self._observe_inputs(x.detach())
+        if self.noise is not None and torch.is_grad_enabled():
+            raise RuntimeError("reads with noise have no gradients: call the model within torch.no_grad()")
         plan = self.plan.with_kernel(kernel if self.dac is None or kernel is None else Kernel())
         total: Tensor | None = None
         for sign in self.signs():
             drives = self._drives(x if sign == 0 else -x, sign, kernel)
             if adapts and plan.half is not None:
                 with torch.no_grad():
-                    found = [magnitudes(drive, matrix * self._share(), offset, plan) for drive in drives]
+                    found = [magnitudes(drive, matrix * self.share(), offset, plan) for drive in drives]
                 self._observe(self.output_full, sign, chain.from_iterable(found))
             step, factor = self._steps(sign)
             shift = None if offset is None else offset / step
-            held = matrix * (self._share() / step)
+            held, noise = matrix * (self.share() / step), self._output_noise(self.share() / step)
             for drive, weight in zip(drives, self._drive_weights(), strict=True):
-                codes = read(drive, held, shift, self.adc, plan)
+                codes = read(drive, held, shift, self.adc, plan, noise)
                 counts = factor * (weight if sign == 0 else -weight)
                 total = codes * counts if total is None else total + codes * counts
         assert total is not None
@@ -320,12 +355,17 @@ class TiledProduct(nn.Module):
         """
         slices, full = self.chip.input_slices, _resolved(self.input_full[sign])
         if slices is None:
-            return [(x.clamp(min=0) / full).unsqueeze(0)]
-        top = 2**slices.bits - 1
-        codes = rounded(x, full / top, 0, top)
-        if self.dac is not None and kernel is not None:
-            codes = kernel.patches(codes)
-        return [self._driven(part, slices.top) for part in slices.split(codes)]
+            each = [x.clamp(min=0) / full]
+        else:
+            top = 2**slices.bits - 1
+            codes = rounded(x, full / top, 0, top)
+            if self.dac is not None and kernel is not None:
+                codes, kernel = kernel.patches(codes), Kernel()
+            each = slices.split(codes)
+        if self.listener is not None:
+            for number, part in enumerate(each):
+                self.listener(part.detach(), sign == 0 and number == 0, kernel)
+        return [part.unsqueeze(0) if slices is None else self._driven(part, slices.top) for part in each]
 
     def _driven(self, codes: Tensor, top: int) -> Tensor:
         """What the DACs make of their codes, (sets, ...)."""
@@ -344,10 +384,58 @@ class TiledProduct(nn.Module):
             return [1.0]
         return [value * slices.top / (2**slices.bits - 1) for value in slices.significance]
 
-    def _share(self) -> float:
+    def share(self) -> float:
         """Input of a row that one unit of `_drives` stands for [V or A]."""
         slices = self.chip.input_slices
         return self.chip.readout.v_full / (1 if slices is None else slices.top)
+
+    def digital(self, x: Tensor, weights: Tensor, kernel: Kernel | None = None) -> Tensor:
+        """What `product` gives without arrays and converters, for weights (groups, outputs, inputs)."""
+        plan = Plan(
+            groups=self.tiling.groups,
+            rows=(slice(0, self.tiling.inputs),),
+            tiles=(0,),
+            factors=(1.0,),
+            outputs=(slice(0, self.tiling.outputs),),
+            half=None,
+            kernel=kernel,
+        )
+        return read(x.unsqueeze(0), weights, None, None, plan)
+
+    def _output_noise(self, share: Tensor) -> OutputNoise | None:
+        """Noise of the outputs, for drives of which a unit is `share` [V or A per step]."""
+        if self.noise is None:
+            return None
+        level_set = self.chip.level_set
+        window = level_set.levels_ohm[-1] - level_set.levels_ohm[0]
+        cell = self.noise.of_window * float(window) / level_set.scale * self.unit * share
+        own: list[Tensor] = []
+        shared: list[Tensor] = []
+        for number, block in enumerate(self.tiling.blocks):
+            squares = (getattr(self, f"signs{number}") * getattr(self, f"gain{number}").unsqueeze(1)).square()
+            alone = squares if self.cells.pair else squares[..., : -len(self.cells.reference)]
+            parts = [alone.sum(2)]
+            if not self.cells.pair:
+                parts.append(squares[:, :1, -len(self.cells.reference) :].sum(2))
+            for found, part in zip((own, shared), parts, strict=False):
+                by_band = part.sqrt().unflatten(0, block.grid).permute(2, 0, 1, 3)
+                found.append(by_band.flatten(2))
+        tiles = torch.arange(len(self.tiling.outs), device=self.cells.levels.device)
+        sizes = torch.tensor([part.stop - part.start for part in self.tiling.converted], device=tiles.device)
+        factors = cell / torch.tensor(self._factors, dtype=torch.float64).to(share).view(-1, 1, 1)
+        heard = bool(shared) and self.noise.reference
+        return OutputNoise(
+            own=self._by_grid(own) * factors,
+            shared=self._by_grid(shared) * factors if heard else None,
+            tile_of=tiles.repeat_interleave(sizes),
+            generator=self.noise.generator,
+        )
+
+    def _by_grid(self, parts: list[Tensor]) -> Tensor:
+        """What each block has, (its tiles along the inputs, groups, along the outputs), for the whole layer."""
+        width = len(self.tiling.grid[0])
+        lines = range(0, len(parts), width)
+        return torch.cat([torch.cat(parts[start : start + width]) for start in lines], dim=2)
 
     def _steps(self, sign: int) -> tuple[Tensor, Tensor]:
         """A step of the converters [A or V], and what it stands for in units of the weights."""
@@ -360,6 +448,17 @@ class TiledProduct(nn.Module):
     def _load_from_state_dict(self, *arguments: Any, **named: Any) -> None:
         self._signs = None
         super()._load_from_state_dict(*arguments, **named)
+
+
+def _trim_moments(block: Block, seed: int) -> tuple[Floats, Floats]:
+    """Means (tiles, rows) and covariances (tiles, rows, rows) of what each tile of a block is trimmed on."""
+    found = [trim_moments(block.rows, seed, tile) for tile in block.numbers]
+    return np.stack([mean for mean, _ in found]), np.stack([covariance for _, covariance in found])
+
+
+def _doubles(values: Tensor) -> Floats:
+    doubles: Floats = values.detach().cpu().double().numpy()
+    return doubles
 
 
 def _resolved(full: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ from nn_mapping.analog.rounding import round_codes_
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from nn_mapping.analog.read_noise import OutputNoise
+
 _CHUNK = 131072  # outputs of one band at once, so that rounding works in cache
 
 
@@ -153,16 +155,20 @@ class _Read(torch.autograd.Function):
         drive: Tensor,
         offset: Tensor | None,
         thresholds: Tensor | None,
+        noise: OutputNoise | None,
         *kernels: Tensor,
     ) -> Tensor:
         ctx.plan = plan
         ctx.save_for_backward(drive, offset, *kernels)
         total = _empty_total(plan, drive, kernels[0])
+        sizes = None if noise is None else _Sizes(plan, drive, kernels[0])
         for part in parts(plan, drive):
             band = part.band
             tile = plan.tiles[band]
             shift = None if offset is None else offset[tile]
             codes = analog_outputs(plan, part, drive[part.drivers, part.reads], kernels[band], shift)
+            if noise is not None and sizes is not None:
+                _of_groups(plan, codes).add_(noise.drawn(tile, part.outputs, sizes.of(part)))
             if plan.half is not None:
                 if thresholds is None:
                     codes = round_codes_(codes, -plan.half, plan.half - 1)
@@ -202,7 +208,7 @@ class _Read(torch.autograd.Function):
             sums[1 + band] += found[1]
             if by_offset is not None:
                 by_offset[plan.tiles[band]] += found[2]
-        return None, sums[0], by_offset, None, *sums[1:]
+        return None, sums[0], by_offset, None, None, *sums[1:]
 
 
 def _empty_total(plan: Plan, drive: Tensor, kernel: Tensor) -> Tensor:
@@ -214,11 +220,27 @@ def _empty_total(plan: Plan, drive: Tensor, kernel: Tensor) -> Tensor:
     return torch.empty(shape, dtype=drive.dtype, device=drive.device, memory_format=torch.channels_last)
 
 
+class _Sizes:
+    """Root of the sum of the squared drives of a band, (count, groups, 1, ...)."""
+
+    def __init__(self, plan: Plan, drive: Tensor, kernel: Tensor) -> None:
+        self.plan, self.squares = plan, drive.square()
+        self.ones = band_kernels(plan, kernel.new_ones(plan.groups, 1, plan.rows[-1].stop))
+
+    def of(self, part: Part) -> Tensor:
+        squares, alone = self.squares[part.drivers, part.reads], replace(part, outputs=slice(0, 1))
+        found = analog_outputs(self.plan, alone, squares, self.ones[part.band], None)
+        return _of_groups(self.plan, found).sqrt_()
+
+
+def _of_groups(plan: Plan, values: Tensor) -> Tensor:
+    """Values (count, groups * outputs, ...) as (count, groups, outputs, ...)."""
+    return values.view(len(values), plan.groups, values.shape[1] // plan.groups, *values.shape[2:])
+
+
 def _of_outputs(plan: Plan, values: Tensor, outputs: slice) -> Tensor:
     """Some outputs of each group, (count, groups, outputs, ...), of values (count, groups * outputs, ...)."""
-    return values.view(len(values), plan.groups, values.shape[1] // plan.groups, *values.shape[2:])[
-        :, :, outputs
-    ]
+    return _of_groups(plan, values)[:, :, outputs]
 
 
 def _codes(current: Tensor, thresholds: Tensor, half: int) -> Tensor:
@@ -230,7 +252,12 @@ def _codes(current: Tensor, thresholds: Tensor, half: int) -> Tensor:
 
 
 def read(
-    drive: Tensor, matrix: Tensor, offset: Tensor | None, thresholds: Tensor | None, plan: Plan
+    drive: Tensor,
+    matrix: Tensor,
+    offset: Tensor | None,
+    thresholds: Tensor | None,
+    plan: Plan,
+    noise: OutputNoise | None = None,
 ) -> Tensor:
     """Sum over the bands of what the converters make of their outputs, (count, groups * outputs, ...).
 
@@ -245,9 +272,11 @@ def read(
     thresholds
         (tiles along the inputs, groups, outputs, codes - 1), ascending, as shares of the range from ``-half`` to
         ``half`` steps; None: converters are ideal.
+    noise
+        Of the outputs before they are converted; without gradients.
     """
     apply: Callable[..., Tensor] = _Read.apply
-    return apply(plan, drive, offset, thresholds, *band_kernels(plan, matrix))
+    return apply(plan, drive, offset, thresholds, noise, *band_kernels(plan, matrix))
 
 
 def magnitudes(drive: Tensor, matrix: Tensor, offset: Tensor | None, plan: Plan) -> Sequence[Tensor]:

@@ -33,7 +33,7 @@ class Block:
 class Tiling:
     """The fewest tiles that hold the matrix of a layer, rows and outputs shared out evenly among them.
 
-    Tiles are numbered as those of a `MappedNetwork`: outputs first, then rows. Groups are matrices of their own, on
+    Tiles are numbered row by row, then along the outputs. Groups are matrices of their own, on
     tiles of their own.
 
     Examples

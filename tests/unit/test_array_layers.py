@@ -1,4 +1,4 @@
-"""Layers on tiles: against plain torch, against the evaluation of chains, and their gradients against differences."""
+"""Layers on tiles: against plain torch, against tiles read one by one, and their gradients against differences."""
 
 import copy
 import re
@@ -14,23 +14,24 @@ from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar, ideal_transfer, slots
 from circuits.arrays.mismatch import draw_mismatch
+from circuits.read.calibration import calibrate as best_gains
 from circuits.read.converter import ElementWeighting
 from circuits.solve.nodal import factor
-from nn_mapping.accuracy import Scales, convert_input, convert_output, propagate, tile_maps
+from circuits.solve.transfer import transfers
 from nn_mapping.analog.array_response import CellResponse, SolvedResponse, TensorResponse, tile_mismatch
-from nn_mapping.analog.chip_design import Chip
+from nn_mapping.analog.chip_design import Chip, LayerOptions
 from nn_mapping.analog.conversion import convert
 from nn_mapping.analog.full_scales import calibrate
 from nn_mapping.analog.linear import ArrayLinear, ArrayMatrix, NotCalibratedError
+from nn_mapping.analog.placement import arrays_of, hold, tiles_of
 from nn_mapping.analog.rounding import rounded, upper_quantile
 from nn_mapping.analog.tiled_product import (
     TiledProduct,
 )
 from nn_mapping.analog.tiled_read import Kernel
-from nn_mapping.column_readout import Readout, column_trim, output_converters
+from nn_mapping.column_readout import Readout, output_converters, random_vectors, row_dacs
 from nn_mapping.levels import PAPER_LEVELS_OHM, LevelSet, level_set, pair_levels, single_levels
-from nn_mapping.mapping import map_network, resistive_states
-from nn_mapping.tiles import conductance_per_weight, solve_network
+from nn_mapping.mapping import resistive_states
 from nn_mapping.trained import Layer, TrainedNetwork
 
 PAIRS = pair_levels(PAPER_LEVELS_OHM)
@@ -118,13 +119,24 @@ def by_bands(
     most: tuple[float, float],
     inputs: int | None = None,
 ) -> np.ndarray:
-    """Products (count, out) of tiles with so many rows: converters as `nn_mapping.accuracy` has them."""
+    """Products (count, out) of tiles with so many rows."""
     total = np.zeros((len(x), len(weights)))
     for sign, (scale, top) in enumerate(zip(full, most, strict=True)):
-        shares = convert_input((-1) ** sign * x / scale, inputs or bits)
+        shares = stepped((-1) ** sign * x / scale, inputs or bits)
         for band in np.array_split(np.arange(x.shape[1]), -(-x.shape[1] // rows)):
-            total += (-1) ** sign * scale * convert_output(shares[:, band] @ weights[:, band].T, top, bits)
+            total += (-1) ** sign * scale * coded(shares[:, band] @ weights[:, band].T, top, bits)
     return total
+
+
+def stepped(shares: np.ndarray, bits: int) -> np.ndarray:
+    """The nearest of ``2**bits`` steps from 0 to 1."""
+    return np.round(np.clip(shares, 0, 1) * (2**bits - 1)) / (2**bits - 1)
+
+
+def coded(values: np.ndarray, top: float, bits: int) -> np.ndarray:
+    """The nearest of the codes ``-2**(bits-1)`` to ``2**(bits-1) - 1`` times their step."""
+    half = 2 ** (bits - 1)
+    return np.clip(np.round(values / (top / half)), -half, half - 1) * (top / half)
 
 
 @pytest.mark.parametrize("bits", [2, 8])
@@ -180,7 +192,7 @@ def test_rows_that_take_turns_are_converted_one_by_one(adc: float) -> None:
     else:
         outs, bands = np.array_split(np.arange(7), 3), np.array_split(np.arange(11), 3)
         for sign, (scale, top) in enumerate(((2.0, 0.9), (0.7, 0.83))):
-            share = convert_input((-1) ** sign * x / scale, 6)
+            share = stepped((-1) ** sign * x / scale, 6)
             for tile, (out, band) in enumerate(product(outs, bands)):
                 converters = output_converters(len(out), readout, 0, tile)
                 for (place, output), row in product(enumerate(out), band):
@@ -206,7 +218,8 @@ def test_the_trim_of_rows_that_take_turns_is_added_once() -> None:
     ):
         held = states[0].numpy()
         transfer = tiles.responses[number](states)[0].numpy()
-        found = column_trim(transfer, ideal_transfer(held, chip.config), chip.readout, 4, number)
+        vectors = 0.5 * random_vectors(len(held), np.random.default_rng([4, number]))
+        found = best_gains(vectors @ transfer.T, vectors @ ideal_transfer(held, chip.config).T)
         assert np.abs(found.offset).max() > 1e-9 * np.abs(transfer).max()
         columns = found.gain * (0.5 * x[:, rows] @ transfer.T) + found.offset
         expected += (columns[:, ::2] - columns[:, 1::2]) / (0.5 * PAIRS.scale)
@@ -267,24 +280,67 @@ def chain(scheme: str, sizes: tuple[int, ...], seed: int = 7) -> TrainedNetwork:
     return TrainedNetwork(layers=tuple(layers), levels=levels)
 
 
-def as_model(network: TrainedNetwork, levels: LevelSet) -> nn.Sequential:
-    parts: list[nn.Module] = []
-    for layer in network.layers:
-        linear = nn.Linear(layer.shape[1], layer.shape[0]).double()
+def one_by_one(
+    network: TrainedNetwork, levels: LevelSet, chip: Chip, inputs: np.ndarray, sizes: list[tuple[int, int]]
+) -> tuple[np.ndarray, list[tuple[float, float]]]:
+    """Outputs of a chain, tile after tile, with the full scales that these very inputs set, the first one being 1.
+
+    `sizes` are (tiles along the rows, tiles along the outputs) of each layer.
+    """
+    readout, number, input_full = chip.readout, 0, 1.0
+    unit = 1e-3 / chip.config.r_channel * levels.scale  # gm / r_channel times the resistance of a weight of 1
+    scales = []
+    for layer, (along_rows, along_outputs) in zip(network.layers, sizes, strict=True):
         assert layer.weight_index is not None
-        with torch.no_grad():
-            linear.weight.copy_(torch.from_numpy(levels.weights[layer.weight_index]))
-            linear.bias.copy_(torch.from_numpy(layer.offset).double())
-        parts += [linear, nn.ReLU()]
-    return nn.Sequential(*parts[:-1])
+        parts = []
+        for outputs in np.array_split(np.arange(len(layer.weights)), along_outputs):
+            for rows in np.array_split(np.arange(layer.shape[1]), along_rows):
+                index = layer.weight_index[np.ix_(outputs, rows)].T
+                plus = levels.levels_ohm[levels.plus[index]].reshape(len(rows), len(outputs))
+                if levels.r_reference:
+                    ends = levels.levels_ohm[levels.minus].ravel()
+                    states = np.hstack([plus, np.tile(ends, (len(rows), 1))])
+                else:
+                    minus = levels.levels_ohm[levels.minus[index]].reshape(plus.shape)
+                    states = np.stack([plus, minus], axis=2).reshape(len(rows), -1)
+                solved = transfers(states, chip.config).matrices[0]
+                seed = [chip.seed, number]
+                vectors = readout.v_full * random_vectors(len(rows), np.random.default_rng(seed))
+                wanted = 1e-3 / chip.config.r_channel * states
+                trim = best_gains(vectors @ solved.T, vectors @ wanted)
+                shares = inputs[:, rows] / input_full
+                dacs = row_dacs(len(rows), readout, chip.seed, number)
+                driven = stepped(shares, 6) if dacs is None else dacs.convert(shares)
+                read = trim.apply(readout.v_full * driven @ solved.T)
+                if levels.r_reference:
+                    signed = read[:, :-2] - read[:, -2:].mean(axis=1, keepdims=True)
+                else:
+                    signed = read[:, ::2] - read[:, 1::2]
+                parts.append((outputs, signed, output_converters(len(outputs), readout, chip.seed, number)))
+                number += 1
+        full = float(np.quantile(np.abs(np.hstack([signed for _, signed, _ in parts])), readout.quantile))
+        scales.append((input_full, full))
+        total = np.zeros((len(inputs), len(layer.weights)))
+        for outputs, signed, adcs in parts:
+            codes = coded(signed, full, 6)
+            if adcs:
+                ways = ((signed / full + 1) / 2).T
+                codes = np.stack([adc.convert(way) for adc, way in zip(adcs, ways, strict=True)], axis=1)
+                codes = (codes - 32) * (full / 32)
+            total[:, outputs] += codes
+        inputs = total * input_full / (unit * readout.v_full) + layer.offset
+        if len(scales) < len(network.layers):
+            inputs = inputs.clip(min=0)
+            input_full = float(np.quantile(inputs, readout.quantile))
+    return inputs, scales
 
 
 @pytest.mark.parametrize("scheme", ["reference", "differential"])
 @pytest.mark.parametrize("mismatch", [0.0, 0.02])
-def test_a_chain_is_what_the_evaluation_of_chains_gives(scheme: str, mismatch: float) -> None:
-    """784-256-128-10 on 64 x 64 tiles, trimmed, 6-bit converters with and without mismatch: the same full scales."""
+def test_a_chain_is_what_its_tiles_give_one_by_one(scheme: str, mismatch: float) -> None:
+    """151-70-30-10 on 64 x 64 tiles, trimmed, 6-bit converters with and without mismatch: full scales, outputs."""
     levels = level_set(scheme, PAPER_LEVELS_OHM)
-    network = chain(scheme, (784, 256, 128, 10))
+    network = chain(scheme, (151, 70, 30, 10))
     config = ArrayConfig(architecture="active_parallel", r_row=0.05, r_column=0.02)
     readout = Readout(
         v_full=0.5,
@@ -293,59 +349,124 @@ def test_a_chain_is_what_the_evaluation_of_chains_gives(scheme: str, mismatch: f
         adc_ladder=ElementWeighting.UNARY,
         adc_outputs=5,
     )
-    mapped = map_network(network, levels, 64, 64)
-    inputs = np.random.default_rng(1).uniform(0, 1, (30, 784)) * np.random.default_rng(2).integers(
-        0, 2, (30, 784)
+    inputs = np.random.default_rng(1).uniform(0, 1, (30, 151)) * np.random.default_rng(2).integers(
+        0, 2, (30, 151)
     )
-    transfers = [tile.transfer for tile in solve_network(mapped, config, [None]).responses]
-    maps = tile_maps(mapped, transfers, config, readout, seed=5)
-    unit = conductance_per_weight(mapped, config)
-    expected, scales, _ = propagate(mapped, maps, unit, readout, inputs)
-    chip = Chip(config=config, level_set=levels, readout=readout, seed=5)
-    arrays, report = convert(as_model(network, levels), chip)
-    assert (report.tiles, report.cells) == (len(mapped.tiles), mapped.cells)
-    layers = [part for part in arrays.modules() if isinstance(part, ArrayLinear)]
+    options = {"layer1": LayerOptions(input_full=1.0)}
+    chip = Chip(config=config, level_set=levels, readout=readout, seed=5, layers=options)
+    single = scheme == "reference"
+    sizes = [(3, 2), (2, 1), (1, 1)] if single else [(3, 3), (2, 1), (1, 1)]
+    expected, scales = one_by_one(network, levels, chip, inputs, sizes)
+    arrays, report = convert(network.model().double(), chip)
+    assert report.tiles == sum(rows * outputs for rows, outputs in sizes)
     calibrate(arrays, torch.from_numpy(inputs))
-    for number, layer in enumerate(layers):
-        if not mismatch and number == 0:  # later layers see what earlier ones make of a full scale of 1
-            assert float(layer.tiles.input_full[0]) == pytest.approx(np.quantile(inputs, 0.999), rel=1e-12)
-        layer.tiles.set_full_scales((scales.inputs[number], 0.0), (scales.currents[number], 0.0))
+    for array, (input_full, output_full) in zip(arrays_of(arrays).values(), scales, strict=True):
+        assert float(array.tiles.input_full[0]) == pytest.approx(input_full, rel=1e-6)
+        assert float(array.tiles.output_full[0]) == pytest.approx(output_full, rel=1e-6, abs=0)
+        assert float(array.tiles.input_full[1]) == 0, "no input was negative"
     found = arrays.eval()(torch.from_numpy(inputs)).detach().numpy()
     np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
-    worse = replace(scales, inputs=(0.9, *scales.inputs[1:]))
-    moved, _, _ = propagate(mapped, maps, unit, readout, inputs, worse)
-    assert np.abs(moved - expected).max() > 1e-3 * np.abs(expected).max(), "a full scale matters"
 
 
-def test_calibration_finds_the_full_scales_of_the_evaluation() -> None:
-    network, levels = chain("differential", (20, 9, 5)), PAIRS
-    config = ArrayConfig(architecture="active_parallel", r_row=0.5)
-    readout = Readout(v_full=0.5, quantile=0.97)
-    mapped = map_network(network, levels, 8, 8)
-    inputs = np.random.default_rng(1).uniform(0, 1, (50, 20))
-    inputs[0] = 1 / np.quantile(
-        inputs, 0.5
-    )  # more than 3 % of ones: the quantile is the 1 that a chain assumes
-    inputs = inputs.clip(0, 1)
-    maps = tile_maps(
-        mapped, [tile.transfer for tile in solve_network(mapped, config, [None]).responses], config, readout
-    )
-    _, scales, _ = propagate(mapped, maps, conductance_per_weight(mapped, config), readout, inputs)
-    arrays, _ = convert(
-        as_model(network, levels), Chip(config=config, level_set=levels, readout=readout, tile=(8, 8))
-    )
-    calibrate(arrays, torch.from_numpy(inputs))
-    found = [part.tiles for part in arrays.modules() if isinstance(part, ArrayLinear)]
-    expected = Scales(
-        inputs=tuple(float(tiles.input_full[0]) for tiles in found),
-        currents=tuple(float(tiles.output_full[0]) for tiles in found),
-    )
-    top = float(np.quantile(inputs, 0.97))
-    assert expected.inputs[0] == pytest.approx(top, rel=1e-12)
-    if top == 1.0:
-        assert expected.inputs == pytest.approx(scales.inputs, rel=1e-6)
-        assert expected.currents == pytest.approx(scales.currents, rel=1e-6)
-    assert all(float(tiles.input_full[1]) == 0 for tiles in found), "no input was negative"
+def test_a_full_scale_that_is_given() -> None:
+    """Inputs above it are clipped; negative ones are read with the same one; calibration leaves it alone."""
+    torch.manual_seed(0)
+    chip = chip_of("active_parallel", layers={"0": LayerOptions(input_full=2.0)})
+    arrays, _ = convert(nn.Sequential(nn.Linear(5, 3)).double(), chip)
+    tiles = arrays[0].tiles
+    calibrate(arrays, torch.rand(20, 5, dtype=torch.float64))
+    assert tiles.input_full.tolist() == [2.0, 0.0]
+    x = torch.tensor([[1.0, 2.0, 3.0, -1.0, 0.5]], dtype=torch.float64)
+    clipped = x.clamp(0, 2)
+    assert torch.equal(arrays.eval()(x), arrays(x.clamp(min=0)))
+    calibrate(arrays, x)
+    assert tiles.input_full.tolist() == [2.0, 2.0]
+    assert not torch.equal(arrays(x), arrays(clipped))
+    calibrate(arrays, clipped)
+    assert tiles.input_full.tolist() == [2.0, 2.0], "the negative part has been seen"
+    with pytest.raises(ValueError, match=r"^0: input_full = 0, allowed: 0 < value < inf"):
+        convert(nn.Sequential(nn.Linear(5, 3)), replace(chip, layers={"0": LayerOptions(input_full=0)}))
+
+
+def test_tiles_that_hold_something_else_and_are_trimmed_to_the_weights() -> None:
+    """Twice the transfer matrix: the trim halves it; without a trim the outputs double."""
+    torch.manual_seed(0)
+    x = torch.rand(40, 9, dtype=torch.float64)
+    for trim, factor_ in ((True, 1.0), (False, 2.0)):
+        chip = chip_of("active_parallel", readout=replace(EXACT, trim=trim))
+        arrays = converted(nn.Sequential(nn.Linear(9, 7, bias=False).double()), chip, x)
+        before = arrays(x).detach()
+        tiles = tiles_of(arrays)
+        assert [tile.shape for tile in tiles[:2]] == [(3, 6), (3, 6)]
+        hold(arrays, [2 * transfers(tile.states, chip.config).matrices[0] for tile in tiles])
+        held = arrays(x).detach()
+        torch.testing.assert_close(held, 2 * before, rtol=0, atol=1e-6 * float(before.abs().max()))
+        calibrate(arrays, x)
+        torch.testing.assert_close(
+            arrays(x).detach(), factor_ * before, rtol=0, atol=1e-6 * float(before.abs().max())
+        )
+        kept = copy.deepcopy(arrays.state_dict())
+        arrays[0].weight.data.neg_()
+        assert torch.equal(arrays(x), arrays(x))
+        arrays[0].weight.data.neg_()
+        other, _ = convert(nn.Sequential(nn.Linear(9, 7, bias=False).double()), chip)
+        hold(other, [np.zeros(tile.shape[::-1]) for tile in tiles])
+        other.eval().load_state_dict(kept)
+        assert torch.equal(other(x), arrays(x))
+    with pytest.raises(ValueError, match="1 transfer matrices for the 9 tiles of the model"):
+        hold(arrays, [np.zeros((6, 3))])
+
+
+def test_another_readout_from_the_next_calibration_on() -> None:
+    torch.manual_seed(0)
+    x = torch.rand(30, 9, dtype=torch.float64)
+    model = nn.Sequential(nn.Linear(9, 7).double())
+    rough = replace(EXACT, trim=True, dac_bits=4, adc_bits=4, dac_mismatch=0.05, adc_mismatch=0.05)
+    arrays = converted(model, chip_of("active_parallel", readout=rough), x)
+    for readout in (EXACT, replace(EXACT, adc_bits=5), rough):
+        expected = converted(model, chip_of("active_parallel", readout=readout), x)
+        arrays[0].tiles.set_readout(readout)
+        if readout.adc_bits is not None:
+            with pytest.raises(NotCalibratedError):
+                arrays(x)
+        calibrate(arrays, x)
+        assert torch.equal(arrays(x), expected(x))
+
+
+def test_products_that_go_round_the_arrays() -> None:
+    """With the levels that the tiles hold, whatever their wires and converters do; corrections belong to the arrays."""
+    torch.manual_seed(0)
+    for layer, shape in ((nn.Linear(9, 7), (3, 9)), (CONVOLUTIONS[1], (3, 4, 5, 6))):
+        model = copy.deepcopy(layer).double()
+        chip = chip_of("active_parallel", readout=replace(EXACT, adc_bits=3, dac_bits=3))
+        x = torch.randn(*shape, dtype=torch.float64)
+        arrays = converted(model, chip, x)
+        assert isinstance(arrays, ArrayMatrix)
+        arrays.correct(torch.full((len(model.weight),), 3.0), torch.ones(len(model.weight)))
+        arrays.bypassed = True
+        levels = PAIRS.weights[
+            np.abs(PAIRS.weights - arrays.weight.detach().numpy()[..., None] / float(arrays.scale)).argmin(-1)
+        ]
+        with torch.no_grad():
+            model.weight.copy_(float(arrays.scale) * torch.from_numpy(levels))
+        torch.testing.assert_close(arrays(x), model(x), rtol=0, atol=1e-12)
+
+
+def test_corrections_come_before_the_bias() -> None:
+    torch.manual_seed(0)
+    for layer, shape in ((nn.Linear(9, 6), (3, 9)), (CONVOLUTIONS[1], (3, 4, 5, 6))):
+        x = torch.randn(*shape, dtype=torch.float64)
+        arrays = converted(copy.deepcopy(layer).double(), chip_of("active_parallel"), x)
+        assert isinstance(arrays, ArrayMatrix)
+        assert arrays.bias is not None
+        along = (-1, *[1] * (x.ndim - 2))
+        bias = arrays.bias.view(along)
+        products = arrays(x) - bias
+        gain, offset = torch.arange(1.0, 7.0).double(), torch.arange(6.0, 0.0, -1.0).double()
+        arrays.correct(gain, offset)
+        expected = gain.view(along) * products + offset.view(along) + bias
+        torch.testing.assert_close(arrays(x), expected, rtol=1e-12, atol=1e-12)
+        assert "correction" in arrays.state_dict()
 
 
 @pytest.mark.parametrize("architecture", ALL)

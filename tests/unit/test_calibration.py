@@ -3,7 +3,13 @@ import pytest
 
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar, ideal_transfer
-from circuits.read.calibration import calibrate, calibrate_transfer, calibration_cost, subtract_reference
+from circuits.read.calibration import (
+    ColumnCalibration,
+    calibrate,
+    calibrate_transfer,
+    calibration_cost,
+    subtract_reference,
+)
 from circuits.solve.nodal import factor
 
 
@@ -39,7 +45,7 @@ def test_calibration_removes_the_voltage_drop_along_the_rows() -> None:
     config = ArrayConfig(architecture="active_parallel", r_row=0.05)
     states, inputs = random.uniform(0.33, 0.57, (32, 32)), random.uniform(0, 0.5, (50, 32))
     transfer, ideal = factor(crossbar(states, config)).transfer(), ideal_transfer(states, config)
-    found = calibrate_transfer(transfer, ideal, inputs)
+    found = calibrate(inputs @ transfer.T, inputs @ ideal.T)
     wanted = inputs @ ideal.T
     before = np.abs(inputs @ transfer.T / wanted - 1).max()
     after = np.abs(found.apply(inputs @ transfer.T) / wanted - 1).max()
@@ -73,13 +79,27 @@ def test_the_line_is_that_of_numpy() -> None:
     np.testing.assert_allclose(np.stack([found.gain, found.offset], axis=1), lines, rtol=1e-10)
 
 
-def test_transfer_matrices_are_calibrated_over_inputs_and_scaled_by_column() -> None:
-    """Two rows, three columns."""
+def test_transfer_matrices_are_calibrated_by_the_moments_of_their_inputs() -> None:
+    """Two arrays of two rows and three columns, each over vectors of its own: what the vectors themselves give."""
     random = np.random.default_rng(5)
-    ideal, inputs = random.normal(size=(3, 2)), random.normal(size=(9, 2))
-    found = calibrate_transfer(ideal / np.array([[2.0], [4.0], [-5.0]]), ideal, inputs)
-    np.testing.assert_allclose(found.gain, [2.0, 4.0, -5.0], rtol=1e-12)
-    np.testing.assert_allclose(found.offset, 0.0, atol=1e-12)
+    transfer, ideal, inputs = (
+        random.normal(size=(2, 3, 2)),
+        random.normal(size=(2, 3, 2)),
+        random.normal(size=(2, 9, 2)),
+    )
+    transfer[1, 2] = 0  # a dead column
+    mean = inputs.mean(axis=1)
+    deviation = inputs - mean[:, None]
+    found = calibrate_transfer(transfer, ideal, mean, deviation.transpose(0, 2, 1) @ deviation / 9)
+    for number in range(2):
+        one = calibrate(inputs[number] @ transfer[number].T, inputs[number] @ ideal[number].T)
+        np.testing.assert_allclose(found.gain[number], one.gain, rtol=1e-10)
+        np.testing.assert_allclose(found.offset[number], one.offset, rtol=1e-10)
+    assert found.gain[1, 2] == 1
+
+
+def test_gains_scale_a_transfer_column_by_column() -> None:
+    found = ColumnCalibration(np.array([2.0, 4.0, -5.0]), np.zeros(3))
     scaled = found.apply_to_transfer(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
     np.testing.assert_allclose(scaled, [[2.0, 4.0], [12.0, 16.0], [-25.0, -30.0]], rtol=1e-12)
 

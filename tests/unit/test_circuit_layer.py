@@ -1,4 +1,4 @@
-"""Training through the circuit: agreement with the evaluation, and gradients against finite differences."""
+"""Training through the circuit: agreement with the layers, and gradients against finite differences."""
 
 from dataclasses import replace
 
@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from circuits.arrays.config import ArrayConfig
-from nn_mapping.accuracy import propagate, tile_maps
+from nn_mapping.analog.chip_design import Chip, LayerOptions
+from nn_mapping.analog.conversion import convert
+from nn_mapping.analog.placement import arrays_of
 from nn_mapping.circuit_layer import circuit_products
 from nn_mapping.column_readout import Readout
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
-from nn_mapping.mapping import map_network, resistive_states
-from nn_mapping.tiles import conductance_per_weight, solve_tiles
+from nn_mapping.mapping import resistive_states
 from nn_mapping.trained import Layer, TrainedNetwork
 
 
@@ -36,37 +37,48 @@ def network(scheme: str) -> TrainedNetwork:
 @pytest.mark.parametrize("scheme", ["reference", "differential"])
 @pytest.mark.parametrize("trim", [True, False])
 @pytest.mark.parametrize("architecture", ["active_parallel", "resistive"])
-def test_the_layer_is_the_evaluation(scheme: str, trim: bool, architecture: str) -> None:
-    """One layer on tiles of unequal shapes, six-bit converters: the same outputs as the solved tiles give."""
+def test_products_in_training_are_those_of_the_layer(scheme: str, trim: bool, architecture: str) -> None:
+    """On tiles of unequal shapes, calibrated with the same inputs; of the chip's mismatch nothing is taken."""
     config = ArrayConfig(architecture=architecture, r_row=0.2, r_column=0.1)
     levels = level_set(scheme, PAPER_LEVELS_OHM)
-    states = None
-    if not config.architecture.hall:
-        states = resistive_states(levels.levels_ohm, 1e4, 1e5)
+    states = None if config.architecture.hall else resistive_states(levels.levels_ohm, 1e4, 1e5)
+    chip = Chip(
+        config=config,
+        level_set=levels,
+        readout=Readout(v_full=0.5, adc_bits=5, trim=trim),
+        tile=(8, 8),
+        state_ohm=states,
+        seed=3,
+        layers={"layer1": LayerOptions(input_full=1.0), "layer2": LayerOptions(input_full=4.0)},
+    )
     whole = network(scheme)
-    single = replace(whole, layers=whole.layers[:1])
-    mapped = map_network(single, levels, 8, 8, states)
-    readout = Readout(v_full=0.5, adc_bits=None, trim=trim)
-    product = circuit_products(mapped, config, readout, torch.float64)[0]
-    inputs = np.random.default_rng(3).uniform(0, 1, (50, 20))
-    with torch.no_grad():
-        ours = product(torch.from_numpy(inputs), torch.from_numpy(single.layers[0].weights).double()).numpy()
-    transfers = [response.transfer for response in solve_tiles(mapped, config)]
-    maps = tile_maps(mapped, transfers, config, readout)
-    expected, _, _ = propagate(mapped, maps, conductance_per_weight(mapped, config), readout, inputs)
-    # float32 levels against exact ones, and the transfer tensor's 1e-6
-    np.testing.assert_allclose(ours, expected, atol=2e-5 * np.abs(expected).max())
+    arrays, _ = convert(whole.model().double(), chip)
+    rough = replace(chip.readout, dac_mismatch=0.1, adc_mismatch=0.1)
+    worse = replace(chip, readout=rough, **({"mismatch": 0.1, "r_off_spread": 0.1} if states is None else {}))
+    products = circuit_products(whole, worse, torch.float64)
+    for number, (layer, product) in enumerate(zip(arrays_of(arrays).values(), products, strict=True)):
+        inputs = torch.rand(
+            50, layer.weight.shape[1], dtype=torch.float64, generator=torch.Generator().manual_seed(1)
+        )
+        layer.eval().begin_calibration()
+        with torch.no_grad():
+            layer(inputs)
+            layer.end_calibration()
+            ours = product(inputs, torch.from_numpy(whole.layers[number].weights).double())
+            torch.testing.assert_close(ours, layer(inputs), rtol=0, atol=2e-5 * float(ours.abs().max()))
+        assert float(product.tiles.input_full[0]) == (1.0, 4.0)[number]
 
 
 def test_weights_get_the_gradient_of_the_whole_layer() -> None:
     """Through states, tiles, trim and pairs: finite differences of a weight within its level's cell."""
     config = ArrayConfig(architecture="active_parallel", r_row=0.5)
     whole = network("differential")
-    mapped = map_network(whole, level_set("differential", PAPER_LEVELS_OHM), 8, 8)
+    levels = level_set("differential", PAPER_LEVELS_OHM)
     readout = Readout(v_full=0.5, dac_bits=None, adc_bits=None)
-    product = circuit_products(mapped, config, readout, torch.float64)[0]
+    chip = Chip(config=config, level_set=levels, readout=readout, tile=(8, 8))
+    product = circuit_products(whole, chip, torch.float64)[0]
     inputs = torch.from_numpy(np.random.default_rng(3).uniform(0, 1, (5, 20)))
-    weights = torch.from_numpy(mapped.level_set.weights[whole.layers[0].weight_index]).requires_grad_()
+    weights = torch.from_numpy(levels.weights[whole.layers[0].weight_index]).requires_grad_()
     with torch.no_grad():
         product(inputs, weights)  # the trim of this state is a constant from here on
     product.tiles.steps = 1

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from circuits.periphery import load_periphery
-from circuits.read.calibration import calibrate_transfer
 from circuits.read.converter import ElementWeighting, draw_converter, draw_row_dacs
 from hallspice.config.schema import Converters
-from nn_mapping.column_readout import Readout, column_trim, output_converters, random_vectors, row_dacs
+from nn_mapping.column_readout import Readout, output_converters, random_vectors, row_dacs, trim_moments
 
 ROUGH = Readout(v_full=0.5, dac_bits=3, adc_bits=4, dac_mismatch=0.1, adc_mismatch=0.15, adc_outputs=2)
 
@@ -86,15 +85,9 @@ def test_vectors_of_the_trim_are_of_5_to_100_per_cent_of_the_rows() -> None:
     assert on.mean() == pytest.approx(0.5, abs=0.01)
 
 
-def test_the_trim_is_that_of_vectors_at_the_row_voltage() -> None:
-    """A third more gain and an offset that only a part of the rows makes: least squares on the vectors of the tile."""
-    random = np.random.default_rng(1)
-    ideal = random.uniform(0.5, 1, (3, 7))
-    real = ideal * random.uniform(0.9, 1.1, (3, 7)) / 1.3
-    readout = replace(ROUGH, v_full=0.25)
-    found = column_trim(real, ideal, readout, seed=3, tile=4)
-    vectors = 0.25 * random_vectors(7, np.random.default_rng([3, 4]))
-    expected = calibrate_transfer(real, ideal, vectors)
-    np.testing.assert_allclose(found.gain, expected.gain, rtol=1e-12)
-    np.testing.assert_allclose(found.offset, expected.offset, rtol=1e-9)
-    assert found.gain == pytest.approx(np.full(3, 1.3), rel=0.1)
+def test_the_trim_is_that_of_the_vectors_of_the_tile() -> None:
+    """Mean and covariance of the vectors, as they are drawn for the tile."""
+    mean, covariance = trim_moments(7, seed=3, tile=4)
+    vectors = random_vectors(7, np.random.default_rng([3, 4]))
+    np.testing.assert_allclose(mean, vectors.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(covariance, np.cov(vectors.T, bias=True), rtol=1e-10)

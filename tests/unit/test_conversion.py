@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from circuits.arrays.config import ArrayConfig
+from nn_mapping.accuracy import digitally
 from nn_mapping.analog.attention import ArrayMultiheadAttention
 from nn_mapping.analog.chip_design import Chip, LayerOptions
 from nn_mapping.analog.conversion import convert
@@ -21,8 +22,7 @@ from nn_mapping.analog.report import Fate
 from nn_mapping.column_readout import Readout
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set, pair_levels, single_levels
 from nn_mapping.mapping import resistive_states
-from nn_mapping.post_training import best_scale, quantised
-from nn_mapping.trained import Layer, TrainedNetwork
+from nn_mapping.post_training import best_scale
 
 PAIRS = pair_levels(PAPER_LEVELS_OHM)
 IDEAL = ArrayConfig(
@@ -792,18 +792,15 @@ def test_the_best_scale_is_that_of_the_least_squared_error() -> None:
     assert best_scale(np.array([0.5]), np.array([-1.0, 0.4])) == pytest.approx(0.6, rel=1e-9)
 
 
-def test_quantised_weights_are_levels_at_the_best_scale() -> None:
-    random = np.random.default_rng(1)
-    weights = random.normal(0, 0.1, (8, 30)).astype(np.float32)
-    layer = Layer(weights=weights, gain=np.full(8, 2, dtype=np.float32), offset=np.zeros(8, dtype=np.float32))
-    free = TrainedNetwork(layers=(layer,))
-    found = quantised(free, PAIRS.weights)
-    inputs = random.uniform(0, 1, (50, 30)).astype(np.float32)
-    difference = found.forward(inputs) - free.forward(inputs)
-    # levels 1/12 of the scale (0.3) apart or less: an error of 0.007 per weight, over sqrt(30 / 3) inputs, times 2
-    assert np.sqrt(np.mean(difference**2)) < 0.06
-    scale = best_scale(weights, PAIRS.weights)
-    assert found.layers[0].gain[0] == pytest.approx(2 * scale)
+def test_free_weights_become_levels_at_the_best_scale() -> None:
+    torch.manual_seed(1)
+    layer = nn.Linear(30, 8, bias=False).double()
+    nn.init.normal_(layer.weight, 0, 0.1)
+    arrays, _ = convert(layer, Chip(config=IDEAL, level_set=PAIRS, readout=EXACT))
+    inputs = torch.rand(50, 30, dtype=torch.float64)
+    with digitally(arrays), torch.no_grad():
+        difference = arrays(inputs) - layer(inputs)
+    # levels 1/12 of the scale (0.3) apart or less: an error of 0.007 per weight, over sqrt(30 / 3) inputs
+    assert float(difference.square().mean().sqrt()) < 0.03
+    assert float(arrays.scale) == best_scale(layer.weight.detach().numpy(), PAIRS.weights)
     assert best_scale(np.zeros(3), PAIRS.weights) == 1.0
-    again = quantised(replace(found, levels=None), PAIRS.weights)
-    assert np.abs(again.layers[0].weights - found.layers[0].weights).max() < 0.1

@@ -222,12 +222,12 @@ def write(content: Content) -> Any:
 def run(content: Content) -> Any:
     """What `run` finds, a point of a sweep, too: without what it repeats of the configuration."""
     setup = load_setup(content, demands=Demand.EVALUATE & ~Demand.SUPPLY)
-    chip, networks = build(setup, images(), SILENT, workers=1)
+    on_arrays, networks = build(setup, images(), SILENT, workers=1)
     folder = Path("netlists")
-    found = results_of(examine(chip, networks, write_plan(setup), folder, SILENT, workers=1))
+    found = results_of(examine(on_arrays, networks, write_plan(setup), folder, SILENT, workers=1))
     shown = ("accuracy", "energy_by_layer_j", "digital_energy_j", "area_by_layer_m2", "latency_s", "write")
-    tiles = [tile.states.shape for tile in chip.mapped.tiles]
-    drawn = chip.nonlinearity()
+    tiles = [tile.shape for tile in on_arrays.tiles]
+    drawn = on_arrays.nonlinearity()
     return exact([{name: getattr(found, name) for name in shown}, tiles, drawn, found.solver.method])
 
 
@@ -261,9 +261,9 @@ def evaluate(content: Content) -> Any:
 
 def certificate(content: Content) -> Any:
     """What `run` says of tiles that ngspice reads again."""
-    chip, _ = build(setup_of(content), images(), SILENT, workers=1)
+    on_arrays, _ = build(setup_of(content), images(), SILENT, workers=1)
     with scratch_folder() as folder:
-        found = certificate_of(chip, folder / "netlists", SILENT)
+        found = certificate_of(on_arrays, folder / "netlists", SILENT)
     return [found.tiles, [one.vectors for one in found.checked], found.passed, found.reason]
 
 

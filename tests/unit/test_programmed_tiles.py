@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
+from torch import nn
 
+from circuits.arrays.config import ArrayConfig
 from compact_model.hallbar import hall_bar
 from hallspice.config.load import load_setup
 from hallspice.programming.plan import writing
+from nn_mapping.analog.chip_design import Chip
+from nn_mapping.analog.conversion import convert
+from nn_mapping.analog.placement import Tile, tiles_of
+from nn_mapping.column_readout import Readout
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
-from nn_mapping.mapping import MappedNetwork, map_network
-from nn_mapping.programmed import ProgrammedNetwork, _states, programmed_network
-from nn_mapping.trained import Layer, TrainedNetwork
+from nn_mapping.programmed import ProgrammedNetwork, programmed_network
 
 SEED = 11
 
 
-def mapped_twice() -> MappedNetwork:
+def two_tiles() -> tuple[Tile, ...]:
     """6 inputs and 5 outputs of one weight on two tiles of 3 x 7, reference columns included."""
     levels = level_set("reference", PAPER_LEVELS_OHM)
-    index = np.full((5, 6), 3, dtype=np.uint8)  # 0.52 Ohm
-    weights = levels.weights.astype(np.float32)[index]
-    one, none = np.ones(5, np.float32), np.zeros(5, np.float32)
-    layer = Layer(weights=weights, gain=one, offset=none, weight_index=index)
-    return map_network(TrainedNetwork(layers=(layer,), levels=levels.weights), levels, 3, 7)
+    layer = nn.Linear(6, 5, bias=False)
+    nn.init.constant_(layer.weight, float(levels.weights[3]))  # 0.52 Ohm
+    chip = Chip(
+        config=ArrayConfig(architecture="active_parallel"),
+        level_set=levels,
+        readout=Readout(v_full=0.5),
+        tile=(3, 7),
+    )
+    return tiles_of(convert(layer, chip)[0])
 
 
 def written(folder: Path, text: str) -> ProgrammedNetwork:
@@ -35,13 +41,13 @@ def written(folder: Path, text: str) -> ProgrammedNetwork:
     path.write_text(f"seed: {SEED}\n{text}")
     setup = load_setup(path)
     plan = writing(setup, hall_bar(setup.card), setup.config.array.columns)
-    return programmed_network(mapped_twice(), plan, SEED, lambda *_: None)
+    return programmed_network(two_tiles(), plan, SEED, lambda *_: None)
 
 
 def test_stuck_cells_are_drawn_for_each_tile(tmp_path: Path) -> None:
     found = written(tmp_path, "write: {algorithm: reset_ladder, faults: {stuck: 0.4}}\n")
     masks = []
-    for number, tile in enumerate(found.mapped.tiles):
+    for number, tile in enumerate(found.tiles):
         random = np.random.default_rng([SEED, number, 2])
         stuck, held = random.random((3, 7)) < 0.4, random.random((3, 7))
         # a stuck cell has its share of the window of 0.2732 Ohm above 0.33 Ohm
@@ -69,18 +75,3 @@ def test_sums_and_the_hottest_pulse_of_all_tiles(tmp_path: Path) -> None:
     largest = max(outcome.largest_current.max() for outcome in found.outcomes)
     # 560 K/W and 240 K/W, settled within 200 us
     assert found.peak_temperature == pytest.approx(300 + 800 * largest**2 * 500, rel=1e-9)
-
-
-def test_resistances_follow_the_line_of_conductances_down_to_none() -> None:
-    """From 10 uS at 0.3 ohm to 100 uS at 0.6 ohm: 55 uS half way; what would be negative is 1e-15 S."""
-    mapped: Any = SimpleNamespace(
-        level_set=SimpleNamespace(levels_ohm=np.array([0.3, 0.6])), state_ohm=np.array([1e5, 1e4])
-    )
-    plans: list[Any] = [
-        SimpleNamespace(config=SimpleNamespace(architecture=SimpleNamespace(hall=hall)))
-        for hall in (False, True)
-    ]
-    achieved = np.array([[0.3, 0.45], [0.6, 0.1]])
-    found = _states(mapped, plans[0], achieved)
-    np.testing.assert_allclose(found, [[1e5, 1 / 55e-6], [1e4, 1e15]], rtol=1e-9)
-    assert _states(mapped, plans[1], achieved) is achieved

@@ -19,8 +19,7 @@ from nn_mapping.analog.linear import ArrayLinear, ArrayMatrix
 from nn_mapping.analog.tiled_product import TiledProduct
 from nn_mapping.column_readout import Readout, output_converters, row_dacs
 from nn_mapping.levels import PAPER_LEVELS_OHM, LevelSet, level_set, pair_levels, single_levels, sliced_levels
-from nn_mapping.mapping import checked_tile, map_network, outputs_of_tile, place, resistive_states
-from nn_mapping.trained import Layer, TrainedNetwork
+from nn_mapping.mapping import checked_tile, outputs_of_tile, place, resistive_states
 
 SINGLE = single_levels(PAPER_LEVELS_OHM)
 PAIRS = pair_levels(PAPER_LEVELS_OHM)
@@ -108,14 +107,6 @@ def test_slices_that_are_refused() -> None:
     checked_tile((1, 4), two)
     assert [outputs_of_tile(columns, two) for columns in (4, 5, 6, 9)] == [1, 1, 2, 3]
     assert [outputs_of_tile(columns, sliced_levels(PAIRS, (1, 2))) for columns in (4, 7, 8)] == [1, 1, 2]
-    layer = Layer(
-        weights=two.weights[None].astype(np.float32),
-        gain=np.ones(1, np.float32),
-        offset=np.zeros(1, np.float32),
-        weight_index=np.arange(36, dtype=np.uint8)[None],
-    )
-    with pytest.raises(ValueError, match="weights have 2 slices, allowed here: one"):
-        map_network(TrainedNetwork(layers=(layer,), levels=two.weights), two, 8, 8)
 
 
 def test_one_slice_is_the_set_itself() -> None:

@@ -12,10 +12,10 @@ import pytest
 from circuits.arrays.config import ArrayConfig
 from hallspice.networks import sources
 from hallspice.networks.kept import Circuit, trained
+from nn_mapping.analog.chip_design import Chip
 from nn_mapping.column_readout import Readout
 from nn_mapping.data import Dataset
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
-from nn_mapping.mapping import map_network
 from nn_mapping.recipes import GOOD
 
 LEVELS = level_set("reference", PAPER_LEVELS_OHM)
@@ -55,10 +55,9 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def reused() -> tuple[bool, bool]:
     """Whether a plain network and one trained through the circuit come from the cache."""
     plain, first = trained(brighter(), (2, 3, 2), LEVELS.weights, RECIPE, 1, Silent(), "levels")
-    circuit = Circuit(
-        mapped=map_network(plain, LEVELS, 4, 6), array=ArrayConfig(architecture="active_parallel"),
-        readout=Readout(v_full=0.5),
-    )  # fmt: skip
+    array = ArrayConfig(architecture="active_parallel")
+    chip = Chip(config=array, level_set=LEVELS, readout=Readout(v_full=0.5), tile=(4, 6))
+    circuit = Circuit(network=plain, chip=chip)
     _, second = trained(brighter(), (2, 3, 2), LEVELS.weights, RECIPE, 1, Silent(), "circuit", circuit)
     return first, second
 

@@ -1,5 +1,6 @@
-"""Solved tiles: what they report, how they are solved, and with how many threads."""
+"""Tiles as circuits: solved by the tensor, in full, and in processes."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,94 +8,157 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
+from circuits.arrays.crossbar import crossbar, ideal_transfer
+from circuits.arrays.mismatch import draw_mismatch
+from circuits.solve.nodal import factor
 from circuits.solve.transfer import Method
-from nn_mapping import tiles
+from compact_model.numeric import Floats
+from nn_mapping import tiles as solve
+from nn_mapping.analog.placement import Tile
 from nn_mapping.levels import PAPER_LEVELS_OHM, single_levels
-from nn_mapping.mapping import MappedNetwork, map_network, resistive_states
-from nn_mapping.tiles import (
-    choose_solver,
-    output_per_weight,
-    solve_network,
-    solve_tile,
-    solve_tiles,
-)
-from nn_mapping.trained import Layer, TrainedNetwork
+from nn_mapping.mapping import output_per_weight, place, resistive_states
+from nn_mapping.tiles import TileResponse, ideal_transfers, solve_network, solve_tiles
 
-CONFIG = ArrayConfig(architecture="active_parallel", r_row=0.5, r_column=0.3)
+CONFIG = ArrayConfig(architecture=Architecture.ACTIVE_PARALLEL, r_row=0.05, r_column=0.05)
 LEVELS = single_levels(PAPER_LEVELS_OHM)
 
 
-def mapped(*sizes: tuple[int, int], states: np.ndarray | None = None) -> MappedNetwork:
-    """Layers of (outputs, inputs) on tiles of at most 4 rows and 3 outputs."""
-    random = np.random.default_rng(0)
-    layers = []
-    for outputs, inputs in sizes:
-        index = random.integers(0, 6, (outputs, inputs)).astype(np.uint8)
-        one = np.ones(outputs, np.float32)
-        weights = LEVELS.weights.astype(np.float32)[index]
-        layers.append(Layer(weights=weights, gain=one, offset=0 * one, weight_index=index))
-    network = TrainedNetwork(layers=tuple(layers), levels=LEVELS.weights)
-    return map_network(network, LEVELS, 4, 5, states)
-
-
-def test_the_last_tile_of_the_most_frequent_shape_is_checked() -> None:
-    """Tiles of 3 x 5 (layer 0: rows 0 and 3), 3 x 5 (layer 1), 4 x 4 (layer 2): the third one."""
-    network = mapped((3, 6), (3, 3), (2, 4))
-    told: list[tuple[int, int, str]] = []
-    found = solve_network(network, CONFIG, [None] * 4, progress=lambda *now: told.append(now))
-    names = [
-        "layer0_rows0_outputs0",
-        "layer0_rows3_outputs0",
-        "layer1_rows0_outputs0",
-        "layer2_rows0_outputs0",
-    ]
-    assert told == [(number, 4, name) for number, name in enumerate(names, start=1)]
-    assert (found.method, found.checked) == (Method.TENSOR, names[2])
-    exact = solve_tile(network.tiles[2].states, None, CONFIG)
-    off = np.abs(found.responses[2].transfer - exact.transfer).max() / np.abs(exact.transfer).max()
-    assert found.transfer_difference == pytest.approx(off, rel=1e-6, abs=0)
-    assert found.power_difference == pytest.approx(
-        abs(found.responses[2].delivered / exact.delivered - 1), rel=1e-6, abs=1e-15
+def tile(rows: int, outputs: int, seed: int) -> Tile:
+    index = np.random.default_rng(seed).integers(0, 6, (outputs, rows)).astype(np.uint8)
+    levels = place(index, LEVELS)
+    return Tile(
+        layer=f"layer{seed}",
+        group=0,
+        rows=slice(0, rows),
+        outputs=slice(0, outputs),
+        level_set=LEVELS,
+        state_ohm=LEVELS.levels_ohm,
+        level_index=levels,
+        states=LEVELS.levels_ohm[levels],
     )
-    assert 0 < found.transfer_difference < 1e-5
 
 
-def test_a_solution_in_full_needs_no_check_and_by_default_one_process(
-    monkeypatch: pytest.MonkeyPatch,
+TILES = [tile(7, 5, 1), tile(7, 4, 2), tile(6, 4, 3), tile(7, 4, 4), tile(5, 3, 5)]
+ALIKE = [None] * len(TILES)
+
+
+@pytest.fixture(scope="module")
+def responses() -> tuple[TileResponse, ...]:
+    return solve_tiles(TILES, CONFIG)
+
+
+def test_tiles_balance_their_power(responses: tuple[TileResponse, ...]) -> None:
+    assert max(response.imbalance for response in responses) < 1e-10
+
+
+def test_a_response_is_that_of_its_circuit(responses: tuple[TileResponse, ...]) -> None:
+    volts = np.random.default_rng(0).uniform(0, 0.5, (3, 7))
+    solution = factor(crossbar(TILES[1].states, CONFIG)).solve(volts)
+    np.testing.assert_allclose(volts @ responses[1].transfer.T, solution.outputs, rtol=1e-9)
+    power = sum(np.einsum("ni,ij,nj->n", volts, form, volts) for form in responses[1].power_forms.values())
+    np.testing.assert_allclose(power, solution.source_power, rtol=1e-9)
+    delivered = factor(crossbar(TILES[1].states, CONFIG)).solve(np.ones((1, 7))).source_power[0]
+    assert responses[1].delivered == pytest.approx(delivered, rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize("architecture", [Architecture.ACTIVE_PARALLEL, Architecture.ACTIVE_SERIES])
+def test_the_tensor_serves_all_tiles_of_a_shape(
+    architecture: Architecture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = mapped((3, 6))
+    config = replace(CONFIG, architecture=architecture)
+    exact = solve_tiles(TILES, config)
+    in_full = solve.solve_tile
+    calls: list[Floats] = []
+    monkeypatch.setattr(
+        solve, "solve_tile", lambda states, *rest: (calls.append(states), in_full(states, *rest))[1]
+    )
+    told: list[tuple[int, int, str]] = []
+    found = solve_network(TILES, config, ALIKE, progress=lambda *step: told.append(step))
+    assert found.method is Method.TENSOR
+    assert [states is TILES[number].states for states, number in zip(calls, (0, 1, 2, 4, 3), strict=True)]
+    assert told == [(number + 1, 5, one.name) for number, one in enumerate(TILES)]
+    for ours, theirs in zip(found.responses, exact, strict=True):
+        # (R_xy / R_channel)^2 is 1e-6
+        assert np.abs(ours.transfer - theirs.transfer).max() < 5e-6 * np.abs(theirs.transfer).max()
+        assert ours.delivered == pytest.approx(theirs.delivered, rel=5e-6)
+    assert found.checked == TILES[3].name, "the last one of the most frequent shape"
+    off = np.abs(found.responses[3].transfer - exact[3].transfer).max()
+    assert found.transfer_difference == pytest.approx(off / np.abs(exact[3].transfer).max())
+    assert found.power_difference == pytest.approx(
+        abs(found.responses[3].delivered / exact[3].delivered - 1), rel=1e-6
+    )
+    assert 0 < found.power_difference < 5e-6
+    for ours, response in zip(found.transfers, found.responses, strict=True):
+        assert ours is response.transfer
 
+
+def test_tiles_are_solved_in_full_where_the_tensor_does_not_serve() -> None:
+    spread = [draw_mismatch(one.shape, np.random.default_rng(0), relative=0.01) for one in TILES]
+    one_of_them = [None, None, spread[2], None, None]
+    for config, mismatches, exact in (
+        (CONFIG, ALIKE, True),
+        (CONFIG, spread, False),
+        (CONFIG, one_of_them, False),
+        (replace(CONFIG, architecture=Architecture.RESISTIVE), ALIKE, False),
+    ):
+        method, reason = solve.choose_solver(config, mismatches, exact=exact)
+        assert method is Method.NODAL
+        assert reason
+    found = solve_network(TILES, CONFIG, spread)
+    again = solve_tiles(TILES, CONFIG, 1, None, spread)
+    for number, response in enumerate(found.responses):
+        exact_transfer = factor(crossbar(TILES[number].states, CONFIG, spread[number])).transfer()
+        assert response.transfer.tolist() == again[number].transfer.tolist()
+        np.testing.assert_allclose(response.transfer, exact_transfer, rtol=1e-10)
+    assert (found.checked, found.transfer_difference, found.power_difference) == ("", 0.0, 0.0)
+
+
+def test_processes_give_the_same_tiles(responses: tuple[TileResponse, ...]) -> None:
+    calls: list[tuple[int, int, str]] = []
+    parallel = solve_tiles(TILES, CONFIG, 2, lambda *step: calls.append(step))
+    for ours, theirs in zip(responses, parallel, strict=True):
+        np.testing.assert_array_equal(ours.transfer, theirs.transfer)
+    assert calls == [(number + 1, len(TILES), one.name) for number, one in enumerate(TILES)]
+
+
+def test_ideal_tiles_have_no_wires() -> None:
+    for ours, one in zip(ideal_transfers(TILES, CONFIG), TILES, strict=True):
+        assert ours.tolist() == ideal_transfer(one.states, CONFIG).tolist()
+
+
+def test_by_default_one_process_solves_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
     def unwanted(_count: int) -> None:
         raise AssertionError("processes were started")
 
-    monkeypatch.setattr(tiles, "worker_processes", unwanted)
+    monkeypatch.setattr(solve, "worker_processes", unwanted)
     told: list[tuple[int, int, str]] = []
-    found = solve_network(network, CONFIG, [None] * 2, exact=True, progress=lambda *now: told.append(now))
-    assert told == [(1, 2, "layer0_rows0_outputs0"), (2, 2, "layer0_rows3_outputs0")]
-    assert (found.method, found.checked) == (Method.NODAL, "")
-    assert (found.transfer_difference, found.power_difference) == (0.0, 0.0)
-    for ours, theirs in zip(found.responses, solve_tiles(network, CONFIG), strict=True):
-        np.testing.assert_array_equal(ours.transfer, theirs.transfer)
-    assert choose_solver(CONFIG, [None])[0] is Method.TENSOR
+    solve_network(TILES[:2], CONFIG, ALIKE[:2], exact=True, progress=lambda *now: told.append(now))
+    assert told == [(1, 2, "layer1_rows0_outputs0"), (2, 2, "layer2_rows0_outputs0")]
     with pytest.raises(AssertionError, match="processes were started"):
-        solve_tiles(network, CONFIG, workers=2)
+        solve_tiles(TILES[:2], CONFIG, workers=2)
+
+
+def test_the_power_of_rows_that_take_turns_is_not_solved() -> None:
+    with pytest.raises(ValueError, match="architecture = row_multiplexed: the power of rows that take turns"):
+        solve_network(TILES, ArrayConfig(architecture="row_multiplexed"), ALIKE)
 
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_tiles_are_solved_with_one_thread(exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than one slows the sparse solves down."""
     threads: list[int] = []
-    in_full = tiles.solve_tile
+    in_full = solve.solve_tile
 
-    def noting(*tile: Any) -> tiles.TileResponse:
+    def noting(*tile: Any) -> TileResponse:
         threads.append(max(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"))
         return in_full(*tile)
 
-    monkeypatch.setattr(tiles, "solve_tile", noting)
+    monkeypatch.setattr(solve, "solve_tile", noting)
     with threadpool_limits(2):
-        solve_network(mapped((3, 6)), CONFIG, [None] * 2, exact=exact)
-    assert threads == [1, 1]
+        solve_network(TILES[:1], CONFIG, [None], exact=exact)
+    assert set(threads) == {1}
 
 
 def test_the_imbalance_is_relative_to_what_is_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,8 +168,8 @@ def test_the_imbalance_is_relative_to_what_is_delivered(monkeypatch: pytest.Monk
         solve=lambda inputs: SimpleNamespace(source_power=np.array([4.0]) * float(inputs.sum() / 2)),
         transfer=lambda: np.zeros((1, 2)),
     )
-    monkeypatch.setattr(tiles, "factor", lambda _network: fake)
-    assert solve_tile(np.full((2, 1), 0.5), None, CONFIG).imbalance == 0.25
+    monkeypatch.setattr(solve, "factor", lambda _network: fake)
+    assert solve.solve_tile(np.full((2, 1), 0.5), None, CONFIG).imbalance == 0.25
 
 
 def test_an_output_per_weight_by_hand() -> None:

@@ -60,7 +60,8 @@ def test_where_nothing_moves_the_history_is_that_of_the_first_weights() -> None:
     network = train(data, (6, 5, 4), None, recipe, progress=lambda done, of, _: told.append((done, of)))
     assert told == [(1, 2), (2, 2)]
     assert network.info["seed"] == 0
-    outputs = torch.from_numpy(network.forward(network.inputs(data.train_images)))
+    inputs = torch.from_numpy(data.train_images / np.float32(255))
+    outputs = network.model()(inputs).detach()
     labels = torch.from_numpy(data.train_labels.astype(np.int64))
     loss = float(cross_entropy(outputs, labels, label_smoothing=0.1))
     assert network.history["train_loss"] == pytest.approx([loss, loss], rel=1e-5)
@@ -345,7 +346,7 @@ def test_products_of_patches_are_the_convolution() -> None:
     expected = plain.outputs(x, PLAIN, None)
     torch.testing.assert_close(other.outputs(x, PLAIN, None), expected)
     network = TrainedNetwork(layers=plain.layers())
-    torch.testing.assert_close(torch.from_numpy(network.forward(x.numpy())), expected.detach())
+    torch.testing.assert_close(network.model()(x.view(5, 1, 4, 6)), expected)
 
 
 def test_a_network_is_taken_over_as_it_is() -> None:

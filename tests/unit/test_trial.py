@@ -16,7 +16,7 @@ from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar, ideal_transfer
 from circuits.arrays.mismatch import draw_mismatch
 from circuits.periphery import load_periphery
-from circuits.read.calibration import calibrate_transfer
+from circuits.read.calibration import calibrate
 from circuits.read.noise import output_noise
 from circuits.read.read_error import read_error
 from circuits.read.settling import settling_estimate
@@ -241,7 +241,7 @@ def test_noise_time_and_power_of_a_wired_array(architecture: Architecture) -> No
     }.get(architecture, 1.0)  # fmt: skip
     flicker = 1e-12 * per_ohm**2 * np.sum(inputs**2, axis=1)[:, None]
     variance = white * 5e4 + flicker * np.log(1.0 * 5e4)
-    assert found.noise == near(rms(np.sqrt(variance) * calibrate_transfer(transfer, ideal, inputs).gain))
+    assert found.noise == near(rms(np.sqrt(variance) * calibrate(inputs @ transfer.T, inputs @ ideal.T).gain))
     moments = settling_estimate(parts[0], np.ones((1, 3)))[0]
     assert found.settling == near(moments)
     assert found.settling > 0

@@ -1,0 +1,63 @@
+"""Noise of the cells in every read, column by column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadNoise:
+    """Independent Gaussian noise of every cell in every read.
+
+    A column adds up cells of noise ``per_volt * v``: its own is ``per_volt * sqrt(sum v^2)``, exactly.
+    """
+
+    of_window: float
+    """Standard deviation of a cell, as a share of the window."""
+    generator: torch.Generator
+    """What it is drawn with, on the device of the model."""
+    reference: bool = True
+    """Whether the reference columns have it, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputNoise:
+    """Noise of the signed outputs of all tiles, in steps of the converters per unit of the drive."""
+
+    own: Tensor
+    """Of the cells of each output alone, (tiles along the inputs, groups, outputs)."""
+    shared: Tensor | None
+    """Of the reference columns, the same for all outputs of a tile: (tiles along the inputs, groups, tiles along the
+    outputs); None: there is none."""
+    tile_of: Tensor
+    """Tile of each output, (outputs,)."""
+    generator: torch.Generator
+
+    def drawn(self, tile: int, outputs: slice, size: Tensor) -> Tensor:
+        """Noise (count, groups, outputs, ...) of one read each.
+
+        Parameters
+        ----------
+        tile, outputs
+            What is read: the tile along the inputs, outputs of each group.
+        size
+            Root of the sum of the squared drives of the rows, (count, groups, 1, ...).
+        """
+        own = self.own[tile][:, outputs]
+        found = self._normal(size, own)
+        if self.shared is not None:
+            found += self._normal(size, self.shared[tile])[:, :, self.tile_of[outputs]]
+        return found.mul_(size)
+
+    def _normal(self, size: Tensor, deviation: Tensor) -> Tensor:
+        count, groups, _, *positions = size.shape
+        drawn = size.new_empty(count, *positions, groups, deviation.shape[1]).normal_(
+            generator=self.generator
+        )
+        return drawn.mul_(deviation).movedim((-2, -1), (1, 2))
