@@ -62,8 +62,8 @@ def candidates(
     j63 = law.j63.value
     shapes = {
         ThresholdForm.WEIBULL: [
-            _positive(f"{prefix}.j63", "j63", "A/m^2", j63, 30.0),
-            replace(_positive(f"{prefix}.shape", "shape", "1", law.shape.value, 10.0), low=0.3, high=30.0),
+            _around(f"{prefix}.j63", "j63", "A/m^2", j63, 30.0),
+            _positive(f"{prefix}.shape", "shape", "1", law.shape.value, 0.3, 30.0),
             FitParameter(
                 path=f"{prefix}.u0",
                 symbol="u0",
@@ -76,15 +76,16 @@ def candidates(
             ),
         ],
         ThresholdForm.LINEAR: [
-            _positive("linear.j0", "j0", "A/m^2", 0.45 * j63, 30.0),
-            _positive("linear.j_width", "j_width", "A/m^2", 0.87 * j63, 30.0),
+            _around("linear.j0", "j0", "A/m^2", 0.45 * j63, 30.0),
+            _around("linear.j_width", "j_width", "A/m^2", 0.87 * j63, 30.0),
         ],
         ThresholdForm.LOGNORMAL: [
-            _positive("lognormal.j50", "j50", "A/m^2", 0.9 * j63, 30.0),
-            replace(_positive("lognormal.sigma", "sigma", "1", 0.3, 10.0), low=0.02, high=2.0),
+            _around("lognormal.j50", "j50", "A/m^2", 0.9 * j63, 30.0),
+            _positive("lognormal.sigma", "sigma", "1", 0.3, 0.02, 2.0),
         ],
     }
     c, own = card.switching, card.geometry.t_oxide.value
+    h_int, h_dmi = card.fields.h_int.value, card.fields.h_dmi.value
     drive_name = f"thickness.field_free_drive_{'b' if electrothermal else 'a'}"
     drives = getattr(card.thickness, drive_name.split(".")[1])
     others = sorted({r.t_oxide for r in data.records if abs(r.t_oxide - own) > 1e-13})
@@ -99,12 +100,12 @@ def candidates(
             widest=math.inf,
             logarithmic=False,
         ),
-        _positive(f"{prefix}.delta_r", "delta_r", "ohm", law.delta_r.value, 1e4),
+        _around(f"{prefix}.delta_r", "delta_r", "ohm", law.delta_r.value, 1e4),
         *shapes[form],
-        replace(_positive("switching.delta", "delta", "1", c.delta.value, 10.0), low=25.0, high=400.0),
-        replace(_positive("switching.t_wall", "t_wall", "s", c.t_wall.value, 300.0), widest=4.0),
-        replace(_positive("fields.h_int", "h_int", "A/m", card.fields.h_int.value, 50.0), low=OERSTED),
-        replace(_positive("fields.h_dmi", "h_dmi", "A/m", card.fields.h_dmi.value, 50.0), low=10 * OERSTED),
+        _positive("switching.delta", "delta", "1", c.delta.value, 25.0, 400.0),
+        replace(_around("switching.t_wall", "t_wall", "s", c.t_wall.value, 300.0), widest=4.0),
+        _positive("fields.h_int", "h_int", "A/m", h_int, OERSTED, 50.0 * h_int),
+        _positive("fields.h_dmi", "h_dmi", "A/m", h_dmi, 10 * OERSTED, 50.0 * h_dmi),
         *(
             FitParameter(
                 path=drive_name,
@@ -119,9 +120,9 @@ def candidates(
             )
             for t in others
         ),
-        _positive("transport.theta_sh", "theta", "1", card.transport.theta_sh.value, 100.0),
+        _around("transport.theta_sh", "theta", "1", card.transport.theta_sh.value, 100.0),
         replace(
-            _positive(
+            _around(
                 "thickness.rho", "rho", "ohm*m", float(thickness.evaluate(card.thickness.rho, own)), 10.0
             ),
             anchor=own,
@@ -129,16 +130,12 @@ def candidates(
     ]
 
 
-def _positive(path: str, symbol: str, unit: str, default: float, reach: float) -> FitParameter:
-    return FitParameter(
-        path=path,
-        symbol=symbol,
-        unit=unit,
-        default=default,
-        low=default / reach,
-        high=default * reach,
-        widest=3.0,
-    )
+def _positive(path: str, symbol: str, unit: str, default: float, low: float, high: float) -> FitParameter:
+    return FitParameter(path=path, symbol=symbol, unit=unit, default=default, low=low, high=high, widest=3.0)
+
+
+def _around(path: str, symbol: str, unit: str, default: float, reach: float) -> FitParameter:
+    return _positive(path, symbol, unit, default, default / reach, default * reach)
 
 
 def silent(parameter: FitParameter, records: Sequence[Record]) -> str | None:

@@ -216,7 +216,7 @@ def _line(tensor: TransferTensor, shape: tuple[int, int]) -> tuple[Floats, Float
     slope = tensor.transfer(np.ones(shape)) - at_zero
     probe = np.random.default_rng(shape).random(shape)
     exact = tensor.transfer(probe)
-    alone = np.abs(at_zero + slope * probe.T - exact).max() <= _ALONE * np.abs(exact).max()
+    alone = np.allclose(at_zero + slope * probe.T, exact, rtol=0, atol=_ALONE * np.abs(exact).max())
     return (at_zero, slope) if alone else None
 
 

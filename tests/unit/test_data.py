@@ -145,6 +145,22 @@ def test_download_with_checksums(server: str, tmp_path: Path, monkeypatch: pytes
     assert {path.name for path in kept.iterdir()} == {f"{name}.gz" for name in FILES}
 
 
+def test_nothing_is_fetched_for_a_folder_of_ones_own_or_where_that_is_not_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unwanted(*_: object) -> Path:
+        raise AssertionError("a download was tried")
+
+    source = replace(data.SOURCES["fashion-mnist"], folder=tmp_path / "none")
+    monkeypatch.setattr(data, "SOURCES", {"fashion-mnist": source})
+    monkeypatch.setattr(data, "_fetch", unwanted)
+    for options in ({"data_dir": tmp_path}, {"download": False}):
+        with pytest.raises(DatasetError, match="Three ways to get it"):
+            load_dataset("fashion-mnist", **options)
+    with pytest.raises(AssertionError, match="a download was tried"):
+        load_dataset("fashion-mnist")
+
+
 def test_a_failed_download_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = "http://127.0.0.1:9/"  # nothing listens on the discard port
     source = replace(data.SOURCES["fashion-mnist"], folder=tmp_path / "none", url=closed)
