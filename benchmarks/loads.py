@@ -60,6 +60,7 @@ def main() -> None:
     points: int = parser.parse_args().points
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        start(folder)
         for side in SIDES:
             read(folder, side)
         pulse(folder)
@@ -67,9 +68,17 @@ def main() -> None:
         fit(folder)
 
 
+def start(folder: Path) -> None:
+    """What a read takes before it has anything to do."""
+    (folder / "array.yaml").write_text(f"array: {{architecture: {ARCHITECTURE}}}\n")
+    write(folder / "states.csv", "ohm", [[0.4, 0.5]])
+    write(folder / "inputs.csv", "v", [[0.4]])
+    files = ["--states", "states.csv", "--inputs", "inputs.csv", "--out", "outputs.csv"]
+    run(folder, ["read", "array.yaml", *files], "read, 1 x 2, one vector")
+
+
 def read(folder: Path, side: int) -> None:
     random = np.random.default_rng(0)
-    (folder / "array.yaml").write_text(f"array: {{architecture: {ARCHITECTURE}}}\n")
     write(folder / "states.csv", "ohm", random.uniform(0.34, 0.56, (side, side)).tolist())
     write(folder / "inputs.csv", "v", random.uniform(-0.5, 0.5, (VECTORS, side)).tolist())
     with multiprocessing.get_context("spawn").Pool(1) as pool:
