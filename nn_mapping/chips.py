@@ -142,6 +142,7 @@ def monte_carlo(
     chips: int,
     seed: int = 0,
     only: str | None = None,
+    reached: Callable[[int], Sequence[Floats]] | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Chips:
     """Accuracy of the test set on `chips` chips.
@@ -164,6 +165,9 @@ def monte_carlo(
         Chip number k draws from the seed ``[seed, k]``.
     only
         Name of the one layer that varies; the others stay as they were meant. None: all vary.
+    reached
+        Called with the number of a chip: the Hall resistances [Ohm] that writing has reached on it, tile by tile,
+        before anything varies. None: those that were meant.
     progress
         Called after each chip with chips done, chips in all, and its accuracy.
 
@@ -176,7 +180,7 @@ def monte_carlo(
     found = []
     confusion: Any = 0
     for number in range(chips):
-        outputs = chip.outputs([seed, number])
+        outputs = chip.outputs([seed, number], None if reached is None else reached(number))
         classes = outputs.argmax(axis=1)
         confusion = confusion + confusion_matrix(examples.labels, classes, outputs.shape[1])
         found.append(float(np.mean(classes == examples.labels)))
@@ -217,12 +221,13 @@ class _Chip:
             with digitally(self.model):
                 self.wanted = _statistics(self.model, arrays, examples)
 
-    def outputs(self, seed: Sequence[int]) -> Floats:
-        """Outputs of the test inputs on the chip of a seed."""
+    def outputs(self, seed: Sequence[int], reached: Sequence[Floats] | None = None) -> Floats:
+        """Outputs of the test inputs on the chip of a seed, whose cells were written to what is `reached`."""
         random = np.random.default_rng(seed)
+        held = [tile.target for tile in self.tiles] if reached is None else reached
         cells = [
-            written(tile, self.variation, random) if varies else tile.target
-            for tile, varies in zip(self.tiles, self.varied, strict=True)
+            written(tile, self.variation, random, target) if varies else tile.target
+            for tile, target, varies in zip(self.tiles, held, self.varied, strict=True)
         ]
         mismatches = [
             _mismatch(self.variation, random, tile) if varies else None
@@ -337,9 +342,14 @@ def _check(config: ArrayConfig, variation: Variation, options: ChipOptions, tile
         raise ValueError(f"a digital reference belongs to scheme 'reference', not '{min(schemes)}'")
 
 
-def written(tile: Tile, variation: Variation, random: np.random.Generator) -> Floats:
-    """Hall resistances [Ohm] of a tile after programming, reference cells and pairs included."""
-    ohm, r = tile.level_set.levels_ohm, tile.target
+def written(
+    tile: Tile, variation: Variation, random: np.random.Generator, reached: Floats | None = None
+) -> Floats:
+    """Hall resistances [Ohm] of a tile after programming, reference cells and pairs included.
+
+    They vary around what was `reached`; None: what was meant.
+    """
+    ohm, r = tile.level_set.levels_ohm, tile.target if reached is None else reached
     sigma = np.hypot(variation.spread_of_window * float(np.ptp(ohm)), variation.spread_of_r * r)
     r = r + sigma * random.standard_normal(r.shape)
     fate = random.uniform(size=r.shape)

@@ -29,6 +29,8 @@ class Readout:
     """Bits of an output, sign included; None for an exact one."""
     quantile: float = 0.999
     """Share of the training activations that full scale covers; the rest is clipped."""
+    adc_full: float | None = None
+    """Full scale of the ADCs [A, or V where a column's voltage is read]; None: by the quantile."""
     trim: bool = True
     """Whether gain and offset of every column are calibrated."""
     dac_mismatch: float = 0.0
@@ -49,6 +51,8 @@ class Readout:
             bits = getattr(self, name)
             if bits is not None and not 1 <= bits <= 24:
                 raise ValueError(f"{name} = {bits} is outside 1..24")
+        if self.adc_full is not None and not 0 < self.adc_full < np.inf:
+            raise ValueError(f"adc_full = {self.adc_full} is outside (0, inf)")
         if not 0.5 < self.quantile <= 1:
             raise ValueError(f"quantile = {self.quantile} is outside (0.5, 1]")
 

@@ -12,6 +12,11 @@ import typer
 from hallspice.cli.options import ConfigFile, DataDir, Quiet, ResultFolder, Seed
 from hallspice.commands import Outcome, command_of
 
+NetworkFile = Annotated[
+    Path | None,
+    typer.Option(help="network.npz of an earlier training; default: what the configuration says."),
+]
+
 commands = typer.Typer()
 command = functools.partial(command_of, commands)
 
@@ -21,6 +26,7 @@ def run(
     config: ConfigFile,
     out: ResultFolder,
     quiet: Quiet = False,
+    network: NetworkFile = None,
     seed: Seed = None,
     data_dir: DataDir = None,
     uncertainty: Annotated[
@@ -36,7 +42,13 @@ def run(
 
     with reporter(quiet) as progress:
         results = run_configuration(
-            config, out, seed=seed, data_dir=data_dir, progress=progress, uncertainty=uncertainty
+            config,
+            out,
+            network_file=network,
+            seed=seed,
+            data_dir=data_dir,
+            progress=progress,
+            uncertainty=uncertainty,
         )
     return Outcome.of_folder(results, out)
 
@@ -64,9 +76,7 @@ def train(
 def evaluate(
     config: ConfigFile,
     out: ResultFolder,
-    network: Annotated[
-        Path | None, typer.Option(help="network.npz of an earlier training; default: train it.")
-    ] = None,
+    network: NetworkFile = None,
     quiet: Quiet = False,
     seed: Seed = None,
     data_dir: DataDir = None,

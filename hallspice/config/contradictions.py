@@ -18,7 +18,7 @@ from hallspice.config.demand import Demand
 from hallspice.config.network_keys import Network
 from hallspice.config.schema import Config
 from hallspice.config.setup import Setup
-from hallspice.config.unused import undrawn, unused
+from hallspice.config.unused import trained_here, undrawn, unused
 from nn_mapping.data import SOURCES
 from nn_mapping.layer_shapes import Convolution, shapes
 from nn_mapping.levels import MOST_LEVELS
@@ -34,6 +34,7 @@ def contradictions(setup: Setup, demands: Demand) -> Iterator[Contradiction]:
     yield from _levels_of_the_device(setup)
     if Demand.NETWORK in demands:
         yield from _network(setup)
+        yield from _layer_options(setup)
     if Demand.ONE_ARCHITECTURE in demands:
         yield from (((key, by), what) for key, by, what in unused(setup.config))
     if Demand.ONE_CHIP in demands:
@@ -107,9 +108,11 @@ def layers_of(network: Network) -> list[int | Convolution]:
 def _network(setup: Setup) -> Iterator[Contradiction]:
     network, array = setup.config.network, setup.config.array
     own = setup.own_data
-    if own is None:
+    if setup.own_module is not None or network.weights:
+        yield from _own_network(setup)
+    elif own is None:
         yield from unfit(network, SHIPPED_IMAGE, SHIPPED_CLASSES)
-    elif not own.exists():
+    if own is not None and not own.exists():
         what = (
             f"{own}: no such file or folder, allowed: {', '.join(SOURCES)}, or the path of data of your own"
         )
@@ -123,6 +126,52 @@ def _network(setup: Setup) -> Iterator[Contradiction]:
         yield (("network", "r_reference"), ("network", "scheme")), what
     if network.batch_size < 2:
         yield (("network", "batch_size"),), "batch normalisation needs at least 2 images in a batch"
+
+
+def _layer_options(setup: Setup) -> Iterator[Contradiction]:
+    """Options of layers that no tile and no device can have."""
+    built_in, count = setup.own_module is None, setup.levels_ohm.size
+    for pattern, layer in setup.config.layers.items():
+        key = ("layers", pattern)
+        given = layer.model_fields_set - {"digital"}
+        if layer.digital and given:
+            yield (
+                ((*key, "digital"),),
+                f"a digital layer has no {', '.join(sorted(given))}; leave one of them out",
+            )
+        if wrong := [number for number in layer.levels or [] if number >= count]:
+            yield ((*key, "levels"),), f"{wrong[0]}: the device has {count} levels, allowed: 0 to {count - 1}"
+        if layer.levels is not None and len(set(layer.levels)) < len(layer.levels):
+            yield ((*key, "levels"),), f"{', '.join(map(str, layer.levels))}: a level stands twice"
+        for name in ("levels", "scheme"):
+            if built_in and getattr(layer, name) is not None:
+                what = "a built-in network is trained on one set of levels; leave it out, or name a network "
+                yield ((*key, name), ("network", "module")), f"{what}of your own in network.module"
+        least = 2 if (layer.scheme or setup.config.network.scheme) == "differential" else 3
+        if layer.tile is not None and layer.tile[1] < least:
+            yield ((*key, "tile"),), f"{layer.tile[1]} columns, such weights need at least {least}"
+
+
+def _own_network(setup: Setup) -> Iterator[Contradiction]:
+    """A network of one's own: its files, and keys that say nothing about it."""
+    network, key = setup.config.network, ("network", "module")
+    if setup.own_module is None:
+        yield (
+            (key,),
+            f"{network.module or ''!r} names no function, expected FILE.py:FUNCTION, beside network.weights",
+        )
+        return
+    if not setup.own_module[0].is_file():
+        yield (key,), f"{setup.own_module[0]}: no such file, expected FILE.py:FUNCTION"
+    weights = setup.own_weights
+    if not weights.is_file():
+        what = f"{weights}: no such file, expected what torch.save(network.state_dict(), FILE) wrote"
+        yield (("network", "weights"), key), what
+    for path in trained_here(setup.config):
+        yield (
+            (path, key),
+            "has no effect on a network of network.module, which is trained already; leave it out",
+        )
 
 
 def unfit(network: Network, image: tuple[int, int, int], classes: int) -> Iterator[Contradiction]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from compact_model.cards.quantity import Quantity
 from hallspice.config.section import Count, Section
+from nn_mapping.levels import MOST_LEVELS
 
 
 class ConvolutionLayer(Section):
@@ -54,6 +55,8 @@ class InSitu(Section):
 class Network(Section):
     """The network, and how it is trained."""
 
+    where_empty: ClassVar[str] = "the layers below"
+
     dataset: Annotated[
         str,
         Field(
@@ -68,6 +71,14 @@ class Network(Section):
             "deviation of each channel or feature over the training part"
         ),
     ] = "given"
+    module: Annotated[
+        str | None,
+        Field(description="FILE.py:FUNCTION that makes a torch network of your own (the file is run)"),
+    ] = None
+    weights: Annotated[
+        str | None,
+        Field(description="File of the module's trained weights: torch.save(network.state_dict(), FILE)"),
+    ] = None
     layers: Annotated[
         list[Annotated[Count, Field(ge=1, le=65536)]],
         Field(min_length=2, max_length=20, description="Layer sizes, inputs first"),
@@ -114,3 +125,30 @@ class Network(Section):
         Literal["auto", "cpu", "cuda"],
         Field(description="Where training runs; auto: on a graphics processor when torch finds one"),
     ] = "auto"
+
+
+class Layer(Section):
+    """What the layers of a pattern have instead of what the array has; empty: as the array."""
+
+    where_empty: ClassVar[str] = "as the array"
+
+    tile: Annotated[
+        tuple[Annotated[Count, Field(ge=1, le=1024)], Annotated[Count, Field(ge=1, le=1024)]] | None,
+        Field(description="Largest [rows, columns] of a tile"),
+    ] = None
+    bits: Annotated[
+        Annotated[Count, Field(ge=1, le=16)] | None, Field(description="Bits of inputs and outputs")
+    ] = None
+    scheme: Annotated[
+        Literal["reference", "differential", "binary"] | None,
+        Field(description="How cells make a weight"),
+    ] = None
+    levels: Annotated[
+        list[Annotated[Count, Field(ge=0)]] | None,
+        Field(
+            min_length=2,
+            max_length=MOST_LEVELS,
+            description="Which of the device's levels, by number, the lowest is 0",
+        ),
+    ] = None
+    digital: Annotated[bool, Field(strict=True, description="The layer stays digital")] = False

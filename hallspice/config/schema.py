@@ -13,7 +13,7 @@ from compact_model.cards import device
 from compact_model.cards.entry import spec_of
 from compact_model.cards.quantity import Quantity
 from compact_model.constants import LEAST_RESISTANCE
-from hallspice.config.network_keys import Network
+from hallspice.config.network_keys import Layer, Network
 from hallspice.config.section import Count, Section, overlays
 from nn_mapping.levels import MOST_LEVELS
 
@@ -128,10 +128,17 @@ class Read(Section):
 
 
 class Converters(Section):
-    """Resolution of the converters, and their mismatch."""
+    """Resolution of the converters, their full scales, and their mismatch."""
+
+    where_empty: ClassVar[str] = "by the quantile"
 
     dac_bits: Annotated[Count, Field(ge=1, le=16, description="Bits of an input")] = 6
     adc_bits: Annotated[Count, Field(ge=1, le=16, description="Bits of a column output")] = 6
+    quantile: Annotated[
+        float,
+        Quantity("1", "share of the values of training images that full scales cover", above=0.5, high=1.0),
+    ] = 0.999
+    adc_full: Annotated[float, Quantity("A", "full scale of the ADCs", above=0.0, high=100.0)] | None = None
     dac_mismatch: Annotated[
         float,
         Quantity(
@@ -427,6 +434,14 @@ class Config(Section):
     device: Device = Device()
     array: Array = Array()
     network: Network = Network()
+    layers: Annotated[
+        dict[str, Layer],
+        Field(
+            max_length=1000,
+            description="Options of layers by pattern of their names (*, ?), later ones win: tile, bits, scheme, "
+            "levels, digital",
+        ),
+    ] = {}
     variation: Variation = Variation()
     certificate: Certificate = Certificate()
     write: Write = Write()

@@ -51,6 +51,17 @@ class Setup:
         return None if name in SOURCES else self.folder / name
 
     @property
+    def own_module(self) -> tuple[Path, str] | None:
+        """Python file and the function in it that makes the network; None where none is named."""
+        file, _, name = (self.config.network.module or "").rpartition(":")
+        return (self.folder / file, name) if file and name else None
+
+    @property
+    def own_weights(self) -> Path:
+        """File of the weights of `own_module`."""
+        return self.folder / (self.config.network.weights or "")
+
+    @property
     def i_full(self) -> float:
         """Channel current of a full input of a Hall cell, A."""
         return (

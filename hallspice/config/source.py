@@ -16,7 +16,10 @@ from nn_mapping.data import SOURCES
 AnyConfig = str | Path | Mapping[str, Any] | Config
 """A YAML file, the same keys and values as a dict, or a `Config`."""
 
-FILES = (("device", "card"), ("array", "periphery"), ("write", "select"), ("network", "dataset"))
+FILES = (
+    *(("device", "card"), ("array", "periphery"), ("write", "select")),
+    *(("network", "dataset"), ("network", "module"), ("network", "weights")),
+)
 """Keys that may name a file."""
 
 OBJECT = "configuration"
@@ -47,14 +50,14 @@ def load_config(path: str | Path) -> Config:
     >>> load_config("examples/compare.yaml").array.rows
     8
     """
-    config = validate(read_document(path), Config)
-    sections = {}
+    config, folder = validate(read_document(path), Config), Path(path).parent
     for section, key in FILES:
-        name = getattr(getattr(config, section), key)
-        file = Path(path).parent / name
-        if file.exists() and name not in SOURCES:
-            sections[section] = getattr(config, section).model_copy(update={key: str(file)})
-    return config.model_copy(update=sections)
+        keys = getattr(config, section)
+        name, *function = (getattr(keys, key) or "").rsplit(":", 1 if key == "module" else 0)
+        if name and name not in SOURCES and (folder / name).exists():
+            moved = keys.model_copy(update={key: ":".join([str(folder / name), *function])})
+            config = config.model_copy(update={section: moved})
+    return config
 
 
 def _plain(value: object) -> Any:

@@ -125,6 +125,14 @@ def undrawn(config: Config) -> Iterator[tuple[KeyPath, str]]:
         yield key, "no chips are drawn here, `hallspice evaluate` draws them; leave it out"
 
 
+def trained_here(config: Config) -> Iterator[KeyPath]:
+    """Keys that are not at their default and say what a built-in network is, and how it is trained."""
+    about = {"dataset", "inputs", "module", "weights", "scheme", "r_reference"}  # a network of one's own, too
+    for name in type(config.network).model_fields:
+        if name not in about:
+            yield from _given(config, ("network", name))
+
+
 def _why(array: Array, use: _Use) -> tuple[KeyPath, str]:
     if use.acts(array.model_copy(update={"series": Series()})):
         return ("array", "series", "isolation"), "has no effect with series.isolation: ideal; leave it out"

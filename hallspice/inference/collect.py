@@ -28,19 +28,19 @@ from hallspice.inference.results import (
     InferenceEnergy,
     InferenceResults,
     LayerTiles,
+    ModuleFate,
     NetworkSummary,
     ProgrammedSummary,
     SolverSummary,
     WriteSummary,
 )
-from hallspice.networks.kept import Networks
 from hallspice.networks.results import History, TrainingRecipe
 from hallspice.page.provenance import origins
 from hallspice.page.style import engineering
 from hallspice.programming.results import WriteEnergy
 from hallspice.results import versions_of
 from nn_mapping import cost
-from nn_mapping.accuracy import Evaluation, accuracy_of
+from nn_mapping.accuracy import Evaluation
 from nn_mapping.analog.placement import arrays_of
 from nn_mapping.tiles import SolvedTiles
 
@@ -167,7 +167,7 @@ def _accuracy(found: Examination) -> Accuracy:
                 meaning="the circuit with the Hall resistances that programming reached",
             )
         )
-    float_weights = accuracy_of(found.networks.float_network.model(), found.on_arrays.examples)
+    float_weights = found.subject.float_accuracy
     return Accuracy(
         float_=float_weights,
         levels=causes.levels,
@@ -260,29 +260,42 @@ def _solver_note(solved: SolvedTiles) -> str:
 
 
 def _network(found: Examination) -> NetworkSummary:
-    networks, chosen = found.networks, found.on_arrays.setup.config.network
+    subject, networks = found.subject, found.subject.networks
+    data = subject.dataset
+    history = None
+    if subject.network is not None and subject.network.history:
+        floating = networks.float_network if networks is not None else None
+        history = Histories(
+            levels=History.of(subject.network), float_=None if floating is None else History.of(floating)
+        )
     return NetworkSummary(
-        dataset=chosen.dataset,
-        layers=networks.level_network.sizes,
-        recipe=TrainingRecipe.of(networks.recipe),
-        reused=networks.reused,
-        weight_levels=networks.levels.weights.tolist(),
-        training_note=_training_note(networks, len(found.on_arrays.examples.labels), chosen.circuit_epochs),
-        history=Histories(
-            levels=History.of(networks.level_network), float_=History.of(networks.float_network)
-        ),
+        name=subject.name,
+        dataset=data.name,
+        inputs=data.rule,
+        input_shape=data.train_images.shape[1:] if data.train_images.ndim == 2 else data.image,
+        classes=data.classes,
+        modules=tuple(ModuleFate.of(row) for row in found.on_arrays.report.rows),
+        layers=None if subject.network is None else subject.network.sizes,
+        recipe=None if networks is None else TrainingRecipe.of(networks.recipe),
+        reused=networks is not None and networks.reused,
+        weight_levels=subject.levels.weights.tolist(),
+        training_note=f"Inputs: {data.rule}. {_training_note(found)}",
+        history=history,
     )
 
 
-def _training_note(networks: Networks, images: int, circuit_epochs: int) -> str:
-    recipe = networks.recipe
+def _training_note(found: Examination) -> str:
+    networks, images = found.subject.networks, len(found.on_arrays.examples.labels)
+    if networks is None:
+        return f"The network, {found.subject.name}, was trained elsewhere; it is tested on {images} images."
+    recipe, epochs = networks.recipe, found.on_arrays.setup.config.network.circuit_epochs
     reused = (
         " Both networks were reused from an earlier run with the same settings." if networks.reused else ""
     )
-    through = f", the one on levels for {circuit_epochs} more through the circuit" if circuit_epochs else ""
+    through = f" and {epochs} more through the circuit" if epochs else ""
     return (
-        f"Both networks were trained for {recipe.epochs} epochs with the recipe '{recipe.name}' on inputs of "
-        f"{recipe.input_bits} bits{through}. The last epoch counts; nothing was chosen by the "
+        f"Both networks were trained for {recipe.epochs} epochs with the recipe '{recipe.name}', the one on levels on "
+        f"inputs of {recipe.input_bits} bits{through}. The last epoch counts; nothing was chosen by the "
         f"{images} test images.{reused}"
     )
 

@@ -13,12 +13,12 @@ from hallspice.config.setup import Setup
 from hallspice.inference.certificate import certificate_of
 from hallspice.inference.model_on_arrays import ModelOnArrays, placed, solved_tiles
 from hallspice.inference.results import ReadCertificate, Uncertainty
-from hallspice.networks.kept import Networks, chip_of, make_networks
+from hallspice.networks.kept import chip_of
+from hallspice.networks.subject import Subject, subject_of
 from hallspice.programming.plan import writing
 from hallspice.progress import Reporter
 from nn_mapping.accuracy import Ablation, Evaluation
 from nn_mapping.data import Dataset
-from nn_mapping.examples import Examples
 from nn_mapping.programmed import ProgrammedNetwork, programmed_network
 
 EVALUATED = (Architecture.ACTIVE_PARALLEL, Architecture.ACTIVE_SERIES, Architecture.RESISTIVE)
@@ -40,7 +40,7 @@ class Examination:
     """A model on arrays, and all that was found on them."""
 
     on_arrays: ModelOnArrays
-    networks: Networks
+    subject: Subject
     evaluation: Evaluation
     causes: Ablation
     drop: Floats
@@ -68,19 +68,17 @@ def write_plan(setup: Setup) -> Writing | None:
 
 
 def build(
-    setup: Setup, dataset: Dataset, progress: Reporter, *, workers: int
-) -> tuple[ModelOnArrays, Networks]:
-    """Train the networks (or take them from the cache), put them on arrays, and solve these."""
-    networks = make_networks(setup, dataset, progress)
-    network = networks.level_network
-    examples = Examples.of(dataset, network.input_bits)
-    chip = chip_of(setup, networks.levels)
-    return placed(setup, network.model(), chip, examples, progress, workers=workers), networks
+    setup: Setup, dataset: Dataset, progress: Reporter, *, workers: int, network_file: Path | None = None
+) -> tuple[ModelOnArrays, Subject]:
+    """Make the network of a configuration (`subject_of`), put it on arrays, and solve these."""
+    subject = subject_of(setup, dataset, progress, network_file)
+    chip = chip_of(setup, subject.levels)
+    return placed(setup, subject.model, chip, subject.examples, progress, workers=workers), subject
 
 
 def examine(
     on_arrays: ModelOnArrays,
-    networks: Networks,
+    subject: Subject,
     plan: Writing | None,
     netlists: Path,
     progress: Reporter,
@@ -97,7 +95,7 @@ def examine(
     progress(3, 3, "evaluating: done")
     return Examination(
         on_arrays=on_arrays,
-        networks=networks,
+        subject=subject,
         evaluation=evaluation,
         causes=causes,
         drop=drop,

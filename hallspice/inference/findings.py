@@ -32,10 +32,13 @@ def of_accuracy(accuracy: Accuracy, causes: Ablation) -> list[str]:
         if largest.points > error
         else "Taken alone, no part costs more than one standard error."
     )
+    by_levels = ""
+    if accuracy.float_ is not None:
+        change = 100 * (accuracy.levels - accuracy.float_)
+        by_levels = f", against float weights the levels change it by {change:+.2f} points"
     return [
         f"Against ideal levels the circuit changes the accuracy by {100 * (accuracy.circuit - accuracy.levels):+.2f} "
-        f"points, against float weights the levels change it by {100 * (accuracy.levels - accuracy.float_):+.2f} "
-        f"points; one standard error of an accuracy is {error:.2f} points.",
+        f"points{by_levels}; one standard error of an accuracy is {error:.2f} points.",
         f"{loss} Without calibration of the columns the accuracy is {100 * causes.untrimmed:.2f} %.",
     ]
 
@@ -113,7 +116,8 @@ def say(progress: Reporter, results: InferenceResults, out: Path) -> None:
     table.add_column("")
     table.add_column("result", justify="right")
     table.add_column("share", justify="right")
-    table.add_row("accuracy, float weights", percent(accuracy.float_), "")
+    if accuracy.float_ is not None:
+        table.add_row("accuracy, float weights", percent(accuracy.float_), "")
     table.add_row("accuracy, device levels", percent(accuracy.levels), "")
     table.add_row("accuracy, through the circuit", percent(accuracy.circuit), "", end_section=True)
     for name, value in energy.parts.items():

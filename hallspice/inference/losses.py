@@ -9,14 +9,14 @@ from nn_mapping.accuracy import Ablation
 
 
 def accuracy_losses(
-    float_weights: float, causes: Ablation, programmed: float | None = None
+    float_weights: float | None, causes: Ablation, programmed: float | None = None
 ) -> tuple[Loss, ...]:
     """Accuracy that each cause takes alone, the largest loss first.
 
     Parameters
     ----------
     float_weights
-        Accuracy of the network of float weights.
+        Accuracy of the network of float weights; None: there is none.
     causes
         Accuracies on the device's levels with one part of the circuit at a time.
     programmed
@@ -34,10 +34,11 @@ def accuracy_losses(
     [('wires, drivers and amplifiers', 4.0), ("the device's levels", 2.0), ('DAC and ADC', -1.0)]
     """
     losses = [
-        ("the device's levels", "float weights", float_weights - causes.levels),
         ("DAC and ADC", "ideal levels", causes.levels - causes.converters),
         ("wires, drivers and amplifiers", "ideal levels", causes.levels - causes.array),
     ]
+    if float_weights is not None:
+        losses.append(("the device's levels", "float weights", float_weights - causes.levels))
     if programmed is not None:
         losses.append(("states as written", "exact states", causes.circuit - programmed))
     found = [Loss(cause=cause, against=against, points=100 * share) for cause, against, share in losses]

@@ -66,7 +66,10 @@ class ModelOnArrays:
             readout = layers[tile.layer].tiles.chip.readout
             dacs = row_dacs(tile.shape[0], readout, self.seed, number)
             adcs = output_converters(tile.converted, readout, self.seed, number)
-            for name, drawn in (("dac", [] if dacs is None else [dacs]), ("adc", dict.fromkeys(adcs))):
+            for name, drawn in (
+                ("dac", [] if dacs is None else [dacs]),
+                ("adc", {id(one): one for one in adcs}.values()),
+            ):
                 for one in drawn:
                     for kind, steps in (
                         ("inl", one.integral_nonlinearity()),

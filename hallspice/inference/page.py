@@ -25,12 +25,11 @@ from hallspice.results import measure_of
 def page_of(results: InferenceResults, figures: Mapping[str, str]) -> Page:
     """The page for `results`, with `figures` as SVG text by name."""
     network, array = results.network, results.array
-    shape = " - ".join(map(str, network.layers))
     return Page(
         title=f"{network.dataset}, {array.architecture}",
         question=f"What accuracy and what energy does {network.dataset} get on {array.architecture} arrays "
         "of SOT Hall bars?",
-        subtitle=f"Network {shape}, tiles of at most {array.rows} x {array.columns} cells, device card "
+        subtitle=f"Network {network.name}, tiles of at most {array.rows} x {array.columns} cells, device card "
         f"{results.device.card}, seed {results.seed}, hallspice {results.versions['hallspice']}, "
         f"{results.created}.",
         answers=_answers(results),
@@ -53,7 +52,9 @@ def page_of(results: InferenceResults, figures: Mapping[str, str]) -> Page:
 def _answers(results: InferenceResults) -> list[Answer]:
     accuracy, energy = results.accuracy, results.energy_per_inference_j
     certificate = results.certificate
-    ideal = f"float weights {percent(accuracy.float_)}, ideal levels {percent(accuracy.levels)}"
+    ideal = f"ideal levels {percent(accuracy.levels)}"
+    if accuracy.float_ is not None:
+        ideal = f"float weights {percent(accuracy.float_)}, {ideal}"
     part = energy.largest
     joule = energy.parts[part]
     answers = [
@@ -144,10 +145,11 @@ def _at(values: Sequence[float], index: int) -> str:
 
 def _network(results: InferenceResults) -> Section:
     accuracy = results.accuracy
-    rows = [
-        ["float weights", percent(accuracy.float_), "the same network trained without the device's levels"],
-        *([row.name, percent(row.accuracy), row.meaning] for row in accuracy.causes),
-    ]
+    rows = [[row.name, percent(row.accuracy), row.meaning] for row in accuracy.causes]
+    if accuracy.float_ is not None:
+        rows.insert(
+            0, ["float weights", percent(accuracy.float_), "the same network without the device's levels"]
+        )
     losses = [[loss.cause, loss.against, f"{loss.points:+.2f}"] for loss in accuracy.losses]
     return Section(
         "Network: accuracy, and what costs it",
@@ -158,9 +160,15 @@ def _network(results: InferenceResults) -> Section:
         ],
         figures=[
             Caption("causes", "Accuracy as more of the circuit is in it."),
-            Caption(
-                "training",
-                "Accuracy on the test images after each epoch. The last epoch counts; no epoch was selected.",
+            *(
+                [
+                    Caption(
+                        "training",
+                        "Accuracy on the test images after each epoch. The last epoch counts; no epoch was selected.",
+                    )
+                ]
+                if results.network.history is not None
+                else []
             ),
             Caption("confusion", "Through the circuit: images of each true class by predicted class."),
         ],
@@ -177,7 +185,8 @@ def _array(results: InferenceResults) -> Section:
                 [Column("layer"), Column("weights", True), Column("tiles", True), Column("cells", True)],
                 [[row.name, row.weights, str(row.tiles), str(row.cells)] for row in array.layers],
                 total=True,
-            )
+            ),
+            _modules(results),
         ],
         figures=[
             Caption(
@@ -187,6 +196,23 @@ def _array(results: InferenceResults) -> Section:
             )
         ],
         details=[Detail("Parameters of the solved circuit", table=parameters_table(array.parameters))],
+    )
+
+
+def _modules(results: InferenceResults) -> Table:
+    """What became of every module of the network."""
+    rows = [
+        [
+            ", ".join(row.names) or "(all)",
+            row.kind,
+            row.fate if not row.reason else f"{row.fate}: {row.reason}",
+            *(str(number) if number else "-" for number in (row.tiles, row.cells, row.levels)),
+        ]
+        for row in results.network.modules
+    ]
+    columns = [Column("module"), Column("kind"), Column("what became of it")]
+    return Table(
+        [*columns, *(Column(name, True) for name in ("tiles", "cells", "weights of a synapse"))], rows
     )
 
 

@@ -12,6 +12,7 @@ from hallspice.networks.results import History, TrainingRecipe
 from hallspice.page.provenance import Origin
 from hallspice.programming.results import WriteEnergy
 from hallspice.results import Measure, Report, Result
+from nn_mapping.analog.report import ModuleReport
 
 
 class DeviceSummary(Result):
@@ -111,19 +112,44 @@ class Histories(Result):
     """Trainings of the network on the device's levels and of the one of float weights."""
 
     levels: History
-    float_: History = Field(alias="float")
+    float_: History | None = Field(alias="float", default=None)
+
+
+class ModuleFate(Result):
+    """What became of a module of the network."""
+
+    names: tuple[str, ...]
+    kind: str
+    fate: str
+    reason: Annotated[str, Field(description="Why it is digital.")]
+    tiles: Annotated[int, Measure("1", "tiles that hold it")]
+    cells: Annotated[int, Measure("1", "cells of these")]
+    levels: Annotated[int, Measure("1", "weights that a synapse of it holds")]
+
+    @classmethod
+    def of(cls, row: ModuleReport) -> ModuleFate:
+        """The same as a part of results."""
+        return cls(**{name: getattr(row, name) for name in cls.model_fields})
 
 
 class NetworkSummary(Result):
-    """The network and its training."""
+    """The network, its data and its training."""
 
+    name: str
     dataset: str
-    layers: Annotated[tuple[int, ...], Measure("1", "values that enter each layer, and outputs of the last")]
-    recipe: TrainingRecipe
+    inputs: Annotated[str, Field(description="How numbers of the data became inputs.")]
+    input_shape: Annotated[tuple[int, ...], Measure("1", "channels, height and width; or features")]
+    classes: Annotated[int, Measure("1", "classes of the data")]
+    modules: tuple[ModuleFate, ...]
+    layers: Annotated[
+        tuple[int, ...] | None,
+        Measure("1", "values that enter each layer, and outputs of the last; null: a network of one's own"),
+    ]
+    recipe: Annotated[TrainingRecipe | None, Field(description="Null: the network was not trained here.")]
     reused: bool
     weight_levels: Annotated[tuple[float, ...], Measure("1", "weights that the device's levels allow")]
     training_note: str
-    history: Histories
+    history: Annotated[Histories | None, Field(description="Null: a network of one's own.")]
 
 
 class Cause(Result):
@@ -146,9 +172,9 @@ class Loss(Result):
 class Accuracy(Result):
     """Shares of the test images that are classified rightly."""
 
-    float_: Annotated[float, Measure("1", "accuracy of float weights, computed digitally")] = Field(
-        alias="float"
-    )
+    float_: Annotated[
+        float | None, Measure("1", "accuracy of float weights, computed digitally; null: there are none")
+    ] = Field(alias="float")
     levels: Annotated[float, Measure("1", "accuracy on the device's levels, computed digitally")]
     circuit: Annotated[float, Measure("1", "accuracy through the circuit")]
     images: Annotated[int, Measure("1", "test images")]

@@ -22,9 +22,10 @@ from hallspice.inference.collect import results_of
 from hallspice.inference.examination import Examination, build, examine, unevaluated, write_plan
 from hallspice.inference.findings import say
 from hallspice.inference.page import page_of
-from hallspice.inference.results import Histories, InferenceResults
+from hallspice.inference.results import InferenceResults
 from hallspice.networks import figures as network_figures
 from hallspice.networks.datasets import dataset_of
+from hallspice.networks.results import History
 from hallspice.page.csv_text import csv_text
 from hallspice.progress import SILENT, Reporter
 
@@ -50,6 +51,7 @@ def run(
     *,
     seed: int | None = None,
     data_dir: Path | None = None,
+    network_file: Path | None = None,
     uncertainty: int = 0,
     progress: Reporter = SILENT,
 ) -> InferenceResults:
@@ -65,6 +67,8 @@ def run(
         Replaces that of the configuration.
     data_dir
         Folder of the data set's files; None: where it is installed, or from the internet.
+    network_file
+        ``network.npz`` of an earlier training; None: what the configuration says.
     uncertainty
         Evaluate again on that many cards drawn from the errors of a fitted card.
     progress
@@ -83,12 +87,13 @@ def run(
     plan = write_plan(setup)
     with staged_folder(out, names=FILES) as folder:
         dataset = dataset_of(setup, data_dir)
-        on_arrays, networks = build(setup, dataset, progress, workers=cores())
-        found = examine(on_arrays, networks, plan, folder / "netlists", progress, workers=cores())
+        on_arrays, subject = build(setup, dataset, progress, workers=cores(), network_file=network_file)
+        found = examine(on_arrays, subject, plan, folder / "netlists", progress, workers=cores())
         if uncertainty:
             drawn = propagation.propagate(on_arrays, uncertainty, cores(), progress)
             found = dataclasses.replace(found, uncertainty=drawn)
-        networks.level_network.save(folder / "network.npz")
+        if subject.network is not None:
+            subject.network.save(folder / "network.npz")
         said = results_of(found, setup.source.name)
         page = page_of(said, _figures(said, found, dataset.names))
         written = results.write(folder, said, page=page, tables=_tables(said, found))
@@ -102,23 +107,21 @@ def _figures(said: InferenceResults, found: Examination, classes: Sequence[str])
     setup, device, accuracy = found.on_arrays.setup, said.device, said.accuracy
     through = ", through the circuit" if setup.config.network.circuit_epochs else ""
     curves = {
-        f"device levels{through}": said.network.history.levels.test_accuracy,
-        "float weights": said.network.history.float_.test_accuracy,
+        name: history.test_accuracy
+        for name, history in _histories(said, (f"device levels{through}", "float weights")).items()
     }
-    shown = [cause for cause in accuracy.causes if cause.key != "untrimmed"]
-    return {
+    shown = {cause.name: cause.accuracy for cause in accuracy.causes if cause.key != "untrimmed"}
+    if accuracy.float_ is not None:
+        shown = {"float weights": accuracy.float_, **shown}
+    drawn = {"training": network_figures.training_curve(curves)} if curves else {}
+    return drawn | {
         "levels": device_figures.levels(
             np.array(device.levels_ohm),
             np.array(device.levels_model_ohm),
             np.array(device.levels_paper_ohm),
             np.array(device.ladder_a),
         ),
-        "training": network_figures.training_curve(curves),
-        "causes": figures.causes(
-            ["float weights", *(cause.name for cause in shown)],
-            np.array([accuracy.float_, *(cause.accuracy for cause in shown)]),
-            accuracy.images,
-        ),
+        "causes": figures.causes(list(shown), np.array(list(shown.values())), accuracy.images),
         "confusion": network_figures.confusion(found.evaluation.confusion, classes),
         "energy": figures.energy(said.energy_per_inference_j.parts),
         "ir_drop": figures.ir_drop(found.drop, setup.v_cell),
@@ -135,7 +138,7 @@ def _tables(said: InferenceResults, found: Examination) -> dict[str, str]:
         "levels.csv": csv_text(
             ["level", "levels_ohm", "weight"], [(number, *level) for number, level in enumerate(levels)]
         ),
-        "training.csv": _training_csv(said.network.history),
+        **_training_csv(_histories(said, ("levels", "float_"))),
         "confusion.csv": csv_text([f"predicted_{c}" for c in range(len(confusion))], confusion.tolist()),
         "energy.csv": csv_text(
             ["part", "energy_per_inference_j"], list(said.energy_per_inference_j.parts.items())
@@ -145,12 +148,23 @@ def _tables(said: InferenceResults, found: Examination) -> dict[str, str]:
     }
 
 
-def _training_csv(histories: Histories) -> str:
+def _histories(said: InferenceResults, names: tuple[str, str]) -> dict[str, History]:
+    """Trainings of the network on levels and of the one of float weights, where there were any, by these names."""
+    found = said.network.history
+    both = () if found is None else zip(names, (found.levels, found.float_), strict=True)
+    return {name: history for name, history in both if history is not None}
+
+
+def _training_csv(histories: dict[str, History]) -> dict[str, str]:
+    """The file of the trainings, where there were any."""
+    if not histories:
+        return {}
     named = {
         f"{network}_{name}": series
-        for network, history in histories.model_dump().items()
-        for name, series in history.items()
+        for network, history in histories.items()
+        for name, series in history.model_dump().items()
     }
     # Training through the circuit has its own number of epochs.
     lines = itertools.zip_longest(*named.values(), fillvalue="")
-    return csv_text(["epoch", *named], [[epoch, *values] for epoch, values in enumerate(lines, start=1)])
+    text = csv_text(["epoch", *named], [[epoch, *values] for epoch, values in enumerate(lines, start=1)])
+    return {"training.csv": text}

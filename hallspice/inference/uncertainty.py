@@ -60,10 +60,19 @@ def propagate(on_arrays: ModelOnArrays, count: int, workers: int, progress: Repo
         progress(number, count, "uncertainty: cards drawn from the fit")
         moved = on_drawn_card(setup, card)
         states = np.interp(chip.level_set.levels_ohm, setup.levels_ohm, moved.levels_ohm)
+        layers = {
+            pattern: dataclasses.replace(
+                options,
+                state_ohm=np.interp(options.level_set.levels_ohm, setup.levels_ohm, moved.levels_ohm),
+            )
+            if options.level_set is not None
+            else options
+            for pattern, options in chip.layers.items()
+        }
         sample = placed(
             moved,
             on_arrays.model,
-            dataclasses.replace(chip, config=moved.array, state_ohm=states),
+            dataclasses.replace(chip, config=moved.array, state_ohm=states, layers=layers),
             on_arrays.examples,
             SILENT,
             workers=workers,

@@ -32,7 +32,10 @@ def dataset_of(setup: Setup, data_dir: Path | None = None) -> Dataset:
     if own is not None and data_dir is not None:
         raise ValueError(f"--data-dir {data_dir}: network.dataset = {own} names its files itself")
     found = _loaded(network.dataset, data_dir) if own is None else _read(own, _written(own))
-    found = found.as_bytes(standardised=network.inputs == "standardised")
+    standardised = network.inputs == "standardised"
+    if setup.own_module is not None:
+        return found.as_floats(standardised=standardised)
+    found = found.as_bytes(standardised=standardised)
     wrong = [
         f"{setup.source} {dotted(keys[0])}: {what}"
         for keys, what in unfit(network, found.image, found.classes)
@@ -43,9 +46,11 @@ def dataset_of(setup: Setup, data_dir: Path | None = None) -> Dataset:
 
 
 def own_content(setup: Setup) -> list[str]:
-    """Hashes of the data that a configuration names: what its results depend on beside its own text."""
-    own = setup.own_data
-    return [] if own is None else [_digest(own, _written(own))]
+    """Hashes of the files that a configuration names: what its results depend on beside its own text."""
+    files = [] if setup.own_data is None else [setup.own_data]
+    if setup.own_module is not None:
+        files += [setup.own_module[0], setup.own_weights]
+    return [_digest(file, _written(file)) for file in files]
 
 
 Written = tuple[tuple[Path, int], ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,8 @@ from torch import nn
 
 from compact_model.cards.inputs import remembered
 from compact_model.constants import REFERENCE_TEMPERATURE
+from compact_model.hallbar import hall_bar
+from compact_model.numeric import Floats
 from compact_model.retention import retained_levels
 from hallspice import results
 from hallspice.config.demand import Demand
@@ -20,21 +22,27 @@ from hallspice.config.source import AnyConfig
 from hallspice.files import staged_folder
 from hallspice.networks import figures
 from hallspice.networks.datasets import dataset_of
-from hallspice.networks.kept import chip_of, level_set_of, make_networks
+from hallspice.networks.kept import chip_of, level_set_of
 from hallspice.networks.page import page_of, say
 from hallspice.networks.results import TOGETHER, EffectByLayer, EffectOnChips, EvaluateResults
+from hallspice.networks.subject import subject_of
 from hallspice.page.csv_text import csv_text
+from hallspice.programming.plan import writing
 from hallspice.progress import SILENT, Reporter
 from nn_mapping.accuracy import accuracy_of, digitally
 from nn_mapping.analog.conversion import convert
-from nn_mapping.analog.placement import arrays_of
+from nn_mapping.analog.placement import arrays_of, tiles_of
 from nn_mapping.chips import ChipOptions, Chips, Variation, monte_carlo
 from nn_mapping.examples import Examples
-from nn_mapping.trained import load_network
+from nn_mapping.programmed import programmed_network
 
 FILES = ("chips.csv", "report.html", "figures/*.svg")
 """Names of the files in the folder, beside the index."""
 
+
+WRITTEN = "states as written by pulses"
+
+_SEEDS = 1_000_000  # between the seeds of two chips: more than a network has tiles
 
 MEANING = {
     "spread_of_window": "spread of the cells, share of the window",
@@ -58,6 +66,8 @@ class _Effect:
     name: str
     size: str
     variation: Variation
+    programmed: bool = False
+    """Cells are written by simulated pulses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +78,8 @@ class _Bench:
     arrays: nn.Module
     examples: Examples
     progress: Reporter
+    reached: dict[int, list[Floats]] = field(default_factory=dict)
+    """What writing has reached on the chips, by number: Hall resistances of each tile [Ohm]."""
 
     def chips(self, name: str, effects: Sequence[_Effect], only: str | None = None) -> Chips:
         """Chips with all of the `effects` at once, in the layer `only` or in all; one as meant where there are none."""
@@ -84,8 +96,19 @@ class _Bench:
             chips=chosen.chips if effects else 1,
             seed=self.setup.config.seed,
             only=only,
+            reached=self._reached if any(effect.programmed for effect in effects) else None,
             progress=lambda done, total, message: self.progress(done, total, f"{name}: {message}"),
         )
+
+    def _reached(self, chip: int) -> list[Floats]:
+        """What writing reaches on a chip; the first one is that of `hallspice run`."""
+        if chip not in self.reached:
+            columns = self.setup.config.array.columns
+            plan = writing(self.setup, hall_bar(self.setup.card), columns)
+            seed = self.setup.config.seed + _SEEDS * chip
+            found = programmed_network(tiles_of(self.arrays), plan, seed, self.progress)
+            self.reached[chip] = [outcome.achieved for outcome in found.outcomes]
+        return self.reached[chip]
 
 
 @remembered()
@@ -107,7 +130,7 @@ def evaluate(
     out
         Folder for report, tables and ``results.json``; None: nothing is written.
     network_file
-        ``network.npz`` of an earlier training; None: it is trained.
+        ``network.npz`` of an earlier training; None: what the configuration says.
     seed
         Replaces that of the configuration.
     data_dir
@@ -124,15 +147,9 @@ def evaluate(
     dataset = dataset_of(setup, data_dir)
     effects = _effects(setup)
     with staged_folder(out, names=FILES) as folder:
-        if network_file is None:
-            network = make_networks(setup, dataset, progress, with_float=False).level_network
-        else:
-            network = load_network(network_file)
-        levels = level_set_of(setup)
-        network.check_levels(levels)
-        arrays, _ = convert(network.model(), chip_of(setup, levels))
-        examples = Examples.of(dataset, network.input_bits)
-        bench = _Bench(setup=setup, arrays=arrays.eval(), examples=examples, progress=progress)
+        subject = subject_of(setup, dataset, progress, network_file, with_float=False)
+        arrays, _ = convert(subject.model, chip_of(setup, subject.levels))
+        bench = _Bench(setup=setup, arrays=arrays.eval(), examples=subject.examples, progress=progress)
         found = _results(bench, effects)
         lines = [
             [row.effect, row.size, number, accuracy]
@@ -229,6 +246,9 @@ def _effects(setup: Setup) -> list[_Effect]:
     def add(field: str, size: str, variation: Variation) -> None:
         found.append(_Effect(name=MEANING[field], size=size, variation=variation))
 
+    if setup.config.write.states == "programmed":
+        how = setup.config.write.algorithm
+        found.insert(0, _Effect(name=WRITTEN, size=how, variation=Variation(), programmed=True))
     if cell.r_off_spread:
         add("r_off_spread", f"{cell.r_off_spread:g} ohm", Variation(r_off_spread=cell.r_off_spread))
     if chosen.temperature != REFERENCE_TEMPERATURE:

@@ -18,7 +18,9 @@ import pooch
 from filelock import FileLock, Timeout
 
 from circuits.read.converter import ElementWeighting
+from compact_model.numeric import Floats
 from hallspice.config.contradictions import layers_of
+from hallspice.config.network_keys import Layer
 from hallspice.config.setup import Setup
 from hallspice.networks import sources
 from hallspice.progress import Reporter
@@ -77,12 +79,48 @@ def recipe_of(setup: Setup) -> Recipe:
     )
 
 
-def level_set_of(setup: Setup) -> LevelSet:
-    """Weights that the device's levels make in the configured scheme."""
+def level_set_of(setup: Setup, layer: Layer | None = None) -> LevelSet:
+    """Weights that the device's levels make in the configured scheme, or in that of a layer, with its levels."""
     network, ohm = setup.config.network, setup.levels_ohm
-    if network.scheme == "binary":
+    scheme = network.scheme if layer is None or layer.scheme is None else layer.scheme
+    if layer is not None and layer.levels is not None:
+        ohm = ohm[np.sort(layer.levels)]
+    if scheme == "binary":
         return single_levels(ohm[[0, -1]])
-    return level_set(network.scheme, ohm, None if network.r_reference == "middle" else network.r_reference)
+    middle = network.r_reference == "middle" or scheme == "differential"
+    return level_set(scheme, ohm, None if middle else float(network.r_reference))
+
+
+def states_of(setup: Setup, levels: LevelSet) -> Floats | None:
+    """Resistances [Ohm] of two-terminal cells on these levels; None for Hall cells, whose state is the level."""
+    if setup.array.architecture.hall:
+        return None
+    cell = setup.config.array.cell
+    every = resistive_states(setup.levels_ohm, cell.r_low, cell.r_high)
+    return every[np.searchsorted(setup.levels_ohm, levels.levels_ohm)]
+
+
+def layer_options(setup: Setup) -> dict[str, LayerOptions]:
+    """What the configuration says about single layers.
+
+    Raises
+    ------
+    ValueError
+        For levels that the reference of the weights lies outside of.
+    """
+    found = {}
+    for pattern, layer in setup.config.layers.items():
+        levels = states = None
+        if layer.levels is not None or layer.scheme is not None:
+            try:
+                levels = level_set_of(setup, layer)
+            except ValueError as error:
+                raise ValueError(f"{setup.source} layers.{pattern}.levels: {error}") from None
+            states = states_of(setup, levels)
+        found[pattern] = LayerOptions(
+            tile=layer.tile, bits=layer.bits, level_set=levels, state_ohm=states, digital=layer.digital
+        )
+    return found
 
 
 def readout_of(setup: Setup) -> Readout:
@@ -92,6 +130,8 @@ def readout_of(setup: Setup) -> Readout:
         v_full=setup.v_full,
         dac_bits=array.converters.dac_bits,
         adc_bits=array.converters.adc_bits,
+        quantile=array.converters.quantile,
+        adc_full=array.converters.adc_full,
         trim=array.calibration == "column",
         dac_mismatch=array.converters.dac_mismatch,
         dac_ladder=ElementWeighting(array.converters.dac_ladder),
@@ -102,19 +142,18 @@ def readout_of(setup: Setup) -> Readout:
 
 
 def chip_of(setup: Setup, levels: LevelSet) -> Chip:
-    """Arrays and converters of the configuration, without mismatch of cells; inputs of the first layer are 0..1."""
-    array = setup.config.array
-    states = None
-    if not setup.array.architecture.hall:
-        states = resistive_states(levels.levels_ohm, array.cell.r_low, array.cell.r_high)
+    """Arrays and converters of the configuration, without mismatch of cells; a built-in network has inputs in 0..1."""
+    array, layers = setup.config.array, layer_options(setup)
+    if setup.own_module is None:
+        layers["layer1"] = dataclasses.replace(layers.get("layer1", LayerOptions()), input_full=1.0)
     return Chip(
         config=setup.array,
         level_set=levels,
         readout=readout_of(setup),
         tile=(array.rows, array.columns),
-        state_ohm=states,
+        state_ohm=states_of(setup, levels),
         seed=setup.config.seed,
-        layers={"layer1": LayerOptions(input_full=1.0)},
+        layers=layers,
     )
 
 
@@ -156,7 +195,8 @@ def make_networks(setup: Setup, dataset: Dataset, progress: Reporter, *, with_fl
         return one
 
     def make_float() -> TrainedNetwork:
-        return make("float", None, dataclasses.replace(recipe, weight_noise=0.0))
+        # as the data are: nothing of the circuit, so that it is the same for all circuits
+        return make("float", None, dataclasses.replace(recipe, weight_noise=0.0, input_bits=None))
 
     floating = None
     try:

@@ -57,6 +57,11 @@ def train(
         With every mistake of the configuration: its line, or its key, and what is allowed.
     """
     setup = load_setup(config, seed, Demand.EVALUATE)
+    if setup.own_module is not None:
+        raise ValueError(
+            f"{setup.source} network.module: such a network is trained already; `hallspice run` and `evaluate` "
+            "take it"
+        )
     dataset = dataset_of(setup, data_dir)
     if setup.config.network.in_situ.updates:
         return _train_in_situ(setup, dataset, out, progress)

@@ -22,8 +22,9 @@ from hallspice.inference.collect import results_of
 from hallspice.inference.examination import build, examine, write_plan
 from hallspice.inference.model_on_arrays import ModelOnArrays, placed
 from hallspice.networks.datasets import dataset_of, own_content
-from hallspice.networks.kept import Networks, chip_of
+from hallspice.networks.kept import chip_of
 from hallspice.networks.sources import PACKAGES
+from hallspice.networks.subject import Subject
 from hallspice.progress import SILENT
 from hallspice.sweeps.results import PointOutcome, PointValues
 
@@ -49,7 +50,7 @@ class Task:
         """Content hash of everything that the trained networks and the solved tiles depend on."""
         ignored: dict[str, IncEx | bool] = {"sweep": True, "certificate": True, "write": True}
         if not self.setup.config.network.circuit_epochs:  # else the outputs take part in the training
-            ignored["array"] = {"converters": {"adc_bits"}, "calibration": True}
+            ignored["array"] = {"converters": {"adc_bits", "adc_full", "quantile"}, "calibration": True}
         return _digest(self._content(self.setup.config.model_dump(mode="json", exclude=ignored)))
 
     def _content(self, config: object) -> dict[str, object]:
@@ -109,27 +110,27 @@ def compute(task: Task) -> PointOutcome:
     return PointOutcome(values=values, seconds=time.perf_counter() - start)
 
 
-_built_last: dict[str, tuple[ModelOnArrays, Networks]] = {}
+_built_last: dict[str, tuple[ModelOnArrays, Subject]] = {}
 """The networks and solved tiles that this worker made last: the next point often needs the same."""
 
 
-def _built(task: Task) -> tuple[ModelOnArrays, Networks]:
+def _built(task: Task) -> tuple[ModelOnArrays, Subject]:
     name, setup = task.built, task.setup
     if name not in _built_last:
         dataset = dataset_of(setup, task.data_dir)
         _built_last.clear()
         _built_last[name] = build(setup, dataset, SILENT, workers=1)
         return _built_last[name]
-    last, networks = _built_last[name]
-    chip = chip_of(setup, networks.levels)
+    last, subject = _built_last[name]
+    chip = chip_of(setup, subject.levels)
     found = placed(setup, last.model, chip, last.examples, SILENT, workers=1, known=last.solved)
-    return found, networks
+    return found, subject
 
 
 def _values(task: Task) -> PointValues:
-    on_arrays, networks = _built(task)
+    on_arrays, subject = _built(task)
     with scratch_folder() as folder:
-        found = examine(on_arrays, networks, write_plan(task.setup), folder / "netlists", SILENT, workers=1)
+        found = examine(on_arrays, subject, write_plan(task.setup), folder / "netlists", SILENT, workers=1)
     results, causes = results_of(found), found.causes
     accuracy, energy, certificate = results.accuracy, results.energy_per_inference_j, results.certificate
     layers = results.array.layers[-1]

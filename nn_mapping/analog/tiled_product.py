@@ -331,7 +331,9 @@ class TiledProduct(nn.Module):
         total: Tensor | None = None
         for sign in self.signs():
             drives = self._drives(x if sign == 0 else -x, sign, kernel)
-            if adapts and plan.half is not None:
+            if adapts and self.chip.readout.adc_full is not None:
+                self.output_full[sign] = self.chip.readout.adc_full
+            elif adapts and plan.half is not None:
                 with torch.no_grad():
                     found = [magnitudes(drive, matrix * self.share(), offset, plan) for drive in drives]
                 self._observe(self.output_full, sign, chain.from_iterable(found))

@@ -366,7 +366,12 @@ def test_pairs_work_as_well() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "what"),
-    [({"v_full": 0.0}, "v_full"), ({"adc_bits": 0}, "adc_bits = 0"), ({"quantile": 0.2}, "quantile")],
+    [
+        ({"v_full": 0.0}, "v_full"),
+        ({"adc_bits": 0}, "adc_bits = 0"),
+        ({"quantile": 0.2}, "quantile"),
+        ({"adc_full": 0.0}, "adc_full = 0.0"),
+    ],
 )
 def test_wrong_readouts(changes: dict[str, float], what: str) -> None:
     with pytest.raises(ValueError, match=what):

@@ -159,6 +159,31 @@ def test_converters_of_few_bits(bits: int) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
 
 
+def test_converters_with_a_given_full_scale() -> None:
+    """It is that of the reads of both signs, whatever the outputs are; the inputs' full scales are calibrated."""
+    random = np.random.default_rng(3)
+    weights = PAIRS.weights[random.integers(0, 23, (7, 11))]
+    weights[0, 0] = 1.0
+    layer = nn.Linear(11, 7, bias=False).double()
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weights))
+    unit = 1e-3 / 500 * 0.5 * PAIRS.scale
+    x = random.normal(0, 1, (40, 11))
+    readout = replace(EXACT, dac_bits=6, adc_bits=5, adc_full=0.8 * unit)
+    arrays, _ = convert(layer, Chip(config=IDEAL, level_set=PAIRS, readout=readout, tile=(4, 6)))
+    assert isinstance(arrays, ArrayLinear)
+    assert not arrays.tiles.calibrated
+    calibrate(arrays, torch.from_numpy(x))
+    assert arrays.tiles.output_full.tolist() == pytest.approx([0.8 * unit] * 2, rel=1e-12, abs=0)
+    found = arrays.eval()(torch.from_numpy(x)).detach().numpy()
+    expected = by_bands(x, weights, 4, 5, (x.max(), -x.min()), (0.8, 0.8), inputs=6)
+    np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
+    for step in range(22):  # in training, full scales of inputs follow
+        arrays.train()(torch.from_numpy(x * (1 + step)))
+    assert arrays.tiles.output_full.tolist() == pytest.approx([0.8 * unit] * 2, rel=1e-12, abs=0)
+    assert float(arrays.tiles.input_full[0]) > 1.5 * x.max()
+
+
 TURNS = ArrayConfig(
     architecture="row_multiplexed",
     r_row=0,

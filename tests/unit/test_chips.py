@@ -147,6 +147,46 @@ def test_chips_are_drawn_tile_by_tile() -> None:
     assert found.accuracies[2] == pytest.approx(np.mean(classes == EXAMPLES.labels), abs=1.5 / 400)
 
 
+def test_cells_vary_around_what_writing_has_reached(model: nn.Module) -> None:
+    """Cells that are written alike say nothing; in the layer that varies alone, on the chip that was written so."""
+    meant = [tile.target for tile in tiles_of(model)]
+    told: list[int] = []
+
+    def accuracies(
+        reached: list[np.ndarray], only: str | None = None, **variation: float
+    ) -> tuple[float, ...]:
+        def reach(chip: int) -> list[np.ndarray]:
+            told.append(chip)
+            return reached if chip == 1 else meant
+
+        options = {"chips": 2, "seed": 3, "only": only}
+        return monte_carlo(
+            model, EXAMPLES, Variation(**variation), IDEAL, reached=reach, **options
+        ).accuracies  # type: ignore[arg-type]
+
+    exact = accuracy(model)
+    assert accuracies(meant) == (exact, exact)
+    assert told == [0, 1]
+    alike = [np.full_like(ohm, 0.45) for ohm in meant]
+    first, second = accuracies(alike)
+    assert first == exact
+    assert second < 0.5
+    last = [
+        0.45 + 0 * ohm if tile.layer == "layer2" else ohm
+        for tile, ohm in zip(tiles_of(model), meant, strict=True)
+    ]
+    assert accuracies(last, only="layer1") == (exact, exact)
+    assert accuracies(last, only="layer2")[1] < 0.5
+    assert (
+        accuracies(meant, spread_of_window=0.3)
+        == monte_carlo(model, EXAMPLES, Variation(spread_of_window=0.3), IDEAL, chips=2, seed=3).accuracies
+    )
+    tile, random = tiles_of(model)[0], np.random.default_rng(0)
+    spread = written(tile, Variation(spread_of_r=0.1), random, 0.4 + 0 * tile.target)
+    assert spread.mean() == pytest.approx(0.4, abs=0.01)
+    assert spread.std() == pytest.approx(0.04, rel=0.2)
+
+
 def test_spread_has_the_stated_size(model: nn.Module) -> None:
     random = np.random.default_rng(0)
     tiles = tiles_of(model)

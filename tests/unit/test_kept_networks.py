@@ -8,7 +8,8 @@ import pytest
 
 from hallspice.config.demand import Demand
 from hallspice.config.load import load_setup
-from hallspice.networks.kept import recipe_of, trained
+from hallspice.networks import kept
+from hallspice.networks.kept import make_networks, recipe_of, trained
 from nn_mapping.data import Dataset
 from nn_mapping.recipes import GOOD, GOOD_CLOTHES, LITERAL, PAPER, Recipe
 from nn_mapping.trained import TrainedNetwork
@@ -97,3 +98,24 @@ def test_a_recipe_is_chosen_by_its_name(name: str, dataset: str, expected: Recip
     network = {"recipe": name, "dataset": dataset, "epochs": 7, "batch_size": 20}
     found = recipe_of(load_setup({"network": network}, None, Demand.EVALUATE))
     assert found == replace(expected, epochs=7, batch=20, input_bits=6)
+
+
+def test_networks_depend_on_the_converters_that_they_see(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Float weights on none; those on levels on the DACs, whose inputs they are trained on; none on the ADCs."""
+    monkeypatch.setenv("HALLSPICE_CACHE", str(tmp_path))
+    monkeypatch.setattr(kept, "layers_of", lambda _: [2, 8, 2])
+
+    def reused(dac_bits: int, adc_bits: int) -> tuple[set[str], list[int | None]]:
+        reporter = Reporter()
+        converters = {"dac_bits": dac_bits, "adc_bits": adc_bits}
+        setup = load_setup({"array": {"converters": converters}, "network": {"epochs": 1, "batch_size": 50}})
+        found = make_networks(setup, halves(), reporter)
+        bits = [found.float_network.input_bits, found.level_network.input_bits]
+        return {str(line).split()[1] for line in reporter.said}, bits
+
+    assert reused(6, 6) == (set(), [None, 6])
+    assert reused(6, 4) == ({"float", "levels"}, [None, 6])
+    assert reused(4, 4) == ({"float"}, [None, 4])
+    assert reused(12, 4) == ({"float"}, [None, 8])

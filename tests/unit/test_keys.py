@@ -15,8 +15,10 @@ from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
 import pytest
+import torch
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from torch import nn
 
 from circuits.arrays.architecture import Architecture
 from circuits.arrays.crossbar import amplifiers, crossbar, slots
@@ -55,15 +57,16 @@ Probe = Callable[[Content], Any]
 
 
 def keys(model: type[Section] = Config, path: KeyPath = ()) -> Iterator[tuple[KeyPath, FieldInfo]]:
-    """All keys of the schema that hold a value, those of sections in lists with the number 0."""
+    """All keys of the schema that hold a value, those of sections in lists with the number 0, in dicts named 1."""
     for name, info in model.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
             yield from keys(info.annotation, (*path, name))
             continue
         yield (*path, name), info
-        for part in get_args(info.annotation) if get_origin(info.annotation) is list else ():
+        kind = get_origin(info.annotation)
+        for part in get_args(info.annotation) if kind in (list, dict) else ():
             if isinstance(part, type) and issubclass(part, Section):
-                yield from keys(part, (*path, name, 0))
+                yield from keys(part, (*path, name, 0 if kind is list else "1"))
 
 
 KEYS = dict(keys())
@@ -112,6 +115,7 @@ OTHERS: dict[str, Any] = {
     "array.cell.c_arm": 3e-15,
     "array.cell.mismatch": 0.1,
     "array.cell.r_off_spread": 1.0,
+    "array.converters.adc_full": 1e-5,
     "array.cell.conductances": [2e-6, 5e-6, 9e-6],
     "array.converters.dac_mismatch": 0.19,
     "array.converters.adc_mismatch": 0.19,
@@ -231,6 +235,16 @@ def run(content: Content) -> Any:
     return exact([{name: getattr(found, name) for name in shown}, tiles, drawn, found.solver.method])
 
 
+def run_own(content: Content) -> Any:
+    """What `run` finds of a network of one's own."""
+    setup = load_setup(content)
+    on_arrays, subject = build(setup, dataset_of(setup), SILENT, workers=1)
+    found = results_of(examine(on_arrays, subject, None, Path("netlists"), SILENT, workers=1))
+    return exact(
+        [found.accuracy, found.energy_by_layer_j, found.network.modules, on_arrays.model.state_dict()]
+    )
+
+
 def train(content: Content) -> Any:
     """The weights that `train` finds."""
     try:
@@ -310,6 +324,14 @@ def _desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for what in ("images", "labels")
     }
     np.savez(folder / "mine.npz", **arrays)
+    head = "from torch import nn\n\n\ndef make(width=12):\n"
+    (folder / "net.py").write_text(
+        f"{head}    return nn.Sequential(nn.Flatten(), nn.Linear(784, width), nn.ReLU(), nn.Linear(width, 10))\n\n\n"
+        "def swapped():\n    return make()[:2].append(nn.Tanh()).append(nn.Linear(12, 10))\n"
+    )
+    for name in ("net", "other"):
+        net = nn.Sequential(nn.Flatten(), nn.Linear(784, 12), nn.ReLU(), nn.Linear(12, 10))
+        torch.save(net.state_dict(), folder / f"{name}.pt")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HALLSPICE_CACHE", str(folder / "cache"))
         patch.chdir(folder)
@@ -333,6 +355,8 @@ TRIED = [path for path in KEYS if path[0] == "array" and path not in EVERYWHERE]
 
 ON_NETWORKS = {
     ("array", "calibration"),
+    ("array", "converters", "quantile"),
+    ("array", "converters", "adc_full"),
     ("array", "wire", "pitch"),
     ("array", "digital", "multiply_8bit"),
     ("array", "digital", "multiply_fp32"),
@@ -458,6 +482,14 @@ CHIPS = merged(NETWORK, {"variation": {"chips": 1}})
 NOISY = merged(CHIPS, {"variation": {"read_noise": 0.5}})
 SWEPT = {"sweep": {"set": {"array.converters.adc_bits": [4, 6]}}}
 
+OWN = {
+    "seed": 5,
+    "array": {"rows": 50, "columns": 14},
+    "network": {"dataset": "mine.npz", "module": "net.py:make", "weights": "net.pt"},
+    "certificate": {"tiles": 0},
+}
+OWN_LAYER = merged(OWN, {"layers": {"1": {"bits": 5}}})
+
 SHOWN: dict[str, Shown] = {
     "seed": Shown(netlist, 6, ARRAY),
     "device.card": Shown(netlist, "short.yaml", ARRAY),
@@ -475,6 +507,14 @@ SHOWN: dict[str, Shown] = {
     "network.convolutions[0].stride": Shown(train, 3, NETWORK),
     "network.convolutions[0].padding": Shown(train, 2, NETWORK),
     "network.convolutions[0].pool": Shown(train, 2, NETWORK),
+    "network.module": Shown(run_own, "net.py:swapped", OWN),
+    "network.weights": Shown(run_own, "other.pt", OWN),
+    "layers": Shown(run_own, {"*": {"bits": 2}}, OWN),
+    "layers.1.tile": Shown(run_own, [20, 20], OWN_LAYER),
+    "layers.1.bits": Shown(run_own, 2, OWN_LAYER),
+    "layers.1.scheme": Shown(run_own, "differential", OWN_LAYER),
+    "layers.1.levels": Shown(run_own, [0, 5], OWN_LAYER),
+    "layers.1.digital": Shown(run_own, True, merged(OWN, {"layers": {"1": {}}})),
     "network.scheme": Shown(train, "differential", NETWORK),
     "network.r_reference": Shown(train, 0.5, NETWORK),
     "network.weight_noise": Shown(train, 0.1, NETWORK),
