@@ -15,6 +15,7 @@ from nn_mapping.analog.chip_design import Chip
 from nn_mapping.analog.conversion import convert
 from nn_mapping.analog.full_scales import calibrate
 from nn_mapping.analog.placement import hold, tiles_of
+from nn_mapping.circuit_layer import circuit_products
 from nn_mapping.column_readout import Readout
 from nn_mapping.data import Dataset, load_dataset
 from nn_mapping.examples import Examples
@@ -117,6 +118,14 @@ def test_layers_read_pixels_as_they_are(levels: bool) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_a_single_layer_is_first_and_last() -> None:
+    found = Parameters(shapes((12, 5), 1, 3, 4), Quantiser(SIX.weights), PAPER, pixels=PIXELS)
+    found.initialise(torch.Generator().manual_seed(1))
+    (weight,), (bias,), x = found.weights, found.biases, inputs()
+    expected = ((x - 0.2) / 0.4) @ weight.T / math.sqrt(12) + bias
+    torch.testing.assert_close(found.outputs(x, PAPER, None), expected, rtol=1e-5, atol=1e-5)
+
+
 def test_noise_of_the_weights_is_not_in_the_offset() -> None:
     """The offset is digital: a chip subtracts the sum of the weights as they were meant."""
     recipe = replace(PAPER, weight_noise=0.3)
@@ -203,6 +212,32 @@ def test_training_goes_on_from_a_network_of_the_same_recipe_alone() -> None:
     for other in (replace(still, scale_outputs=False), replace(still, bias=False)):
         with pytest.raises(ValueError, match=r"layer . of the network to begin from .* the same recipe"):
             train(data, (24, 10, 4), SIX.weights, other, start=network)
+
+
+def test_training_goes_on_through_the_circuit() -> None:
+    """The array gets pixels from 0 to 1; at a learning rate of nearly nothing the network stays what it was."""
+    data = quarters()
+    network = train(data, (24, 10, 4), SIX.weights, SHORT, seed=1)
+    chip = Chip(
+        config=ArrayConfig(architecture="active_parallel"),
+        level_set=SIX,
+        readout=Readout(v_full=0.5),
+        tile=(16, 8),
+    )
+    products = circuit_products(network, chip)
+    given: list[torch.Tensor] = []
+
+    def first(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        given.append(x)
+        return products[0](x, weight)
+
+    still = replace(SHORT, epochs=1, batch=200, learning_rate=1e-9)
+    again = train(data, (24, 10, 4), SIX.weights, still, start=network, products=[first, products[1]])
+    np.testing.assert_array_equal(again.layers[0].weights, network.layers[0].weights)
+    np.testing.assert_allclose(again.layers[0].offset, network.layers[0].offset, atol=1e-5)
+    assert again.history["test_accuracy"] == pytest.approx([network.history["test_accuracy"][-1]], abs=0.02)
+    assert min(float(x.min()) for x in given) == 0
+    assert 0.8 < max(float(x.max()) for x in given) <= 1
 
 
 def test_what_contradicts_itself() -> None:
