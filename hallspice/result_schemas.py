@@ -10,6 +10,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from hallspice.characterisation.results import DeviceResults
 from hallspice.comparison.results import CompareResults
+from hallspice.fitting.look_results import LookResults
 from hallspice.fitting.results import ExchangeResults, FitResults, LevelsResults, MeasureResults
 from hallspice.inference.results import InferenceResults
 from hallspice.model.results import ExportResults, VerifyExportResults, VerifyResults
@@ -23,6 +24,7 @@ MODELS: dict[str, tuple[type[Results], ...]] = {
     "export": (ExportResults,),
     "verify": (VerifyResults, VerifyExportResults),
     "device": (DeviceResults,),
+    "look": (LookResults,),
     "fit": (FitResults,),
     "measure": (MeasureResults,),
     "levels": (LevelsResults,),

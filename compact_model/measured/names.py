@@ -27,8 +27,8 @@ _WORDS = (
     ("h_z", "field", ""),
     ("", "hall", r"xx|channel|longitudinal"),
     ("", "voltage", r"write|xx|channel"),
-    ("device", "", r"^(?:device|sample|chip)\b"),
-    ("cycle", "", r"^(?:cycle|sweep|loop|run)\b"),
+    ("device", "", r"^(?:device|sample|chip)(?: ?(?:id|name|no|number))?$"),
+    ("cycle", "", r"^(?:cycle|sweep|loop|run)(?: ?(?:no|number))?$"),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from scipy.constants import mu_0
 
 from compact_model.cards.device import SHIPPED
@@ -125,6 +125,21 @@ class Layout(_Model):
     sheet: str | None = Field(
         default=None, description="sheet of an Excel file; default: the first that holds the columns"
     )
+
+
+def layout_of(**keys: object) -> Layout:
+    """How a file is written, from keys as people give them; ValueError for a value that isn't allowed.
+
+    Examples
+    --------
+    >>> layout_of(separator="tab", header=None).separator
+    <Separator.TAB: 'tab'>
+    """
+    try:
+        return Layout.model_validate(keys)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{first['loc'][0]} = {first['input']!r}: {first['msg'].lower()}") from None
 
 
 class DataTable(Layout):

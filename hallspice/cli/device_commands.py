@@ -47,6 +47,26 @@ def pulse(
     )
 
 
+@command("hallspice look examples/data/synthetic_full/loops.csv --out look")
+def look(
+    file: Annotated[Path, typer.Argument(help="Table as the instrument wrote it.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder for data.yaml and the report.", show_default=False)],
+    header: Annotated[int | None, typer.Option(help="Line of the names.", min=1)] = None,
+    separator: Annotated[str | None, typer.Option(help='",", ";", tab, blanks or blank.')] = None,
+    decimal: Annotated[str | None, typer.Option(help='"." or ",".')] = None,
+    encoding: Annotated[str | None, typer.Option(help="utf-8, utf-16, latin-1 or another.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of an Excel file.")] = None,
+) -> Outcome:
+    """Look at a file of measurements: what would be read, and a first data.yaml for `hallspice fit`."""
+    from compact_model.measured.tables import layout_of
+    from hallspice.fitting.look import look as look_at
+    from hallspice.fitting.look_page import told
+
+    layout = layout_of(header=header, separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
+    results = look_at(file, out, layout)
+    return Outcome.of_folder(results, out, text=told(results, out))
+
+
 @command("hallspice fit examples/data/paper/paper.yaml --out card.yaml")
 def fit(
     data: Annotated[

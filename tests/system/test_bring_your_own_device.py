@@ -11,9 +11,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from compact_model.cards.device import load_card
+from compact_model.constants import OERSTED
+from compact_model.measured.reader import load_data
 from hallspice.cli.application import app
 
 PAPER = Path(__file__).parents[2] / "examples" / "data" / "paper" / "paper.yaml"
+LAB = Path(__file__).parents[1] / "data" / "lab_files"
 
 
 def hallspice(*arguments: object) -> Result:
@@ -43,6 +46,85 @@ def test_measured_fitted_and_used(tmp_path: Path) -> None:
     pulses.write_text("i_a,t_pulse_s,h_x_oe\n12e-3,200e-6,0\n")
     used = hallspice("pulse", tmp_path / "card.yaml", pulses, "--out", tmp_path / "trace.csv")
     assert used.exit_code == 0, used.output
+
+
+def test_a_file_that_was_looked_at_is_fitted_after_one_correction(tmp_path: Path) -> None:
+    result = hallspice("look", LAB / "M7_tab_decimal_comma" / "loop.txt", "--out", tmp_path / "first")
+    assert result.exit_code == 0, result.output
+    for said in (
+        "loop.txt: 120 lines of numbers, kind loop (the current has both signs)",
+        "Strom (mA): 120 numbers, -16.2051 .. 16.2051 mA, taken for current",
+        "sweep: 0 → 16.21 → -16.21 → -0",
+        "loop.txt: the comma is the decimal mark.",
+        "record loop.txt loop +0 Oe: 120 readings",
+        "Warning: Under which in-plane field? 0 Oe is written as h_x.",
+        "Warning: How long are the pulses? 200 us is written as t_pulse.",
+    ):
+        assert said in result.output
+    found = json.loads((tmp_path / "first" / "results.json").read_text())
+    assert found["turns"] == [0.0, 16.2051, -16.2051, 0.0]
+    assert [(one["name"], one["unit"], one["quantity"]) for one in found["columns"]] == [
+        ("Strom (mA)", "mA", "current"),
+        ("R_xy (Ohm)", "ohm", "hall"),
+    ]
+    assert (tmp_path / "first" / "report.html").read_text().count("<svg") >= 1
+    path = tmp_path / "first" / "data.yaml"
+    assert path.read_text() == found["starter"]
+    path.write_text(path.read_text().replace("h_x: 0 Oe", "h_x: 1000 Oe"))
+    record = load_data(path).records[0]
+    assert (len(record.value), record.start.value) == (120, "unknown")
+    assert record.h[0] == pytest.approx(1000 * OERSTED)
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        (
+            "M1_ppms_dat/AHE_300K.dat",
+            (
+                "kind: field_loop",
+                "h_z: {column: Magnetic Field (Oe), unit: Oe}",
+                "hall: {column: Bridge 2 Resis",
+            ),
+        ),
+        (
+            "M3_volt_table_skip/sw.csv",
+            (
+                "hall: {column: WHICH?, unit: ohm}",
+                "current: {column: WHICH?, unit: mA}",
+                "Which column is the pulse",
+            ),
+        ),
+        (
+            "M5_keithley_overflow/loop.csv",
+            ("current: {column: write_A, unit: A}", "i_read: 1 mA", "instrument overflowed"),
+        ),
+        ("M6_ltp_ltd_identical/ltp_ltd.csv", ("cycle: {column: cycle}", "current: {column: I_mA, unit: mA}")),
+        (
+            "M18_multi_T/l.csv",
+            ("temperature: {column: T (K), unit: K}", "l.csv l 200 K: measured at 200 K; a card is"),
+        ),
+    ],
+)
+def test_first_descriptions_ask_for_what_names_do_not_say(
+    tmp_path: Path, file: str, said: tuple[str, ...]
+) -> None:
+    result = hallspice("look", LAB / file, "--out", tmp_path / "first")
+    assert result.exit_code == 0, result.output
+    for one in said:
+        assert one in result.output
+
+
+def test_a_look_takes_what_is_known_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("a|b\n1,5;2\nI (mA);R (ohm)\n10,5;0,3\n-9,5;0,4\n")
+    result = hallspice("look", tmp_path / "x.txt", "--out", tmp_path / "y", "--header", 3, "--decimal", ",")
+    assert result.exit_code == 0, result.output
+    assert "I (mA): 2 numbers, -9.5 .. 10.5 mA" in result.output
+    assert '    header: 3\n    decimal: ","\n' in (tmp_path / "y" / "data.yaml").read_text()
+    assert load_data(tmp_path / "y" / "data.yaml").records[0].value.tolist() == [0.3, 0.4]
+    wrong = hallspice("look", tmp_path / "x.txt", "--out", tmp_path / "z", "--separator", "/")
+    assert wrong.exit_code == 2
+    assert "separator = '/': input should be 'tab', ';', ',', 'blanks' or 'blank'" in wrong.output
 
 
 @pytest.mark.parametrize(
