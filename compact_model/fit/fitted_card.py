@@ -50,7 +50,8 @@ def fitted_card(result: FitResult, date: str) -> DeviceCard:
             entry.update(
                 provenance=Provenance.ASSUMED.value,
                 interval=None,
-                source=f"not determined by {data.name}: {other.reason}; value of card {base.name}",
+                source=f"not determined by {data.name}: {other.reason}"
+                + ("" if other.warning else f"; value of card {base.name}"),
             )
     if result.regions is not None:
         width = base.geometry.w_channel.value

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import stats
 
 from compact_model.fit.data_size import check_size
+from compact_model.fit.doubts import doubts
 from compact_model.fit.forms import Comparison, Prediction, compared, predicted
 from compact_model.fit.intervals import Fitted, Open, determined, intervals
 from compact_model.fit.parameters import FitError
@@ -83,6 +84,9 @@ def fit_data(data: DataSet, progress: Callable[[str], None] = lambda _: None) ->
     notes += check_described(problem, x)
     progress("what the data determine")
     problem, x, openly = determined(problem, x)
+    data = problem.data
+    notes += [one.warning for one in openly if one.warning]
+    notes += doubts(problem, x)
     if not problem.free:
         raise FitError(f"{data.name}: the data determine no parameter of the card")
     progress("intervals")

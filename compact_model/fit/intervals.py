@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import stats
 
 from compact_model.fit.parameters import FitParameter, silent
-from compact_model.fit.problem import LEVEL, MANY_DEVICES, Problem, copied
+from compact_model.fit.problem import LEVEL, MANY_DEVICES, Problem, copied, with_data
 from compact_model.numeric import Floats
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class Open:
 
     parameter: FitParameter
     reason: str
+    warning: str = ""  # what a reader of the card must know of the value that it got instead
 
 
 def _widths(problem: Problem, x: Floats, *, profiled: bool) -> Iterator[tuple[int, float, float]]:
@@ -115,18 +116,34 @@ def determined(problem: Problem, x: Floats) -> tuple[Problem, Floats, list[Open]
             high = min(high, float(problem.bounds[1][place]))
             widest = math.log(parameter.widest) if parameter.logarithmic else parameter.widest
             excess = (high - low) / widest
+            if excess > 1.0 and parameter.symbol == "delta_r":
+                excess = math.inf  # the others depend on it
             if excess > 1.0 and (worst is None or excess > worst[0]):
                 worst = (excess, parameter, (float(parameter.outer(low)), float(parameter.outer(high))))
         if worst is None:
             break
         _, parameter, (low, high) = worst
         log.info("%s is left open: %g..%g", parameter.name, low, high)
-        openly.append(
-            Open(parameter=parameter, reason=f"the data leave it open between {low:.3g} and {high:.3g}")
-        )
+        left = f"the data leave it open between {low:.3g} and {high:.3g}"
+        if parameter.symbol == "delta_r":
+            problem, taken = _saturated(problem, x, parameter)
+            left += f"; {taken:.4g} ohm is what the largest pulses span, as if they saturated"
+            warning = f"{parameter.name}: {left}. Measure R_xy against H_z, or larger pulses."
+            openly.append(Open(parameter=parameter, reason=left, warning=warning))
+        else:
+            openly.append(Open(parameter=parameter, reason=left))
         kept = [p for p in problem.free if p is not parameter]
         problem, x = _with_free(problem, x, kept)
     return problem, x, openly
+
+
+def _saturated(problem: Problem, x: Floats, window: FitParameter) -> tuple[Problem, float]:
+    """The problem of a card whose Hall window is what the readings span by the fit, and that window [ohm]."""
+    values = problem.values(x)
+    rows = problem.used & problem.response.is_hall
+    span = float(values["delta_r"]) * float(np.ptp(problem.response.fractions(values)[rows]))
+    data = replace(problem.data, card=problem.data.card.with_value(window.path, span))
+    return with_data(problem, data), span
 
 
 def _with_free(problem: Problem, x: Floats, kept: Sequence[FitParameter]) -> tuple[Problem, Floats]:

@@ -352,7 +352,18 @@ def copied(
     problem: Problem, form: ThresholdForm, free: Sequence[FitParameter], *, electrothermal: bool
 ) -> Problem:
     """The same data and nuisances with another form of the law."""
-    copied = Problem(problem.data, form, free, electrothermal=electrothermal)
+    return _with_readings(problem, Problem(problem.data, form, free, electrothermal=electrothermal))
+
+
+def with_data(problem: Problem, data: DataSet) -> Problem:
+    """The same form, parameters and nuisances with the records of another card."""
+    return _with_readings(
+        problem, Problem(data, problem.form, problem.free, electrothermal=problem.electrothermal)
+    )
+
+
+def _with_readings(problem: Problem, copied: Problem) -> Problem:
+    """Another problem of the same readings: what is used of them, their errors and artefacts stay."""
     copied.nuisance, copied.nuisance_names = problem.nuisance, problem.nuisance_names
     count = problem.nuisance.shape[1]
     width = len(copied.columns)

@@ -14,7 +14,7 @@ from compact_model.measured.records import Record
 from compact_model.measured.tables import RecordKind, Start
 from compact_model.numeric import Floats
 
-MISSED = 3.0
+MISSED = 2.0
 """A card that is further from the data than so many times their noise is said to miss them."""
 
 

@@ -20,8 +20,8 @@ MOST_PANELS = 9
 
 
 @styled
-def readings(result: FitResult) -> str:
-    """Measured readings and the fitted law, one panel per record; at most nine records."""
+def readings(result: FitResult, card: Floats | None) -> str:
+    """Measured readings, the fitted law and the card by its rate law, one panel per record; at most nine records."""
     blocks = [block for block in result.response.blocks if not block.single] or result.response.blocks
     chosen = [blocks[i] for i in np.unique(np.linspace(0, len(blocks) - 1, MOST_PANELS).astype(int))]
     columns = min(3, len(chosen))
@@ -32,13 +32,13 @@ def readings(result: FitResult) -> str:
     for axes in panels.flat[len(chosen) :]:
         axes.set_visible(False)
     for axes, block in zip(panels.flat, chosen, strict=False):
-        _panel(axes, result, block)
+        _panel(axes, result, block, None if card is None else card[block.rows])
     panels.flat[0].legend(loc="best", fontsize=8)
     figure.tight_layout()
     return svg(figure)
 
 
-def _panel(axes: Axes, result: FitResult, block: RecordRows) -> None:
+def _panel(axes: Axes, result: FitResult, block: RecordRows, card: Floats | None) -> None:
     record, rows = block.record, block.rows
     value, predicted, used = result.response.value[rows], result.predicted[rows], result.used[rows]
     if record.kind is RecordKind.LOOP:
@@ -47,6 +47,11 @@ def _panel(axes: Axes, result: FitResult, block: RecordRows) -> None:
     else:
         x, label = np.arange(len(value), dtype=float), "reading"
         axes.plot(x, predicted, "x", color=ORANGE, markersize=4, zorder=3, label="law and artefacts")
+    if card is not None and np.isfinite(card).any():
+        line = "-" if record.kind is RecordKind.LOOP else "+"
+        axes.plot(
+            x, card, line, color=GREEN, linewidth=0.9, markersize=4, zorder=4, label="card by its rate law"
+        )
     size = 3 if len(value) > 100 else 8
     axes.plot(x[used], value[used], ".", color=BLUE, markersize=size, label="used")
     if (~used & np.isfinite(value)).any():

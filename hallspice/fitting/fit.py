@@ -13,6 +13,7 @@ from compact_model.cards.quantity import parse_quantity
 from compact_model.fit import fitted_card as cards
 from compact_model.fit import fitting
 from compact_model.fit.fitting import FitResult
+from compact_model.fit.replay import Replay, replayed
 from compact_model.measured.laboratory import Imperfections, Laboratory, Protocol
 from compact_model.measured.reader import load_data
 from compact_model.measured.records import DataSet
@@ -28,6 +29,7 @@ from hallspice.fitting.results import (
     LeftOut,
     MeasureResults,
     PredictedFraction,
+    Replayed,
 )
 from hallspice.page.csv_text import csv_text
 from hallspice.progress import SILENT, Reporter
@@ -79,8 +81,9 @@ def fit(
             data, lambda message: progress(next(stage, STAGES), STAGES + 1, f"fit: {message}")
         )
         card = cards.fitted_card(result, datetime.now(UTC).strftime("%Y-%m-%d"))
-        drawn = _figures(result)
-        found = _results(result, card, file)
+        replay, trouble = _replayed(result, card)
+        drawn = _figures(result, replay)
+        found = _results(result, card, file, replay, trouble)
         written = results.write(
             folder,
             found,
@@ -122,9 +125,24 @@ def measure(
         return results.write(stage, MeasureResults(protocol=protocol.value, seed=seed), tables=files)
 
 
-def _figures(result: FitResult) -> dict[str, str]:
+def _replayed(result: FitResult, card: DeviceCard) -> tuple[Replay | None, list[str]]:
+    """The card beside the data, and what the top of the report must say of it."""
+    try:
+        replay = replayed(result, card)
+    except ValueError as error:
+        return None, [f"The card can't follow the measured pulses by its rate law: {error}"]
+    if replay is None or not replay.misses:
+        return replay, []
+    return replay, [
+        f"The card misses the data: by the rate law of pulses and simulators it is {1e3 * replay.card_residual:.3g} "
+        f"mohm (rms) off, the fit {1e3 * replay.fit_residual:.3g} mohm, with a noise of {1e3 * replay.noise:.3g} mohm. "
+        "Equal pulses in a row, and lengths far from the fit's, are where the two laws differ."
+    ]
+
+
+def _figures(result: FitResult, replay: Replay | None) -> dict[str, str]:
     drawn = {
-        "readings": figures.readings(result),
+        "readings": figures.readings(result, None if replay is None else replay.card),
         "residuals": figures.residuals(result),
         "intervals": figures.intervals(result.fitted),
         "correlation": figures.correlation(result.fitted, result.correlation),
@@ -155,10 +173,12 @@ def _residuals(result: FitResult) -> str:
     return csv_text(["record", "reading", "measured", "fitted", "of_which_artefacts", "used"], rows)
 
 
-def _results(result: FitResult, card: DeviceCard, file: str) -> FitResults:
+def _results(
+    result: FitResult, card: DeviceCard, file: str, replay: Replay | None, trouble: list[str]
+) -> FitResults:
     return FitResults(
         versions=results.versions_of(),
-        warnings=_warnings(result),
+        warnings=[*trouble, *_warnings(result)],
         data=FittedData.of(result, file),
         card=card.name,
         fitted=[FittedParameter.of(one) for one in result.fitted],
@@ -170,6 +190,7 @@ def _results(result: FitResult, card: DeviceCard, file: str) -> FitResults:
         regions=result.regions,
         comparisons=[ComparedForm.of(one) for one in result.comparisons],
         predictions=[PredictedFraction.of(one) for one in result.predictions],
+        replay=None if replay is None else Replayed.of(replay),
         excluded=[LeftOut(what=one.what, reason=one.reason) for one in result.excluded],
         notes=[*result.notes, *result.data.reading, *result.data.artefacts],
     )

@@ -54,6 +54,7 @@ def page_of(result: FitResult, card: DeviceCard, found: FitResults, drawn: Mappi
                 f"{result.chi2 / result.dof:.2f}",
                 f"{result.dof} degrees of freedom; 1 if the errors are right",
             ),
+            *_replay(found),
             *_answers(result),
         ],
         sentences=[
@@ -65,6 +66,17 @@ def page_of(result: FitResult, card: DeviceCard, found: FitResults, drawn: Mappi
         sections=list(_sections(result, card, drawn)),
         figures=drawn,
     )
+
+
+def _replay(found: FitResults) -> Iterator[Answer]:
+    if found.replay is not None:
+        one = found.replay
+        yield Answer(
+            "card from data",
+            f"{1e3 * one.card_residual_ohm:.3g} mΩ",
+            f"rms by the rate law; fit {1e3 * one.fit_residual_ohm:.3g}, between the laws "
+            f"{1e3 * one.law_difference_ohm:.3g}, noise {1e3 * one.noise_ohm:.3g} mΩ",
+        )
 
 
 def _answers(result: FitResult) -> Iterator[Answer]:
@@ -149,7 +161,9 @@ def _quality(result: FitResult, drawn: Collection[str]) -> Section:
         "How well the law fits",
         figures=[
             Caption(
-                "readings", "Readings and fitted law; at most nine records are drawn.", wide=len(pulsed) > 1
+                "readings",
+                "Readings, fitted law, and the card by its rate law; at most nine records are drawn.",
+                wide=len(pulsed) > 1,
             ),
             Caption("residuals", "Residuals of all readings used.", wide=True),
             *extra,

@@ -9,6 +9,7 @@ from pydantic import Field
 from compact_model.fit.fitting import FitResult
 from compact_model.fit.forms import Comparison, Prediction
 from compact_model.fit.intervals import Fitted
+from compact_model.fit.replay import Replay
 from hallspice.results import Measure, Report, Result, Results
 
 
@@ -121,6 +122,25 @@ class LeftOut(Result):
     reason: str
 
 
+class Replayed(Result):
+    """How far the readings of pulses are from the fit, and from the card by the law that pulses and simulators use."""
+
+    noise_ohm: Annotated[float, Measure("ohm", "noise of a reading, root mean square")]
+    fit_residual_ohm: Annotated[float, Measure("ohm", "readings less fit, root mean square")]
+    card_residual_ohm: Annotated[float, Measure("ohm", "readings less card, root mean square")]
+    law_difference_ohm: Annotated[float, Measure("ohm", "card less fit, root mean square")]
+
+    @classmethod
+    def of(cls, one: Replay) -> Replayed:
+        """The same as a part of results."""
+        return cls(
+            noise_ohm=one.noise,
+            fit_residual_ohm=one.fit_residual,
+            card_residual_ohm=one.card_residual,
+            law_difference_ohm=one.law_difference,
+        )
+
+
 class FitResults(Report):
     """`hallspice fit`."""
 
@@ -145,6 +165,7 @@ class FitResults(Report):
     ]
     comparisons: tuple[ComparedForm, ...]
     predictions: tuple[PredictedFraction, ...]
+    replay: Annotated[Replayed | None, Field(description="Null: no pulses, or the card can't follow them.")]
     excluded: tuple[LeftOut, ...]
     notes: tuple[str, ...]
 

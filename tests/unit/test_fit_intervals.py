@@ -394,10 +394,18 @@ def noisy(count: int, seed: int = 0, sigma: float = 1e-3) -> Any:
     return np.random.default_rng(seed).normal(0.0, sigma, count)
 
 
+def swinging(value: Any, **more: Any) -> Linear:
+    """A law that predicts a swing of one ohm, and readings that are this much off."""
+    swing = np.arange(len(value)) % 2 * 1.0
+    problem = flat(swing + value, **more)
+    problem.predicted = lambda _: swing  # type: ignore[method-assign]
+    return problem
+
+
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 @pytest.mark.parametrize("at", [15, 33, 65])
 def test_a_step_is_found_where_it_is(sign: float, at: int) -> None:
-    problem = flat(noisy(80) + sign * 0.02 * (np.arange(80) >= at))
+    problem = swinging(noisy(80) + sign * 0.02 * (np.arange(80) >= at))
     assert screening._steps(problem, np.zeros(1)) == {"r0": at}
     problem.used[5:8] = False  # the place counts all readings
     found = screening._steps(problem, np.zeros(1))
@@ -412,10 +420,10 @@ def test_steps_need_long_records_of_pulses_with_noise() -> None:
         (60, RecordKind.FIELD_LOOP, False),
     ):
         value = noisy(count) + 0.02 * (np.arange(count) >= 30)
-        assert bool(screening._steps(flat(value, kind=kind), np.zeros(1))) == found
-    assert screening._steps(flat((np.arange(80) >= 40) * 1.0), np.zeros(1)) == {}  # no noise, no scale
+        assert bool(screening._steps(swinging(value, kind=kind), np.zeros(1))) == found
+    assert screening._steps(swinging((np.arange(80) >= 40) * 0.0625), np.zeros(1)) == {}  # no noise, no scale
     second = np.concatenate([noisy(70), noisy(70, 1) + 0.02 * (np.arange(70) >= 40)])
-    assert screening._steps(flat(second, cuts=[70]), np.zeros(1)) == {"r1": 40}
+    assert screening._steps(swinging(second, cuts=[70]), np.zeros(1)) == {"r1": 40}
 
 
 @pytest.mark.parametrize(("share", "found"), [(0.97, False), (1.03, True)])
@@ -426,7 +434,24 @@ def test_a_step_is_eight_standard_errors_of_two_medians(share: float, found: boo
     jump = share * 8.0 * 1.25 * noise_of(value) * np.sqrt(2.0 / 15)
     stepped = value + jump * (np.arange(count) >= 100)
     assert noise_of(stepped) == pytest.approx(noise_of(value), rel=1e-9)
-    assert bool(screening._steps(flat(stepped), np.zeros(1))) == found
+    assert bool(screening._steps(swinging(stepped), np.zeros(1))) == found
+
+
+def test_a_step_of_more_than_a_tenth_of_the_span_is_switching() -> None:
+    for height, found in (
+        (0.095, True),
+        (-0.095, True),
+        (0.12, False),
+        (-0.12, False),
+    ):  # of a swing of about 1.1 ohm
+        problem = swinging(noisy(80) + height * (np.arange(80) >= 40))
+        assert bool(screening._steps(problem, np.zeros(1))) is found
+
+
+def test_a_stated_error_is_the_least_noise() -> None:
+    value = noisy(80) + 0.02 * (np.arange(80) >= 40)
+    for stated, found in ((1e-3, True), (0.02, False)):  # 8 * 1.25 * 0.02 * sqrt(2/15) = 0.073
+        assert bool(screening._steps(swinging(value, stated=stated), np.zeros(1))) is found
 
 
 def misfit(size: list[float], window: Any = 2.0) -> Linear:

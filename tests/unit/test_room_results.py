@@ -36,7 +36,7 @@ KEYS = {
     "device": "card counts created disturb_onset_a files ladder_a levels_model_ohm levels_ohm reset_energy_j "
     "scoreboard versions warnings write_energy_j",
     "fit": "card chi2 comparisons correlation created data degrees_of_freedom excluded files fitted noise notes "
-    "predictions regions undetermined versions warnings",
+    "predictions regions replay undetermined versions warnings",
     "levels": "distinguishable_ohm error_rate files possible_states states",
     "export": "card card_content date dialect files form grains largest_error",
 }
