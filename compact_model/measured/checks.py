@@ -12,6 +12,7 @@ from compact_model.measured.tables import (
     ClippedError,
     DisagreeingError,
     EmptyLoopError,
+    LostOrderError,
     RecordKind,
     SwappedColumnsError,
     WrongUnitError,
@@ -50,6 +51,15 @@ DISAGREEING_SHARE = 0.02
 """... and by more than this share of the window: less may be a drift."""
 
 
+HALF_WAY = 0.5
+"""A reading whose second difference exceeds this share of what a loop spans stands on another branch than its
+neighbours."""
+
+
+MOST_JUMPING, JUMPING_SHARE = 2, 0.1
+"""A switch makes two such readings in a sweep, outliers some more; readings of two branches in turns make many."""
+
+
 SMALLEST_MOTION = 1.5
 """A loop that moves by less than this many times its noise is empty."""
 
@@ -67,6 +77,7 @@ def check_record(record: Record, card: DeviceCard) -> None:
         raise EmptyLoopError(f"{record.name}: holds no readings")
     if record.kind in (RecordKind.LOOP, RecordKind.TRAIN):
         _check_swapped(record)
+        _check_order(record)
     _check_units(record, card)
     if record.kind in (RecordKind.LOOP, RecordKind.FIELD_LOOP) and len(seen) >= 20:
         _check_clipped(record)
@@ -132,6 +143,21 @@ def _check_swapped(record: Record) -> None:
         raise SwappedColumnsError(
             f"{record.name}: the Hall resistance is swept in equal steps ({read:.0%} of its points) and the current "
             f"is not ({programmed:.0%}); are the two columns swapped?"
+        )
+
+
+def _check_order(record: Record) -> None:
+    """A loop of both branches that was sorted by current jumps between them from line to line."""
+    there = np.isfinite(record.value)
+    steps, value = np.diff(record.current[there]), record.value[there]
+    if record.kind is not RecordKind.LOOP or not (np.all(steps >= 0.0) or np.all(steps <= 0.0)):
+        return
+    jumping = int(np.sum(np.abs(np.diff(value, 2)) > HALF_WAY * np.ptp(value)))
+    if jumping > MOST_JUMPING + JUMPING_SHARE * len(value):
+        raise LostOrderError(
+            f"{record.name}: the lines are sorted by current, and the readings jump between two branches: the order of "
+            "the pulses is lost, and it decides what they do. Keep the lines as they were measured, or name the column "
+            "of their time (`time`)"
         )
 
 

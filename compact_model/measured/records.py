@@ -16,6 +16,10 @@ SATURATED = 0.6
 """A film is saturated beyond this share of the largest field of a loop."""
 
 
+FEWEST_SATURATED = 6
+"""Readings at the ends of a field loop that give a window with an error."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """Readings of one device in the order of measurement, SI units."""
@@ -95,8 +99,16 @@ def reduced_field_loop(record: Record) -> tuple[float, float, float]:
     """
     there = np.isfinite(record.value) & (np.abs(record.h) > SATURATED * np.abs(record.h).max())
     h, value = record.h[there], record.value[there]
-    if len(np.unique(np.sign(h))) < 2 or len(h) < 6:
-        raise EmptyLoopError(f"{record.name}: both signs of H_z must be measured up to saturation")
+    if len(np.unique(np.sign(h))) < 2:
+        raise EmptyLoopError(
+            f"{record.name}: saturating fields of one sign alone tell one state, {float(np.mean(value)):.4g} ohm, "
+            "and no window; measure both signs of H_z"
+        )
+    if len(h) < FEWEST_SATURATED:
+        raise EmptyLoopError(
+            f"{record.name}: {len(h)} readings beyond {SATURATED:g} of the largest field, allowed: "
+            f"{FEWEST_SATURATED} or more, over both signs"
+        )
     design = np.column_stack([np.ones_like(h), -0.5 * np.sign(h), h / np.abs(h).max()])
     solution, *_ = np.linalg.lstsq(design, value, rcond=None)
     residual = value - design @ solution

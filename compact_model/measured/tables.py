@@ -37,6 +37,10 @@ class DisagreeingError(MeasurementError):
     """Saturated readings that can't be of one device in one state."""
 
 
+class LostOrderError(MeasurementError):
+    """Lines that are not in the order of their pulses."""
+
+
 class RecordKind(StrEnum):
     """What one table holds."""
 
