@@ -233,12 +233,12 @@ def _headed(
                 if layout.header in (None, row.line) and set(wanted) <= set(row.cells):
                     _check_once(path, row, wanted)
                     return one, row
-    guesses = [(one, *_guessed(list(one.start()), layout.header)) for one in candidates]
-    found, _, header = max(guesses, key=lambda guess: guess[1])
-    if header is None:
+    guesses = [(one, *guess) for one in candidates if (guess := _guessed(list(one.start()), layout.header))]
+    if not guesses:
         raise MeasurementError(
             f"{path}: no line looks like names above numbers; say where they stand: `header: LINE`, and `separator`"
         )
+    found, _, header = max(guesses, key=lambda guess: guess[1])
     if not wanted:
         return found, header
     missing = next(name for name in wanted if name not in header.cells)
@@ -258,7 +258,7 @@ def _check_once(path: Path, header: Row, wanted: Sequence[str]) -> None:
             )
 
 
-def _guessed(rows: Sequence[Row], line: int | None) -> tuple[int, Row | None]:
+def _guessed(rows: Sequence[Row], line: int | None) -> tuple[int, Row] | None:
     """How much a way to cut speaks for itself (numbers less words below the header), and the line of the names."""
     if line is None:
         blocks = [
@@ -270,8 +270,8 @@ def _guessed(rows: Sequence[Row], line: int | None) -> tuple[int, Row | None]:
     else:
         first = next((k + 1 for k, row in enumerate(rows) if row.line == line), 0)
     if first == 0:
-        return -1, None
-    below = [cell for row in rows[first : first + SEARCHED] for cell in row.cells if cell]
+        return None
+    below = [cell for row in rows[first:] for cell in row.cells if cell]
     score = sum(1 if is_number(cell) else -1 for cell in below)
     header = rows[first - 1]
     if line is None and first > 1 and all(unit_of(cell) for cell in header.cells if cell):

@@ -93,6 +93,7 @@ def test_units_and_repeated_headers_are_no_numbers(tmp_path: Path) -> None:
     assert read(tmp_path, "I,R\na,b\na,c\na,d\n1,2\n").units != ()
     assert read(tmp_path, "I,R\na,b\na,c\na,d\na,e\n1,2\n").units == ()
     assert read(tmp_path, "I,R\na,b\na,c\n").units == ()
+    assert [row.cells for row in read(tmp_path, "I,R\nmA\n1,2\n").units] == [("mA",)]
     # a reading that is missing makes no line of units
     assert cells(read(tmp_path, "I,R\n1,\n2,3\n"))[1] == ("1", "")
 

@@ -56,6 +56,7 @@ def test_the_tolerance_is_six_times_the_scatter_within_limits() -> None:
     assert usual_tolerance(np.array([-0.5, 0.5, -0.5]), 5.0) == pytest.approx(5.0)
     assert usual_tolerance(np.array([-1000.0, -1000.0, 1000.0, 1000.0]), 5.0) == 0.0  # as programmed
     assert usual_tolerance(np.array([7.0, np.nan]), 5.0) == 0.0
+    assert usual_tolerance(np.array([7.0, 7.001]), 5.0) == pytest.approx(6e-3 / (0.6745 * np.sqrt(2.0)))
 
 
 def test_neighbours_within_the_tolerance_become_their_median() -> None:
