@@ -215,4 +215,4 @@ def test_an_onnx_file_becomes_a_model_on_arrays(tmp_path: Path) -> None:
     calibrate(arrays, x)
     with torch.no_grad():
         difference = (arrays.eval()(x) - expected).norm() / expected.norm()
-    assert 1e-4 < difference < 0.1
+    assert 1e-4 < difference < 0.4
