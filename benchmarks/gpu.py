@@ -1,8 +1,8 @@
 """Whether a graphics processor gives what the processor gives, and how much sooner: levels, codes, chips of one seed.
 
 Codes: every array of a ResNet-20 gets the same inputs on both; the codes of values that lie between two of them may
-differ, because sums are rounded in another order. Chips: spread, stuck cells and mismatch are drawn on the processor,
-so that a seed is the same chip everywhere (read noise is drawn where the model is, and is not in it).
+differ, because sums are rounded in another order. Chips: spread and stuck cells are drawn on the processor, so that a
+seed is the same chip everywhere (read noise is drawn where the model is, and is not in it).
 
 Where torch finds no graphics processor, the same is done with a copy on the processor, on a small case: that tests this
 program and nothing else.
@@ -39,7 +39,7 @@ NETWORKS = Path(__file__).parents[1] / "examples" / "networks"
 OTHER_CODES = 1e-3  # share of outputs
 APART = 1e-4  # of the largest output: less is rounding, a code is more
 ACCURACY = 0.002
-VARIATION = Variation(spread_of_window=0.1, stuck_low=0.001, stuck_high=0.001, mismatch=0.02)
+VARIATION = Variation(spread_of_window=0.1, stuck_low=0.001, stuck_high=0.001)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +97,6 @@ def products(case: Case, device: str) -> list[str]:
         config=ArrayConfig(architecture="active_parallel"),
         level_set=pair_levels(PAPER_LEVELS_OHM),
         readout=Readout(v_full=0.5, adc_mismatch=0.02),
-        mismatch=0.02,
     )
     arrays = convert(model, chip)[0].eval()
     calibrate(arrays, x[:32])
