@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hallspice.cli.application import app
+from hallspice.inference.results import InferenceResults
 from hallspice.networks.results import EvaluateResults, InSituResults, TrainResults
 
 CONFIG = """
@@ -73,6 +74,45 @@ def test_a_network_of_other_levels_is_refused(trained: Path) -> None:
     result = hallspice("evaluate", other, "--network", network, "--out", trained / "other", "--quiet")
     assert result.exit_code == 2
     assert "the network was trained on" in result.output
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ("[784, 20, 10]", "784 - 20 - 10"),
+        ("[784, 10]", "784 - 10"),
+        ("[784, 24, 24, 10]", "784 - 24 - 24 - 10"),
+    ],
+)
+def test_a_network_of_other_layers_is_refused(trained: Path, layers: str, said: str) -> None:
+    other, network = trained / "other.yaml", trained / "network" / "network.npz"
+    other.write_text(CONFIG.replace("[784, 24, 10]", layers))
+    result = hallspice("evaluate", other, "--network", network, "--out", trained / "other", "--quiet")
+    assert result.exit_code == 2
+    assert f"network.npz: a network of 784 - 24 - 10, {other} says {said} (inputs" in " ".join(
+        result.output.split()
+    )
+
+
+def test_a_trained_network_is_run(trained: Path) -> None:
+    """Nothing is trained, so that there are no float weights to compare with."""
+    config, network = trained / "run.yaml", trained / "network" / "network.npz"
+    config.write_text(CONFIG[: CONFIG.index("variation:")])
+    result = hallspice("run", config, "--network", network, "--out", trained / "run", "--quiet")
+    assert result.exit_code == 0, result.output
+    found = InferenceResults.model_validate_json((trained / "run" / "results.json").read_text())
+    before = TrainResults.model_validate_json((trained / "network" / "results.json").read_text())
+    assert found.accuracy.float_ is None
+    assert found.accuracy.levels == pytest.approx(before.accuracy, abs=2e-4)
+    assert found.network.name == "784 - 24 - 10"
+    assert found.network.recipe is None
+    assert found.network.history is not None
+    assert found.network.history.float_ is None
+    assert "against float weights" not in result.output
+    assert "was trained elsewhere" in found.network.training_note
+    head = (trained / "run" / "training.csv").read_text().splitlines()[0]
+    assert head == "epoch,levels_train_loss,levels_train_accuracy,levels_test_accuracy"
+    assert (trained / "run" / "network.npz").exists()
 
 
 @pytest.mark.parametrize(
