@@ -142,7 +142,7 @@ def ablation(model: nn.Module, circuit: Evaluation, examples: Examples) -> Ablat
         levels = accuracy_of(model, examples)
     return Ablation(
         levels=levels,
-        converters=accuracy(ideal_transfers(tiles, config), trim=False),
+        converters=accuracy(ideal_transfers(tiles, config)),
         array=accuracy(None, dac_bits=None, adc_bits=None),
         circuit=circuit.accuracy,
         untrimmed=accuracy(None, trim=False),

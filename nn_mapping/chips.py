@@ -207,7 +207,8 @@ class _Chip:
             raise ValueError(f"only = {only!r}: no layer on arrays, which are {', '.join(arrays)}")
         self.varied = [only in (None, tile.layer) for tile in self.tiles]
         self.arrays = [array for name, array in arrays.items() if only in (None, name)]
-        self.config = self.arrays[0].tiles.chip.config
+        first = next(iter(arrays.values()))
+        self.config, self.device = first.tiles.chip.config, first.weight.device
         _check(self.config, variation, options, self.tiles)
         self.young = _Transfers(self.config, ideal=options.ideal_arrays)
         warm = warmed(self.config, options.tcr * variation.warming)
@@ -245,7 +246,7 @@ class _Chip:
         if self.variation.read_noise:
             noise = ReadNoise(
                 of_window=self.variation.read_noise,
-                generator=torch.Generator(self.arrays[0].weight.device).manual_seed(_number([*seed, 1])),
+                generator=torch.Generator(self.device).manual_seed(_number([*seed, 1])),
                 reference=not self.options.digital_reference,
             )
             for array in self.arrays:
@@ -294,7 +295,7 @@ class _Chip:
         arrays = arrays_of(self.model)
         for layer, (mean, deviation) in self.wanted.items():
             measured, spread = _statistics(self.model, {layer: arrays[layer]}, self.examples)[layer]
-            gain = deviation / spread.clamp(min=1e-9)
+            gain = torch.where(spread > 0, deviation / spread, spread)  # one that never moves is only shifted
             arrays[layer].correct(gain, mean - gain * measured)
 
 
@@ -374,7 +375,7 @@ def _mismatch(variation: Variation, random: np.random.Generator, tile: Tile) -> 
 
 def _number(seed: Sequence[int]) -> int:
     """One number of 32 bit for a generator of torch."""
-    return int(np.random.SeedSequence(seed).generate_state(1)[0])
+    return int(np.random.SeedSequence(seed).generate_state(1).item())
 
 
 def warmed(config: ArrayConfig, change: float) -> ArrayConfig:
@@ -416,5 +417,6 @@ class _Transfers:
                 self.tensors[rows, columns] = transfer_tensor((rows, columns), self.config)
             return self.tensors[rows, columns].transfer(state)
         # a tile of its own equations: the full solution is four times faster than a tensor for one state
-        found: Floats = transfers(state, self.config, mismatch, exact=mismatch is not None).matrices[0]
+        found: Floats
+        (found,) = transfers(state, self.config, mismatch, exact=mismatch is not None).matrices
         return found

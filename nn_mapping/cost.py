@@ -189,8 +189,9 @@ def write_cost(
             for tile in tiles
         ]
     )
+    each = counts @ time_per_level
     return WriteCost(
-        energy=float(np.sum(counts @ energy_per_level)),
-        time_serial=float(np.sum(counts @ time_per_level)),
-        time_tiles_parallel=float(np.max(counts @ time_per_level)),
+        energy=float(counts.sum(axis=0) @ energy_per_level),
+        time_serial=float(each.sum()),
+        time_tiles_parallel=float(each.max()),
     )

@@ -117,7 +117,7 @@ def _of_idx(path: Path, inside: list[str]) -> Dataset:
                 f"{path}: {field}: expected one file such as {sorted(wanted)[0][0]}-{kind}-idx"
                 f"{3 if kind == 'images' else 1}-ubyte or the same with .gz, found {', '.join(files) or 'none'}"
             )
-        file = path / files[0]
+        file = path / files.pop()
         arrays[field] = parse_idx(unpacked(file), str(file))
     return _checked(path, arrays, np.array([], dtype=str))
 

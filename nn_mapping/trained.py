@@ -92,10 +92,9 @@ class TrainedNetwork:
         nothing left to normalise. Convolutions are followed by ReLU and pooling.
         """
         parts: OrderedDict[str, nn.Module] = OrderedDict()
-        flat = False
         for number, layer in enumerate(self.layers, start=1):
-            if layer.window is None and not flat:
-                parts["flat"], flat = nn.Flatten(), True
+            if layer.window is None:
+                parts.setdefault("flat", nn.Flatten())
             parts[f"layer{number}"] = _product(layer)
             parts[f"norm{number}"] = _affine(layer)
             if number < len(self.layers):
@@ -139,7 +138,7 @@ class TrainedNetwork:
             "windows": [None if layer.window is None else asdict(layer.window) for layer in self.layers],
         }
         with whole_file(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
+            np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
 
 
 def load_network(path: Path) -> TrainedNetwork:
@@ -245,5 +244,6 @@ def pixel_codes(images: Bytes, bits: int | None) -> tuple[Bytes, int]:
     flat = images.reshape(len(images), -1)
     if bits is None:
         return flat, 255
-    table = np.round(np.arange(256) * ((2**bits - 1) / 255)).astype(np.uint8)
-    return table.take(flat), 2**bits - 1
+    steps = 2**bits - 1
+    table = np.linspace(0, steps, 256).round().astype(np.uint8)
+    return table.take(flat), steps

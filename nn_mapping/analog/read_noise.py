@@ -22,7 +22,7 @@ class ReadNoise:
     """Standard deviation of a cell, as a share of the window."""
     generator: torch.Generator
     """What it is drawn with, on the device of the model."""
-    reference: bool = True
+    reference: bool
     """Whether the reference columns have it, too."""
 
 

@@ -300,6 +300,11 @@ def test_sampled_reads_cover_the_layers(arrays: nn.Module, examples: Examples) -
     other = sample_reads(arrays, tiles, examples, tiles=4, vectors=3, seed=9)
     assert [place for place, _ in other] != [place for place, _ in reads]
     everything = sample_reads(arrays, tiles, examples, tiles=100, vectors=1)
+    drawn = [
+        [place for place, _ in sample_reads(arrays, tiles, examples, tiles=100, vectors=1, **seed)]
+        for seed in ({}, {"seed": 0}, {"seed": 1})
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]
     assert sorted(place for place, _ in everything) == list(range(len(tiles)))
 
 
@@ -332,8 +337,25 @@ def test_other_images_are_drawn_where_no_tile_has_inputs(arrays: nn.Module, exam
     some = replace(examples, inputs=inputs)
     reads = sample_reads(arrays, tiles, some, tiles=2, vectors=2, seed=8)
     assert [voltages.any(axis=1).tolist() for _, voltages in reads] == [[True, True], [True, True]]
+    # 200 others, drawn after the images and the order of the tiles: the first and the last of them
+    random = np.random.default_rng(8)
+    random.choice(400, 2, replace=False)
+    random.permutation(len(tiles))
+    others = np.sort(random.choice(400, 200, replace=False))[[0, -1]]
+    for place, voltages in reads:
+        pixels = inputs[torch.from_numpy(others)].flatten(1).numpy()[:, tiles[place].rows]
+        np.testing.assert_allclose(voltages, 0.5 * np.round(63 * pixels) / 63, rtol=1e-6)
     none = darkened(examples, slice(0, 20))
     assert sample_reads(arrays, tiles, none, tiles=2, vectors=2, seed=8) == []
+
+
+def test_a_dark_image_among_few_is_read_as_well(arrays: nn.Module, examples: Examples) -> None:
+    tiles = [tile for tile in tiles_of(arrays) if tile.layer == "layer1"]
+    chosen = np.sort(np.random.default_rng(8).choice(400, 3, replace=False))
+    inputs = examples.inputs.clone()
+    inputs[int(chosen[1])] = 0
+    reads = sample_reads(arrays, tiles, replace(examples, inputs=inputs), tiles=2, vectors=3, seed=8)
+    assert [voltages.any(axis=1).tolist() for _, voltages in reads] == [[True, False, True]] * 2
 
 
 def test_of_many_patches_some_are_read_again() -> None:

@@ -10,19 +10,21 @@ import torch
 from torch import Tensor, nn
 
 from circuits.arrays.config import ArrayConfig
-from nn_mapping.accuracy import accuracy_of, confusion_matrix, digitally
+from nn_mapping.accuracy import accuracy_of, confusion_matrix, digitally, outputs_of
 from nn_mapping.analog.chip_design import Chip, LayerOptions
 from nn_mapping.analog.conversion import convert
 from nn_mapping.analog.full_scales import calibrate
 from nn_mapping.analog.linear import ArrayMatrix
-from nn_mapping.analog.placement import arrays_of, tiles_of
-from nn_mapping.chips import ChipOptions, Variation, aged, monte_carlo, wilson, written
+from nn_mapping.analog.placement import arrays_of, hold, tiles_of
+from nn_mapping.analog.read_noise import ReadNoise
+from nn_mapping.chips import ChipOptions, Chips, Variation, aged, monte_carlo, wilson, written
 from nn_mapping.column_readout import Readout
 from nn_mapping.data import Dataset
 from nn_mapping.examples import Examples
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.mapping import resistive_states
 from nn_mapping.recipes import GOOD
+from nn_mapping.tiles import ideal_transfers
 from nn_mapping.trained import TrainedNetwork
 from nn_mapping.training import train
 
@@ -328,6 +330,62 @@ def test_wilson_and_ranges() -> None:
         Variation(spread_of_r=-0.1)
     with pytest.raises(ValueError, match="more than all cells"):
         Variation(stuck_low=0.6, stuck_high=0.6)
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("drift", -0.9, 1.0),
+        ("r_off_spread", 0.0, 100.0),
+        ("warming", -300.0, 1000.0),
+        ("spread_of_window", 0.0, 1.0),
+        ("stuck_low", 0.0, 1.0),
+    ],
+)
+def test_variations_have_bounds(name: str, low: float, high: float) -> None:
+    for value in (low, high):
+        assert getattr(Variation(**{name: value}), name) == value
+    for value in (low - 0.01, high + 0.01, float("nan")):
+        with pytest.raises(ValueError, match=rf"^{name} = {value} is outside \[{low:g}, {high:g}\]"):
+            Variation(**{name: value})
+
+
+def test_nothing_is_done_about_variation_unless_asked() -> None:
+    assert ChipOptions() == ChipOptions(
+        recalibrate=False, digital_reference=False, ideal_arrays=False, tcr=0.0
+    )
+
+
+def test_the_deviation_of_two_chips_and_an_interval_by_its_equation() -> None:
+    two = Chips(accuracies=(0.5, 0.8), images=50, confusion=np.zeros((2, 2), np.intp))
+    assert two.deviation == pytest.approx(0.3 / np.sqrt(2), rel=1e-12)
+    assert two.interval == wilson(0.65, 50)
+    low, high = wilson(0.3, 50, 2.5)
+    assert low < 0.3 < high
+    for end in (low, high):  # as many deviations away as its own share would give
+        assert (end - 0.3) ** 2 == pytest.approx(2.5**2 * end * (1 - end) / 50, rel=1e-9)
+
+
+def test_read_noise_of_a_chip_is_drawn_with_its_number(model: nn.Module) -> None:
+    """Chip 2 of seed 5, on ideal arrays calibrated without noise; the default seed is 0."""
+    by_hand = copy.deepcopy(model)
+    hold(by_hand, ideal_transfers(tiles_of(model), CONFIG))
+    calibrate(by_hand, EXAMPLES.calibration)
+    generator = torch.Generator().manual_seed(int(np.random.SeedSequence([5, 2, 1]).generate_state(1)[0]))
+    for array in arrays_of(by_hand).values():
+        array.tiles.noise = ReadNoise(of_window=0.8, generator=generator, reference=True)
+    variation = Variation(read_noise=0.8)
+    found = monte_carlo(model, EXAMPLES, variation, IDEAL, chips=3, seed=5)
+    classes = outputs_of(by_hand, EXAMPLES).argmax(axis=1)
+    expected = confusion_matrix(EXAMPLES.labels, classes, 4).astype(int)
+    others = monte_carlo(model, EXAMPLES, variation, IDEAL, chips=2, seed=5).confusion
+    # an image may lie on the edge of two classes
+    assert np.abs(found.confusion - others - expected).sum() <= 4
+    plain, first, second = (
+        monte_carlo(model, EXAMPLES, variation, IDEAL, chips=1, **seed).confusion.tolist()
+        for seed in ({}, {"seed": 0}, {"seed": 1})
+    )
+    assert plain == first != second
 
 
 def test_one_layer_at_a_time(model: nn.Module) -> None:

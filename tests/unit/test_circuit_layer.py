@@ -67,6 +67,7 @@ def test_products_in_training_are_those_of_the_layer(scheme: str, trim: bool, ar
             ours = product(inputs, torch.from_numpy(whole.layers[number].weights).double())
             torch.testing.assert_close(ours, layer(inputs), rtol=0, atol=2e-5 * float(ours.abs().max()))
         assert float(product.tiles.input_full[0]) == (1.0, 4.0)[number]
+        assert product.tiles.first_tile == layer.tiles.first_tile == (0, product.tiles.first_tile)[number]
 
 
 def test_weights_get_the_gradient_of_the_whole_layer() -> None:

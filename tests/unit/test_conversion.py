@@ -790,6 +790,12 @@ def test_the_best_scale_is_that_of_the_least_squared_error() -> None:
         weights = np.array([most] * 999 + [-few])
         assert best_scale(weights, signs) == pytest.approx(np.abs(weights).mean(), abs=max(most, few) / 119)
     assert best_scale(np.array([0.5]), np.array([-1.0, 0.4])) == pytest.approx(0.6, rel=1e-9)
+    # 0.9991 lies between 59/60 and 60/60 of the largest
+    assert best_scale(np.array([1.0] * 999 + [-0.05]), signs) == pytest.approx(1.0, rel=1e-9)
+    # levels already, up to 1e-6 of the largest, or 0.15 of it
+    uneven = np.array([-7.0, 1.0])
+    assert best_scale(np.array([1 + 6e-6, -7.0]), uneven) == 1.0
+    assert best_scale(np.array([1 + 8e-6, -7.0]), uneven) == pytest.approx(7 * 0.15, rel=1e-9)
 
 
 def test_free_weights_become_levels_at_the_best_scale() -> None:

@@ -3,7 +3,9 @@
 import gzip
 import re
 import struct
+import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -127,6 +129,23 @@ def test_images_of_four_columns_are_no_channels(tmp_path: Path) -> None:
         images = np.zeros((7, *shape), dtype=np.uint8)
         with pytest.raises(DatasetError, match="channels stand last"):
             read_dataset(saved(tmp_path, train_images=images, test_images=images[:4]))
+
+
+def test_the_count_is_no_length_of_an_image(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="channels stand last"):
+        read_dataset(saved(tmp_path, train_images=np.zeros((2, 5, 9, 3), dtype=np.uint8)))
+
+
+def test_arrays_of_16_gigabytes_are_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path)
+    for size in (16_000_000_000, 16_000_000_001):
+        monkeypatch.setattr(
+            zipfile.ZipFile, "infolist", lambda _self, size=size: [SimpleNamespace(file_size=size)]
+        )
+        if size == 16_000_000_000:
+            read_dataset(path)
+    with pytest.raises(DatasetError, match=r"1\.6e\+10 bytes of arrays, allowed: 1\.6e\+10"):
+        read_dataset(path)
 
 
 def test_large_and_broken_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from nn_mapping.analog.conversion import convert
 from nn_mapping.analog.full_scales import calibrate
 from nn_mapping.analog.linear import ArrayMatrix
 from nn_mapping.analog.placement import arrays_of, hold, tiles_of
-from nn_mapping.analog.read_noise import ReadNoise
+from nn_mapping.analog.read_noise import OutputNoise, ReadNoise
 from nn_mapping.column_readout import Readout
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.tiles import ideal_transfers
@@ -186,6 +186,26 @@ def test_the_generator_decides_and_gradients_are_refused() -> None:
     arrays.tiles.noise = None
     assert list(arrays_of(arrays)) == ["model"]
     arrays(x).sum().backward()
+
+
+def test_noise_is_drawn_output_by_output_then_tile_by_tile() -> None:
+    """Second of two bands, two groups of four outputs on tiles of three and one; outputs 1 to 3 are read."""
+    random = np.random.default_rng(0)
+    own, shared, size = (
+        torch.from_numpy(random.uniform(1, 2, shape)) for shape in ((2, 2, 4), (2, 2, 2), (3, 2, 1, 5))
+    )
+    noise = OutputNoise(
+        own=own, shared=shared, tile_of=torch.tensor([0, 0, 0, 1]), generator=torch.Generator().manual_seed(4)
+    )
+    found = noise.drawn(1, slice(1, 4), size)
+    again = torch.Generator().manual_seed(4)
+    apart, common = (torch.empty(3, 5, 2, n, dtype=torch.float64).normal_(generator=again) for n in (3, 2))
+    for group in range(2):
+        for output in range(3):
+            tile = 1 if output == 2 else 0
+            expected = apart[:, :, group, output] * own[1, group, output + 1]
+            expected = expected + common[:, :, group, tile] * shared[1, group, tile]
+            torch.testing.assert_close(found[:, group, output], expected * size[:, group, 0])
 
 
 def test_architectures_of_the_noise_are_linear() -> None:

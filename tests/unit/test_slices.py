@@ -396,6 +396,14 @@ def test_gradients_are_those_of_differences(architecture: str, scheme: str) -> N
     assert torch.autograd.gradcheck(outputs, given, eps=1e-5, atol=1e-6, rtol=1e-6)
 
 
+def test_one_slice_is_passed_on_as_it_is() -> None:
+    values = torch.rand(2, 3, 4)
+    chip = Chip(config=IDEAL, level_set=SINGLE, readout=EXACT)
+    assert TiledProduct(torch.zeros(1, 1, 1), chip).cells.joined(values) is values
+    (codes,) = InputSlices(bits=3, each=3).split(values)
+    assert codes is values
+
+
 def test_a_change_is_shared_by_significance() -> None:
     """The smallest change of the cells that makes it: slices of 1 and 6 take 1/37 and 6/37 of 7."""
     levels = sliced_levels(SINGLE, (1.0, 6.0))
