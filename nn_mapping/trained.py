@@ -138,7 +138,7 @@ class TrainedNetwork:
             "windows": [None if layer.window is None else asdict(layer.window) for layer in self.layers],
         }
         with whole_file(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
+            np.savez_compressed(file, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
 
 
 def load_network(path: Path) -> TrainedNetwork:

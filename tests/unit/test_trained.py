@@ -122,6 +122,8 @@ def test_files_of_format_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         load_network(written(path, header={"format": 2}))
     with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
         load_network(written(path, **{"0.gain": np.array([{}] * 3)}))
+    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+        replace(COLOURS, levels=np.array([{}])).save(path)
     COLOURS.save(path)
     with np.load(path) as file:
         assert json.loads(str(file["header"]))["format"] == 1
