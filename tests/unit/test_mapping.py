@@ -48,6 +48,11 @@ def test_a_small_layer_cell_by_cell() -> None:
     assert found[1].shape == (1, 3)
 
 
+def test_a_chip_has_tiles_of_64_x_64_and_no_mismatch_by_default() -> None:
+    chip = Chip(config=CONFIG, level_set=SINGLE, readout=Readout(v_full=0.5))
+    assert (chip.tile, chip.mismatch, chip.r_off_spread, chip.seed) == ((64, 64), 0.0, 0.0, 0)
+
+
 def test_states_of_levels_and_what_stands_for_them() -> None:
     states = np.array([3.0, 4.0, 5.0, 6.0, 7.0, 8.0])
     found = tiles(linear([[-1, 1 / 12]]), (2, 3), state_ohm=states)[0]

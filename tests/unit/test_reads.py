@@ -1,6 +1,5 @@
 """How much of what arrays read is told at once, and of which shape."""
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -10,10 +9,9 @@ from nn_mapping import reads
 from nn_mapping.analog.chip_design import Chip
 from nn_mapping.analog.conversion import convert
 from nn_mapping.analog.full_scales import calibrate
-from nn_mapping.analog.placement import arrays_of, tiles_of
+from nn_mapping.analog.placement import arrays_of
 from nn_mapping.column_readout import Readout
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
-from nn_mapping.mapping import resistive_states
 
 CHIP = Chip(
     config=ArrayConfig(architecture="active_parallel"),
@@ -51,23 +49,3 @@ def test_a_part_has_16_million_voltages() -> None:
     with reads.listening(arrays, lambda _name, rows, _first: found.append(len(rows))):
         arrays_of(arrays)["model"].tiles.listener(torch.zeros(1, 1).expand(4097, 4096), True, None)
     assert found == [4096, 1]
-
-
-def test_states_of_two_terminal_cells_follow_their_levels() -> None:
-    """Conductances are linear in the level; what lies far below the window keeps a thousandth of the lowest."""
-    levels = CHIP.level_set
-    config = ArrayConfig(architecture="resistive")
-    chip = Chip(
-        config=config,
-        level_set=levels,
-        readout=CHIP.readout,
-        tile=(3, 4),
-        state_ohm=resistive_states(levels.levels_ohm, 1e4, 1e5),
-    )
-    arrays, _ = convert(nn.Linear(5, 3), chip)
-    for tile in tiles_of(arrays):
-        np.testing.assert_allclose(tile.states_of(tile.target, hall=False), tile.states, rtol=1e-9)
-        np.testing.assert_array_equal(tile.states_of(tile.target, hall=True), tile.target)
-        assert tile.states_of(np.array([0.45]), hall=False) == pytest.approx(2 / (1e-4 + 1e-5), rel=1e-9)
-        rising = chip.states[0] > chip.states[-1]
-        assert tile.states_of(np.array([-9.0 if rising else 9.0]), hall=False) == pytest.approx(1e8, rel=1e-9)
