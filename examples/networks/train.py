@@ -62,11 +62,13 @@ class Recipe:
 
 
 RECIPES = {
-    "lenet": Recipe(dataset="fashion-mnist", epochs=6, rate=4e-3, more=120_000, more_rate=2e-3),
-    "lstm": Recipe(dataset="mnist", epochs=4, rate=5e-3, more=20_000, more_rate=2e-3),
-    "vision_transformer": Recipe(dataset="mnist", epochs=3, rate=3e-3, more=10_000, more_rate=1e-3),
+    "lenet": Recipe(dataset="fashion-mnist", epochs=6, rate=4e-3, more=60_000, more_rate=2e-3),
+    "lstm": Recipe(dataset="mnist", epochs=3, rate=5e-3, more=10_000, more_rate=2e-3),
+    "vision_transformer": Recipe(
+        dataset="mnist", epochs=2, rate=3e-3, more=5_000, more_rate=1e-3, tested=5_000
+    ),
     "resnet20": Recipe(
-        dataset="fashion-mnist", images=15_000, epochs=3, rate=5e-3, more=3_000, more_rate=1e-3, tested=2_000
+        dataset="fashion-mnist", images=15_000, epochs=3, rate=5e-3, more=2_000, more_rate=1e-3, tested=2_000
     ),
 }
 
