@@ -13,11 +13,13 @@ from dataclasses import dataclass, field, replace
 from circuits.arrays.config import ArrayConfig
 from hallspice.networks.kept import trained
 from hallspice.progress import reporter
+from nn_mapping.analog.chip_design import Chip, LayerOptions
+from nn_mapping.analog.conversion import convert
 from nn_mapping.chips import ChipOptions, Variation, monte_carlo
 from nn_mapping.column_readout import Readout
 from nn_mapping.data import Dataset, load_dataset
+from nn_mapping.examples import Examples
 from nn_mapping.levels import PAPER_LEVELS_OHM, LevelSet, pair_levels, single_levels
-from nn_mapping.mapping import map_network
 from nn_mapping.recipes import GOOD, Recipe
 
 LAYERS = (784, 256, 128, 10)
@@ -108,7 +110,15 @@ def table(digits: Dataset, levels: LevelSet, recipe: Recipe, seed: int, chips: i
     readout = Readout(v_full=0.5, dac_bits=None, adc_bits=None, trim=False)
     with reporter(quiet=True) as progress:
         network, _ = trained(digits, LAYERS, levels.weights, recipe, seed, progress, "levels")
-    mapped = map_network(network, levels, 1024, 1024)
+    chip = Chip(
+        config=config,
+        level_set=levels,
+        readout=readout,
+        tile=(1024, 1024),
+        layers={"layer1": LayerOptions(input_full=1.0)},
+    )
+    arrays, _ = convert(network.model(), chip)
+    examples = Examples.of(digits)
     digital = 100 * network.accuracy(digits.test_images, digits.test_labels)
     print(
         f"{len(levels.weights)} weights, {recipe.epochs} epochs, noise {recipe.weight_noise:.3f} in training, "
@@ -118,9 +128,7 @@ def table(digits: Dataset, levels: LevelSet, recipe: Recipe, seed: int, chips: i
     for row in rows:
         same = not (set(row.variation) - {"drift"})  # nothing is drawn
         variation = Variation(**row.variation)
-        found = monte_carlo(
-            mapped, config, readout, digits, variation, row.options, chips=1 if same else chips
-        )
+        found = monte_carlo(arrays.eval(), examples, variation, row.options, chips=1 if same else chips)
         low, high = found.interval
         interval = f"{100 * low:.2f} to {100 * high:.2f}"
         print(

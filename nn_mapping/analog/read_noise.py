@@ -33,10 +33,8 @@ class OutputNoise:
     own: Tensor
     """Of the cells of each output alone, (tiles along the inputs, groups, outputs)."""
     shared: Tensor | None
-    """Of the reference columns, the same for all outputs of a tile: (tiles along the inputs, groups, tiles along the
-    outputs); None: there is none."""
-    tile_of: Tensor
-    """Tile of each output, (outputs,)."""
+    """What the references add to the outputs of their tile, the same to all of them: (tiles along the inputs, groups,
+    tiles along the outputs, outputs), 0 for outputs on other tiles; None: there is none."""
     generator: torch.Generator
 
     def drawn(self, tile: int, outputs: slice, size: Tensor) -> Tensor:
@@ -50,14 +48,13 @@ class OutputNoise:
             Root of the sum of the squared drives of the rows, (count, groups, 1, ...).
         """
         own = self.own[tile][:, outputs]
-        found = self._normal(size, own)
-        if self.shared is not None:
-            found += self._normal(size, self.shared[tile])[:, :, self.tile_of[outputs]]
-        return found.mul_(size)
-
-    def _normal(self, size: Tensor, deviation: Tensor) -> Tensor:
         count, groups, _, *positions = size.shape
-        drawn = size.new_empty(count, *positions, groups, deviation.shape[1]).normal_(
-            generator=self.generator
-        )
-        return drawn.mul_(deviation).movedim((-2, -1), (1, 2))
+        places = (count, *positions, groups)
+        found = self._normal(size, *places, own.shape[1]).mul_(own)
+        if self.shared is not None:
+            shared = self.shared[tile][:, :, outputs]
+            found += torch.einsum("...gt,gto->...go", self._normal(size, *places, shared.shape[1]), shared)
+        return found.movedim((-2, -1), (1, 2)).mul_(size)
+
+    def _normal(self, like: Tensor, *shape: int) -> Tensor:
+        return like.new_empty(shape).normal_(generator=self.generator)

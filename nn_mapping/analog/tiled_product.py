@@ -422,16 +422,19 @@ class TiledProduct(nn.Module):
             for found, part in zip((own, shared), parts, strict=False):
                 by_band = part.sqrt().unflatten(0, block.grid).permute(2, 0, 1, 3)
                 found.append(by_band.flatten(2))
-        tiles = torch.arange(len(self.tiling.outs), device=self.cells.levels.device)
-        sizes = torch.tensor([part.stop - part.start for part in self.tiling.converted], device=tiles.device)
         factors = cell / torch.tensor(self._factors, dtype=torch.float64).to(share).view(-1, 1, 1)
         heard = bool(shared) and self.noise.reference
         return OutputNoise(
             own=self._by_grid(own) * factors,
-            shared=self._by_grid(shared) * factors if heard else None,
-            tile_of=tiles.repeat_interleave(sizes),
+            shared=(self._by_grid(shared) * factors).unsqueeze(3) * self._members() if heard else None,
             generator=self.noise.generator,
         )
+
+    def _members(self) -> Tensor:
+        """1 for the converted outputs of each tile, 0 for those of the others, (tiles along the outputs, outputs)."""
+        alone = torch.eye(len(self.tiling.converted)).to(self.cells.levels)
+        sizes = torch.tensor([part.stop - part.start for part in self.tiling.converted], device=alone.device)
+        return alone.repeat_interleave(sizes, dim=1)
 
     def _by_grid(self, parts: list[Tensor]) -> Tensor:
         """What each block has, (its tiles along the inputs, groups, along the outputs), for the whole layer."""

@@ -189,22 +189,20 @@ def test_the_generator_decides_and_gradients_are_refused() -> None:
 
 
 def test_noise_is_drawn_output_by_output_then_tile_by_tile() -> None:
-    """Second of two bands, two groups of four outputs on tiles of three and one; outputs 1 to 3 are read."""
+    """Second of two bands, two groups of four outputs on two tiles; outputs 1 to 3 are read."""
     random = np.random.default_rng(0)
     own, shared, size = (
-        torch.from_numpy(random.uniform(1, 2, shape)) for shape in ((2, 2, 4), (2, 2, 2), (3, 2, 1, 5))
+        torch.from_numpy(random.uniform(1, 2, shape)) for shape in ((2, 2, 4), (2, 2, 2, 4), (3, 2, 1, 5))
     )
-    noise = OutputNoise(
-        own=own, shared=shared, tile_of=torch.tensor([0, 0, 0, 1]), generator=torch.Generator().manual_seed(4)
-    )
+    noise = OutputNoise(own=own, shared=shared, generator=torch.Generator().manual_seed(4))
     found = noise.drawn(1, slice(1, 4), size)
     again = torch.Generator().manual_seed(4)
     apart, common = (torch.empty(3, 5, 2, n, dtype=torch.float64).normal_(generator=again) for n in (3, 2))
     for group in range(2):
         for output in range(3):
-            tile = 1 if output == 2 else 0
             expected = apart[:, :, group, output] * own[1, group, output + 1]
-            expected = expected + common[:, :, group, tile] * shared[1, group, tile]
+            for tile in range(2):
+                expected = expected + common[:, :, group, tile] * shared[1, group, tile, output + 1]
             torch.testing.assert_close(found[:, group, output], expected * size[:, group, 0])
 
 
