@@ -11,7 +11,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
 from circuits.arrays.config import ArrayConfig
-from circuits.arrays.crossbar import crossbar, ideal_transfer
+from circuits.arrays.crossbar import ideal_transfer, read_networks
 from circuits.network import Role
 from circuits.solve.nodal import factor
 from circuits.solve.tensor import TransferTensor, transfer_tensor
@@ -34,7 +34,7 @@ class TileResponse:
     """Column currents per row voltage [A/V], shape (columns, rows)."""
     power_forms: dict[Role, Floats]
     """Role of elements -> Q [W/V^2], shape (rows, rows): power is ``v @ Q @ v``; the roles sum to what the
-    sources deliver."""
+    sources deliver. Where rows take turns, it is the sum over all turns."""
     imbalance: float
     """Power of the sources minus the sum of the roles, over the former, for a full input (Tellegen's theorem)."""
 
@@ -198,14 +198,19 @@ def _solve_task(task: _Task, config: ArrayConfig) -> TileResponse:
 
 def solve_tile(states: Floats, mismatch: Mismatch | None, config: ArrayConfig) -> TileResponse:
     """Transfer matrix and power forms of one tile with the given cell states (rows, columns)."""
-    factored = factor(crossbar(states, config, mismatch))
-    forms = factored.power_forms()
-    full = np.ones(len(states))[np.newaxis]
-    delivered = float(factored.solve(full).source_power.item())
+    rows, columns = states.shape
+    transfer = np.zeros((columns, rows))
+    forms = {role: np.zeros((rows, rows)) for role in Role}
+    delivered = 0.0
+    for inputs, network in read_networks(states, config, mismatch):
+        factored = factor(network)
+        transfer[:, inputs] += factored.transfer()
+        for role, form in factored.power_forms().items():
+            forms[role][inputs, inputs] += form
+        full = np.ones(network.n_inputs)[np.newaxis]
+        delivered += float(factored.solve(full).source_power.item())
     taken = sum(float(form.sum()) for form in forms.values())
-    return TileResponse(
-        transfer=factored.transfer(), power_forms=forms, imbalance=abs(delivered - taken) / delivered
-    )
+    return TileResponse(transfer=transfer, power_forms=forms, imbalance=abs(delivered - taken) / delivered)
 
 
 def ideal_transfers(tiles: Sequence[Tile], config: ArrayConfig) -> tuple[Floats, ...]:

@@ -7,7 +7,8 @@ To add one: a function from states, `ArrayConfig` and `Mismatch` to a `Network`,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,9 +17,11 @@ from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.mismatch import Mismatch, no_mismatch
 from circuits.arrays.parallel import active_parallel, passive_parallel, resistive
-from circuits.arrays.series import active_series, row_multiplexed, series_hall
+from circuits.arrays.series import active_series, row_alone, row_multiplexed, series_hall
 from circuits.network import Network
 from compact_model.numeric import Floats
+
+_LEAK = 1e-4  # channels of a row over an open switch: above, the states of idle rows are seen
 
 _TOPOLOGIES: dict[Architecture, tuple[Callable[..., Network], Callable[[Floats, ArrayConfig], Floats]]] = {
     Architecture.RESISTIVE: (resistive, lambda r, _: 1 / r),
@@ -83,6 +86,45 @@ def network_of(resistance: Floats, config: ArrayConfig, mismatch: Mismatch | Non
         raise ValueError(f"slot = {slot}, allowed: 0 <= value < {count}")
     build, _ = _TOPOLOGIES[config.architecture]
     return build(resistance, config, spread, *([slot] if config.architecture.in_turns else []))
+
+
+def read_networks(
+    states: ArrayLike, config: ArrayConfig, mismatch: Mismatch | None = None
+) -> Iterator[tuple[slice, Network]]:
+    """The networks that a read solves one after another, each with the rows that are its inputs.
+
+    It is one of all rows, or one per row where rows take turns; there the idle rows are a single chain, unless they
+    leak (`idle_rows_are_alike`). Parameters as for `crossbar`.
+    """
+    resistance = checked_states(states, config)
+    rows, columns = resistance.shape
+    spread = no_mismatch(resistance.shape) if mismatch is None else mismatch
+    if not config.architecture.in_turns:
+        yield slice(0, rows), network_of(resistance, config, spread, 0)
+        return
+    for row in range(rows):
+        if idle_rows_are_alike(config, columns):
+            yield slice(row, row + 1), one_turn(resistance, config, spread, row)
+        else:
+            yield slice(0, rows), network_of(resistance, config, spread, row)
+
+
+def one_turn(resistance: Floats, config: ArrayConfig, spread: Mismatch, row: int) -> Network:
+    """The network of a row that is read while the others are idle, in all of which its input is the only one."""
+    every = {field.name: getattr(spread, field.name)[row : row + 1] for field in fields(spread)}
+    below = len(resistance) - row
+    return row_alone(resistance[row : row + 1], config, Mismatch(**every), below, len(resistance) - 1)
+
+
+def idle_rows_are_alike(config: ArrayConfig, columns: int) -> bool:
+    """Whether idle rows load the columns alike whatever their states, to 1e-6 of an output.
+
+    Examples
+    --------
+    >>> idle_rows_are_alike(ArrayConfig(architecture="row_multiplexed", r_channel=500.0, r_switch_off=1e10), 64)
+    True
+    """
+    return columns * config.r_channel <= _LEAK * config.r_switch_off
 
 
 def slots(config: ArrayConfig, rows: int) -> int:

@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from circuits.arrays.config import ArrayConfig
-from circuits.arrays.crossbar import checked_states, network_of, slots
+from circuits.arrays.crossbar import checked_states, idle_rows_are_alike, network_of, slots
 from circuits.arrays.mismatch import Mismatch, no_mismatch
 from circuits.arrays.series import row_alone
 from circuits.network import Network
 from circuits.solve.nodal import factor
 from compact_model.numeric import Floats
-
-_LEAK = 1e-4
-"""Channels of a row over an open switch: above, idle rows are solved cell by cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +151,8 @@ def transfer_tensor(
     spread = no_mismatch(shape) if mismatch is None else mismatch
     if spread.channel.shape != shape:
         raise ValueError(f"mismatch has shape {spread.channel.shape}, expected {shape}")
-    if config.architecture.amplified or _alone_in_turn(config, shape[1]):
+    in_turns = config.architecture.in_turns
+    if config.architecture.amplified or (in_turns and idle_rows_are_alike(config, shape[1])):
         at_zero, part = _row_by_row(config, spread)
         return TransferTensor(config, spread, at_zero, (part,))
     rows, columns = shape
@@ -195,11 +193,6 @@ def _row_by_row(config: ArrayConfig, spread: Mismatch) -> tuple[Floats, _Slot]:
         inputs=slice(0, rows),
     )
     return np.broadcast_to(at_zero, (at_zero.shape[0], rows)), part
-
-
-def _alone_in_turn(config: ArrayConfig, columns: int) -> bool:
-    """Whether rows that take turns are idle behind open switches but for what these leak (1e-6 of an output)."""
-    return config.architecture.in_turns and columns * config.r_channel <= _LEAK * config.r_switch_off
 
 
 def _solved(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from torch import Tensor
 
@@ -50,23 +50,40 @@ def rounded(values: Tensor, step: Tensor, low: float, high: float) -> Tensor:
     return apply(values, step, low, high)
 
 
-def upper_quantile(values: Tensor, share: float) -> float:
-    """Value below which that share of all values lies, interpolated as ``numpy.quantile`` does it.
+def upper_quantile(parts: Iterable[Tensor], count: int, share: float) -> tuple[float, float]:
+    """Value below which that share of all values lies, interpolated as ``numpy.quantile`` does it, and the largest one.
 
     Parameters
     ----------
-    values
-        At least one, any shape.
+    parts
+        The values, of any shapes, one part after another; no more are held than lie above the quantile, twice.
+    count
+        How many values there are in all; at least one.
     share
         Above 0.5: only the values beyond it are sorted.
 
     Examples
     --------
-    >>> upper_quantile(torch.tensor([4.0, 1.0, 2.0, 3.0]), 0.9)
-    3.7
+    >>> upper_quantile([torch.tensor([4.0, 1.0]), torch.tensor([2.0, 3.0])], 4, 0.9)
+    (3.7, 4.0)
     """
-    flat = values.detach().flatten()
-    place = share * (flat.numel() - 1)
+    place = share * (count - 1)
     below = math.floor(place)
-    highest = flat.topk(flat.numel() - below).values[-2:].double().tolist()
-    return float(highest[-1] + (place - below) * (highest[0] - highest[-1]))
+    kept: list[Tensor] = []
+    held, least = 0, -math.inf
+    for part in parts:
+        flat = part.detach().flatten()
+        kept.append(flat[flat >= least])
+        held += len(kept[-1])
+        if held > 2 * (count - below):
+            kept = [_highest(kept, count - below)]
+            held, least = count - below, float(kept[0][-1])
+    highest = _highest(kept, count - below).double()
+    last, before = float(highest[-1]), float(highest[-2:][0])
+    return last + (place - below) * (before - last), float(highest[0])
+
+
+def _highest(parts: list[Tensor], count: int) -> Tensor:
+    """The largest of all values, descending."""
+    found: Tensor = torch.cat(parts).topk(count).values
+    return found

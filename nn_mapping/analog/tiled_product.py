@@ -16,7 +16,7 @@ from circuits.read.calibration import calibrate_transfer
 from nn_mapping.analog.array_response import HeldResponse, array_response
 from nn_mapping.analog.read_noise import OutputNoise
 from nn_mapping.analog.rounding import rounded, upper_quantile
-from nn_mapping.analog.tiled_read import Kernel, Plan, magnitudes, read
+from nn_mapping.analog.tiled_read import Kernel, Plan, count_outputs, magnitudes, read
 from nn_mapping.analog.tiling import Tiling
 from nn_mapping.analog.weight_cells import WeightCells
 from nn_mapping.column_readout import output_converters, row_dacs, trim_moments
@@ -280,18 +280,17 @@ class TiledProduct(nn.Module):
         """Let the full scales of the inputs follow them, or say that negative ones come to a fixed full scale."""
         if self.chip.input_full is None:
             for sign, part in enumerate((x, -x)):
-                self._observe(self.input_full, sign, [part.clamp(min=0)])
+                self._observe(self.input_full, sign, [part.clamp(min=0)], part.numel())
         elif bool((x < 0).any()):
             self.input_full[1], self._signs = self.input_full[0], None
 
-    def _observe(self, full: Tensor, sign: int, values: Iterable[Tensor]) -> None:
+    def _observe(self, full: Tensor, sign: int, values: Iterable[Tensor], count: int) -> None:
         """Let a full scale follow these values, which are positive."""
-        every = [part.detach().flatten() for part in values if part.numel()]
-        if not every:
+        if not count:
             return
-        before, found = float(full[sign]), torch.cat(every)
-        now = upper_quantile(found, self.chip.readout.quantile)
-        now = now if now > 0 else float(found.max())  # too rare for the quantile, and still to be read
+        before = float(full[sign])
+        now, largest = upper_quantile(values, count, self.chip.readout.quantile)
+        now = now if now > 0 else largest  # too rare for the quantile, and still to be read
         if self.calibrating and not math.isnan(before):
             now = max(before, now)
         elif before > 0:
@@ -335,8 +334,9 @@ class TiledProduct(nn.Module):
                 self.output_full[sign] = self.chip.readout.adc_full
             elif adapts and plan.half is not None:
                 with torch.no_grad():
-                    found = [magnitudes(drive, matrix * self.share(), offset, plan) for drive in drives]
-                self._observe(self.output_full, sign, chain.from_iterable(found))
+                    found = (magnitudes(drive, matrix * self.share(), offset, plan) for drive in drives)
+                    count = sum(count_outputs(drive, matrix, plan) for drive in drives)
+                    self._observe(self.output_full, sign, chain.from_iterable(found), count)
             step, factor = self._steps(sign)
             shift = None if offset is None else offset / step
             held, noise = matrix * (self.share() / step), self._output_noise(self.share() / step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from nn_mapping.analog.rounding import round_codes_
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from nn_mapping.analog.read_noise import OutputNoise
 
@@ -72,6 +73,10 @@ class Plan:
         taps = 1 if self.kernel is None else self.kernel.taps
         return slice(rows.start // taps, -(-rows.stop // taps))
 
+    def positions(self, drive: Tensor) -> int:
+        """Reads of an input of `drive`, (sets of drivers, count, ...)."""
+        return 1 if self.kernel is None else math.prod(self.kernel.positions(drive.shape[3], drive.shape[4]))
+
     def with_kernel(self, kernel: Kernel | None) -> Plan:
         """The same tiles for inputs of another shape."""
         return replace(self, kernel=kernel)
@@ -92,10 +97,7 @@ class Part:
 
 def parts(plan: Plan, drive: Tensor) -> Iterator[Part]:
     """All reads of inputs (sets of drivers, count, ...)."""
-    positions = 1
-    if plan.kernel is not None:
-        height, width = plan.kernel.positions(drive.shape[3], drive.shape[4])
-        positions = height * width
+    positions = plan.positions(drive)
     count = drive.shape[1]
     for drivers, outputs in enumerate(plan.outputs):
         numbers = plan.groups * (outputs.stop - outputs.start) * positions
@@ -279,18 +281,14 @@ def read(
     return apply(plan, drive, offset, thresholds, noise, *band_kernels(plan, matrix))
 
 
-def magnitudes(drive: Tensor, matrix: Tensor, offset: Tensor | None, plan: Plan) -> Sequence[Tensor]:
-    """Magnitudes of all outputs before conversion; arguments as for `read`, in any unit."""
+def magnitudes(drive: Tensor, matrix: Tensor, offset: Tensor | None, plan: Plan) -> Iterator[Tensor]:
+    """Magnitudes of all outputs before conversion, part by part; arguments as for `read`, in any unit."""
     kernels = band_kernels(plan, matrix)
-    return [
-        analog_outputs(
-            plan,
-            part,
-            drive[part.drivers, part.reads],
-            kernels[part.band],
-            None if offset is None else offset[plan.tiles[part.band]],
-        )
-        .abs()
-        .flatten()
-        for part in parts(plan, drive)
-    ]
+    for part in parts(plan, drive):
+        shift = None if offset is None else offset[plan.tiles[part.band]]
+        yield analog_outputs(plan, part, drive[part.drivers, part.reads], kernels[part.band], shift).abs()
+
+
+def count_outputs(drive: Tensor, matrix: Tensor, plan: Plan) -> int:
+    """How many outputs `magnitudes` gives in all."""
+    return drive.shape[1] * plan.positions(drive) * matrix.shape[0] * matrix.shape[1] * len(plan.rows)

@@ -729,9 +729,27 @@ def test_in_training_full_scales_and_trim_follow_now_and_then() -> None:
 @pytest.mark.parametrize("value", [0.5001, 0.9, 0.999, 1.0])
 def test_upper_quantiles_are_those_of_numpy(value: float) -> None:
     values = np.random.default_rng(0).normal(size=(7, 11))
-    for part in (values, values[:1, :1], values[:1, :2]):
-        found = upper_quantile(torch.from_numpy(part), value)
-        assert found == pytest.approx(float(np.quantile(part, value)), rel=1e-12)
+    for part in (values, np.sort(values, axis=None)[::-1].copy(), values[:1, :1], values[:1, :2]):
+        for parts in ([torch.from_numpy(part)], torch.from_numpy(part).flatten().split(3)):
+            found, largest = upper_quantile(parts, part.size, value)
+            assert found == pytest.approx(float(np.quantile(part, value)), rel=1e-12)
+            assert largest == part.max()
+
+
+def test_a_quantile_of_many_parts_holds_few_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 10,000 values in parts of 100 it sorts no more than twice the ten above the quantile, and a part."""
+    sizes = []
+    plain = torch.cat
+
+    def counted(parts: list[Tensor]) -> Tensor:
+        sizes.append(sum(map(len, parts)))
+        return plain(parts)
+
+    monkeypatch.setattr(torch, "cat", counted)
+    values = torch.from_numpy(np.random.default_rng(1).permutation(10000).astype(float))
+    assert upper_quantile(values.split(100), 10000, 0.999) == (pytest.approx(9989.001), 9999.0)
+    assert 2 < len(sizes) < 20
+    assert max(sizes) <= 22 + 100
 
 
 def test_codes_and_their_gradients() -> None:
