@@ -176,12 +176,13 @@ def test_attention_that_arrays_have_no_form_for_stays_digital_and_is_named() -> 
     ],
     ids=label,
 )
-def test_recurrent_layers_are_what_they_were(layer: nn.Module) -> None:
+def test_recurrent_layers_are_what_they_were(layer: nn.RNNBase) -> None:
     torch.manual_seed(0)
+    layer.reset_parameters()
     model = on_levels(copy.deepcopy(layer)).eval()
     arrays, report = convert(model, PERFECT)
     x = torch.randn(5, 5, 3, dtype=torch.float64)
-    calibrate(arrays, x)
+    calibrate(arrays, [x, -x])  # states of both signs everywhere
     assert report[""].fate is Fate.ARRAY
     assert report[""].tiles == sum(part.tiles.tiling.tiles for part in arrays_of(arrays))
 
