@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from circuits.arrays.crossbar import amplifiers
+from circuits.arrays.crossbar import amplifiers, slots
 from circuits.network import Role
 from circuits.read.energy import ReadEnergy, Work, mean_power, read_energy
 from nn_mapping.analog.placement import arrays_of, tiles_of
@@ -54,9 +54,11 @@ def inference_cost(
 
     The mean power of the elements of a role is ``trace(Q M)``, with its power form Q and the second moment M of the
     row voltages over the reads of the test images. In every read each row of every tile has its DAC, each output of
-    every tile is converted. Digital work: one 32-bit addition per output for each further tile on other rows, gain and
-    offset in float32 per output, one 32-bit comparison per output (ReLU, or the final maximum). What else stands
-    between the arrays, and layers that stayed digital, are not in it.
+    every tile is converted; a slice of an input is a read of its own, a slice of a weight an output of its own. Where
+    rows take turns, a read lasts a turn per row, and every turn is converted. Digital work: one 32-bit addition per
+    output for each further conversion that belongs to it, gain and offset in float32 per output (and sign of the
+    inputs), one 32-bit comparison per output (ReLU, or the final maximum). What else stands between the arrays, and
+    layers that stayed digital, are not in it.
 
     Parameters
     ----------
@@ -94,17 +96,22 @@ def inference_cost(
                 power[role] += watt
         count = reads[name].reads
         outputs = [tiles[place].converted for place in own]
+        turns = [slots(config, tiles[place].shape[0]) for place in own]
+        longest = max(turns)
+        on = [amplifiers(config, tiles[place].shape) for place in own]
+        conversions = count * int(np.dot(outputs, turns))
         works[name] = Work(
-            reads=count,
-            amplifiers=sum(amplifiers(config, tiles[place].shape) for place in own),
+            reads=count * longest,
+            amplifiers=float(np.dot(on, turns)) / longest,
             dacs=count * sum(tiles[place].shape[0] for place in own),
-            adcs=count * sum(outputs),
-            # joins of the tiles on further rows, and one comparison for each joined output
-            additions=count * sum(outputs),
-            scalings=count * len(array.weight),
+            adcs=conversions,
+            # joins of tiles on further rows, of slices and of turns, and one comparison for each joined output
+            additions=conversions,
+            scalings=count / len(slices.significance) * len(array.weight),
         )
-        energies[name] = read_energy(part, power, works[name])
-        latency += count * (part.t_on + part.conversion_time(max(outputs)))
+        mean = {role: watt / longest for role, watt in power.items()}
+        energies[name] = read_energy(part, mean, works[name])
+        latency += count * longest * (part.t_on + part.conversion_time(max(outputs)))
     return InferenceCost(layers=energies, work=works, latency=latency)
 
 

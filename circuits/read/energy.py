@@ -145,7 +145,7 @@ class Work:
     reads
         Each with its time to settle.
     amplifiers
-        How many are on.
+        How many are on, on average.
     dacs, adcs
         Conversions of a row, and of an output, in all.
     additions, scalings
@@ -154,7 +154,7 @@ class Work:
     """
 
     reads: float
-    amplifiers: int
+    amplifiers: float
     dacs: float
     adcs: float
     additions: float
