@@ -124,7 +124,7 @@ def test_slices_are_counted() -> None:
     for sign in (1, -1):
         codes = np.round((sign * shares).clip(0) * 63).astype(int)
         squares += sum(float(np.mean(np.sum(((codes >> start & 3) / 3) ** 2, axis=1))) for start in (0, 2, 4))
-    assert energy.array == pytest.approx(1.2e-5 * squares * 0.25 * 8 / 500, rel=2e-3, abs=0)
+    assert energy.array == pytest.approx(1.2e-5 * squares * 0.25 * 8 / 500, rel=5e-3, abs=0)
     area = areas(arrays, load_periphery())["model"]
     whole, _ = cost_of(replace(chip, input_slice_bits=None), inputs)
     assert (whole.work["model"].reads, whole.work["model"].adcs, whole.energy.dac) == (
