@@ -117,16 +117,7 @@ def solve_network(
         Processes for the full solutions; each works with one thread.
     progress
         Called after each tile with tiles done, tiles in all, and the tile's name.
-
-    Raises
-    ------
-    ValueError
-        For an architecture whose rows take turns.
     """
-    if config.architecture.in_turns:
-        raise ValueError(
-            f"architecture = {config.architecture}: the power of rows that take turns is not solved"
-        )
     method, reason = choose_solver(config, mismatches, exact=exact)
     if method is Method.NODAL:
         responses = solve_tiles(tiles, config, workers, progress, mismatches)

@@ -71,9 +71,12 @@ def certificate_of(on_arrays: ModelOnArrays, folder: Path, progress: Reporter) -
 def _checked(on_arrays: ModelOnArrays, place: int, voltages: Floats, folder: Path) -> Iterator[CheckedTile]:
     """Read the tile at `place` with `voltages` [V], shape (vectors, rows), in ngspice and in the nodal solver.
 
+    Where rows take turns, it is the turn of the row with the largest inputs.
     Nothing comes where all outputs are zero in both: nothing differs from nothing, and that shows nothing.
     """
-    tile, network = on_arrays.tiles[place], on_arrays.network(place)
+    tile = on_arrays.tiles[place]
+    in_turns = on_arrays.setup.array.architecture.in_turns
+    network = on_arrays.network(place, int(np.abs(voltages).sum(axis=0).argmax()) if in_turns else 0)
     simulated = ngspice.simulate(network, voltages, limit_s=on_arrays.setup.config.certificate.longest)
     solved = factor(network).solve(voltages).outputs
     largest = float(max(np.abs(simulated).max(), np.abs(solved).max()))

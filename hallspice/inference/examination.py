@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from circuits.arrays.architecture import Architecture
+from circuits.arrays.architecture import Architecture, Isolation
 from circuits.write.writing import Writing
 from compact_model.hallbar import hall_bar
 from compact_model.numeric import Floats
@@ -20,9 +20,6 @@ from hallspice.progress import Reporter
 from nn_mapping.accuracy import Ablation, Evaluation
 from nn_mapping.data import Dataset
 from nn_mapping.programmed import ProgrammedNetwork, programmed_network
-
-EVALUATED = (Architecture.ACTIVE_PARALLEL, Architecture.ACTIVE_SERIES, Architecture.RESISTIVE)
-"""Architectures that networks are evaluated on: one scale for all tiles, currents out of every column at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +49,13 @@ class Examination:
 
 def unevaluated(setup: Setup) -> str:
     """Why networks are not evaluated on the configured architecture; empty when they are."""
-    if setup.array.architecture in EVALUATED:
+    array = setup.array
+    if array.architecture is not Architecture.SERIES_HALL or array.isolation is Isolation.IDEAL:
         return ""
+    others = ", ".join(one for one in Architecture if one is not Architecture.SERIES_HALL)
     return (
-        f"{setup.array.architecture} has no evaluation of networks, allowed: {', '.join(EVALUATED)}. "
+        "series_hall as drawn carries no network: the Hall arms of its columns join the rows, and their common mode is "
+        f"a thousand times the signal; allowed: array.series.isolation: ideal, or {others}. "
         "`hallspice read` and `hallspice compare` take every architecture."
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from circuits.arrays.crossbar import crossbar
+from circuits.arrays.crossbar import crossbar, read_networks
 from circuits.network import Network
 from circuits.read.energy import PartCosts, part_costs
 from circuits.solve.nodal import factor
@@ -99,16 +99,19 @@ class ModelOnArrays:
         """Position of the largest tile."""
         return int(np.argmax([tile.states.size for tile in self.tiles]))
 
-    def network(self, place: int) -> Network:
-        """A tile as a circuit, with the deviations of its cells."""
+    def network(self, place: int, slot: int = 0) -> Network:
+        """A tile as a circuit, with the deviations of its cells; where rows take turns, in the slot of that row."""
         tile = self.tiles[place]
-        return crossbar(tile.states, self.setup.array, self.setup.mismatch(tile.shape, place))
+        return crossbar(tile.states, self.setup.array, self.setup.mismatch(tile.shape, place), slot=slot)
 
     def ir_drop(self) -> Floats:
-        """Voltage across each cell of the largest tile with every input full, V."""
-        network = self.network(self.largest)
-        solution = factor(network).solve(np.full((1, network.n_inputs), self.setup.v_full))
-        drop: Floats = network.probed("channel", solution.node_voltages)[0]
+        """Voltage across each cell of the largest tile with every input full (in its turn), V."""
+        tile = self.tiles[self.largest]
+        drop = np.zeros(tile.shape)
+        mismatch = self.setup.mismatch(tile.shape, self.largest)
+        for inputs, network in read_networks(tile.states, self.setup.array, mismatch):
+            solution = factor(network).solve(np.full((1, network.n_inputs), self.setup.v_full))
+            drop[inputs] += network.probed("channel", solution.node_voltages)[0]
         return drop
 
     def written(self, tiles: tuple[Tile, ...], solved: SolvedTiles) -> ModelOnArrays:

@@ -697,10 +697,11 @@ def test_a_network_runs_on_series_rows_with_cells_that_differ(
 
 
 def test_architectures_without_evaluation_are_refused_with_those_that_have_one(tmp_path: Path) -> None:
-    (tmp_path / "array.yaml").write_text("array: {architecture: passive_parallel}\n")
+    (tmp_path / "array.yaml").write_text("array: {architecture: series_hall, read: {i_read: 50 uA}}\n")
     result = hallspice("run", tmp_path / "array.yaml", "--out", tmp_path / "out")
     assert result.exit_code == 2
-    assert "passive_parallel has no evaluation of networks, allowed: active_parallel" in result.stderr
+    assert "series_hall as drawn carries no network" in result.stderr
+    assert "allowed: array.series.isolation: ideal, or resistive, active_parallel" in result.stderr
 
 
 def test_a_network_trained_through_the_circuit_is_run_and_reported(
