@@ -21,7 +21,7 @@ from hallspice.config.setup import Setup
 from hallspice.config.unused import trained_here, undrawn, unused
 from nn_mapping.data import SOURCES
 from nn_mapping.layer_shapes import Convolution, shapes
-from nn_mapping.levels import MOST_LEVELS
+from nn_mapping.levels import MOST_COMBINATIONS, MOST_LEVELS
 
 SHIPPED_IMAGE, SHIPPED_CLASSES = (1, 28, 28), 10
 """Of the data sets that are known by name."""
@@ -117,15 +117,36 @@ def _network(setup: Setup) -> Iterator[Contradiction]:
             f"{own}: no such file or folder, allowed: {', '.join(SOURCES)}, or the path of data of your own"
         )
         yield (("network", "dataset"),), what
-    least = 2 if network.scheme == "differential" else 3
+    slices = len(network.weight_slices)
+    least = _columns(network.scheme, slices)
     if array.columns < least:
-        what = f"{array.columns} columns; weights by {network.scheme} need at least {least} in a tile"
+        how = f"{network.scheme} in {slices} slices" if slices > 1 else network.scheme
+        what = f"{array.columns} columns; weights by {how} need at least {least} in a tile"
         yield (("array", "columns"), ("network", "scheme")), what
+    for what in _too_many(network.scheme, setup.levels_ohm.size, slices):
+        yield (("network", "weight_slices"),), what
+    if slices > 1 and network.in_situ.updates:
+        what = f"{slices} slices; training in situ has one cell per weight: leave it out"
+        yield (("network", "weight_slices"), ("network", "in_situ", "updates")), what
     if network.r_reference != "middle" and network.scheme != "reference":
         what = f"{network.r_reference:g} ohm has no meaning for weights by {network.scheme}"
         yield (("network", "r_reference"), ("network", "scheme")), what
     if network.batch_size < 2:
         yield (("network", "batch_size"),), "batch normalisation needs at least 2 images in a batch"
+
+
+def _columns(scheme: str, slices: int) -> int:
+    """Columns that a tile needs for one weight."""
+    return 2 * slices if scheme == "differential" else slices + 2
+
+
+def _too_many(scheme: str, levels: int, slices: int) -> Iterator[str]:
+    """Slices that have more combinations than can be numbered."""
+    each = {"binary": 2, "differential": levels * (levels - 1) + 1}.get(scheme, levels)
+    if slices > 1 and each**slices > MOST_COMBINATIONS:
+        yield (
+            f"{slices} slices of up to {each} weights are {each**slices} combinations, allowed: {MOST_COMBINATIONS}"
+        )
 
 
 def _layer_options(setup: Setup) -> Iterator[Contradiction]:
@@ -143,11 +164,15 @@ def _layer_options(setup: Setup) -> Iterator[Contradiction]:
             yield ((*key, "levels"),), f"{wrong[0]}: the device has {count} levels, allowed: 0 to {count - 1}"
         if layer.levels is not None and len(set(layer.levels)) < len(layer.levels):
             yield ((*key, "levels"),), f"{', '.join(map(str, layer.levels))}: a level stands twice"
-        for name in ("levels", "scheme"):
+        for name in ("levels", "scheme", "weight_slices"):
             if built_in and getattr(layer, name) is not None:
                 what = "a built-in network is trained on one set of levels; leave it out, or name a network "
                 yield ((*key, name), ("network", "module")), f"{what}of your own in network.module"
-        least = 2 if (layer.scheme or setup.config.network.scheme) == "differential" else 3
+        scheme = layer.scheme or setup.config.network.scheme
+        slices = len(layer.weight_slices or setup.config.network.weight_slices)
+        for what in _too_many(scheme, len(layer.levels or setup.levels_ohm), slices):
+            yield ((*key, "weight_slices"),), what
+        least = _columns(scheme, slices)
         if layer.tile is not None and layer.tile[1] < least:
             yield ((*key, "tile"),), f"{layer.tile[1]} columns, such weights need at least {least}"
 

@@ -11,6 +11,9 @@ from hallspice.config.section import Count, Section
 from nn_mapping.levels import MOST_LEVELS
 
 
+Significance = Annotated[float, Quantity("1", "significance of a slice", above=0.0, high=1e6)]
+
+
 class ConvolutionLayer(Section):
     """One convolutional layer; the array holds its weights once and reads patch after patch."""
 
@@ -99,6 +102,15 @@ class Network(Section):
         | Annotated[float, Quantity("ohm", "Hall resistance that stands for a weight of zero")],
         Field(description="Zero of the weights of reference: middle of the window, or a resistance in ohm"),
     ] = "middle"
+    weight_slices: Annotated[
+        list[Significance],
+        Field(
+            min_length=1,
+            max_length=16,
+            description="What each slice of a weight (a cell, or a pair) counts beside the others, [1, 6] for two; "
+            "each is converted on its own",
+        ),
+    ] = [1.0]
     weight_noise: Annotated[
         float, Quantity("1", "noise of every cell in training, share of the window", low=0.0, high=0.5)
     ] = 0.0
@@ -139,9 +151,19 @@ class Layer(Section):
     bits: Annotated[
         Annotated[Count, Field(ge=1, le=16)] | None, Field(description="Bits of inputs and outputs")
     ] = None
+    input_slice_bits: Annotated[
+        Annotated[Count, Field(ge=1, le=16)] | None,
+        Field(description="Bits of an input that one read carries"),
+    ] = None
     scheme: Annotated[
         Literal["reference", "differential", "binary"] | None,
         Field(description="How cells make a weight"),
+    ] = None
+    weight_slices: Annotated[
+        list[Significance] | None,
+        Field(
+            min_length=1, max_length=16, description="What each slice of a weight counts beside the others"
+        ),
     ] = None
     levels: Annotated[
         list[Annotated[Count, Field(ge=0)]] | None,

@@ -139,6 +139,15 @@ class Converters(Section):
         Quantity("1", "share of the values of training images that full scales cover", above=0.5, high=1.0),
     ] = 0.999
     adc_full: Annotated[float, Quantity("A", "full scale of the ADCs", above=0.0, high=100.0)] | None = None
+    input_slice_bits: Annotated[
+        Count | None,
+        Field(
+            ge=1,
+            le=16,
+            description="Bits of an input that one read carries, 1: bit-serial; every read is converted on its own; "
+            "empty: one read carries all",
+        ),
+    ] = None
     dac_mismatch: Annotated[
         float,
         Quantity(

@@ -221,17 +221,25 @@ def _array(on_arrays: ModelOnArrays) -> ArraySummary:
             cells=sum(tile.states.size for tile in on_arrays.tiles),
         )
     )
+    slices = setup.config.network.weight_slices
+    what = "slice of a weight" if len(slices) > 1 else "weight"
     scheme = (
-        "Each weight is the difference of two cells in neighbouring columns."
+        f"Each {what} is the difference of two cells in neighbouring columns."
         if setup.config.network.scheme == "differential"
-        else "Each weight is one cell; two columns of each tile hold the lowest and the highest level, and their mean "
+        else f"Each {what} is one cell; two columns of each tile hold the lowest and the highest level, and their mean "
         "is subtracted before conversion."
     )
+    if len(slices) > 1:
+        counts = " : ".join(f"{one:g}" for one in slices)
+        scheme += f" Slices count {counts}; each is converted on its own and added digitally."
+    if bits := setup.config.array.converters.input_slice_bits:
+        scheme += f" A read carries {bits} bits of an input; every read is converted on its own."
     converters = setup.config.array.converters
     return ArraySummary(
         architecture=setup.config.array.architecture,
         rows=setup.config.array.rows,
         columns=setup.config.array.columns,
+        weight_slices=tuple(setup.config.network.weight_slices),
         layers=tuple(layers),
         note=f"{scheme} Layers are cut into the fewest tiles, shared out evenly; tiles are as large as needed. "
         + _solver_note(on_arrays.solved),
@@ -241,6 +249,7 @@ def _array(on_arrays: ModelOnArrays) -> ArraySummary:
             t_read=setup.t_read,
             dac_bits=converters.dac_bits,
             adc_bits=converters.adc_bits,
+            input_slice_bits=converters.input_slice_bits,
             dac_mismatch=converters.dac_mismatch,
             adc_mismatch=converters.adc_mismatch,
             **on_arrays.nonlinearity(),

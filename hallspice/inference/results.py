@@ -72,6 +72,7 @@ class ArrayParameters(Result):
     t_read: Annotated[float, Measure("s", "length of a read")]
     dac_bits: Annotated[int | None, Measure("1", "bits of the inputs' converters; null: ideal")]
     adc_bits: Annotated[int | None, Measure("1", "bits of the outputs' converters; null: ideal")]
+    input_slice_bits: Annotated[int | None, Measure("1", "bits of an input that one read carries; null: all")]
     dac_mismatch: Annotated[float, Measure("1", "relative deviation of the units of a DAC")]
     adc_mismatch: Annotated[float, Measure("1", "relative deviation of the units of an ADC")]
     dac_largest_inl_steps: Annotated[float, Measure("1", "largest integral nonlinearity of all DACs, steps")]
@@ -91,6 +92,9 @@ class ArraySummary(Result):
     architecture: str
     rows: Annotated[int, Measure("1", "rows of a tile, at most")]
     columns: Annotated[int, Measure("1", "columns of a tile, at most")]
+    weight_slices: Annotated[
+        tuple[float, ...], Field(description="What each slice of a weight counts beside the others.")
+    ]
     layers: Annotated[tuple[LayerTiles, ...], Field(description="One line per layer, and one for all.")]
     note: str
     parameters: ArrayParameters

@@ -29,7 +29,7 @@ from nn_mapping.circuit_layer import circuit_products
 from nn_mapping.column_readout import Readout
 from nn_mapping.data import Dataset
 from nn_mapping.layer_shapes import Convolution
-from nn_mapping.levels import LevelSet, level_set, single_levels
+from nn_mapping.levels import LevelSet, level_set, single_levels, sliced_levels
 from nn_mapping.mapping import resistive_states
 from nn_mapping.recipes import GOOD, GOOD_CLOTHES, LITERAL, PAPER, Recipe
 from nn_mapping.trained import TrainedNetwork, load_network
@@ -68,27 +68,32 @@ def recipe_of(setup: Setup) -> Recipe:
     network = setup.config.network
     good = GOOD_CLOTHES if network.dataset == "fashion-mnist" else GOOD
     base = {"good": good, "paper": PAPER, "literal": LITERAL}[network.recipe]
-    pair = network.scheme == "differential"
+    slices = np.array(network.weight_slices)
+    cells = 2 if network.scheme == "differential" else 1
+    shares = np.linalg.norm(slices) / slices.sum() / np.sqrt(cells)  # of a cell's noise in a weight
     return dataclasses.replace(
         base,
         epochs=network.epochs,
         batch=network.batch_size,
         input_bits=min(setup.config.array.converters.dac_bits, 8),  # a pixel has 8 bits
-        weight_noise=network.weight_noise / np.sqrt(2) if pair else network.weight_noise,
+        weight_noise=network.weight_noise * float(shares),
         bfloat16=network.products == "bfloat16",
     )
 
 
 def level_set_of(setup: Setup, layer: Layer | None = None) -> LevelSet:
-    """Weights that the device's levels make in the configured scheme, or in that of a layer, with its levels."""
+    """Weights that the device's levels make in the configured scheme and slices, or in those of a layer."""
     network, ohm = setup.config.network, setup.levels_ohm
     scheme = network.scheme if layer is None or layer.scheme is None else layer.scheme
     if layer is not None and layer.levels is not None:
         ohm = ohm[np.sort(layer.levels)]
     if scheme == "binary":
-        return single_levels(ohm[[0, -1]])
-    middle = network.r_reference == "middle" or scheme == "differential"
-    return level_set(scheme, ohm, None if middle else float(network.r_reference))
+        found = single_levels(ohm[[0, -1]])
+    else:
+        middle = network.r_reference == "middle" or scheme == "differential"
+        found = level_set(scheme, ohm, None if middle else float(network.r_reference))
+    slices = network.weight_slices if layer is None or layer.weight_slices is None else layer.weight_slices
+    return sliced_levels(found, slices) if len(slices) > 1 else found
 
 
 def states_of(setup: Setup, levels: LevelSet) -> Floats | None:
@@ -111,14 +116,19 @@ def layer_options(setup: Setup) -> dict[str, LayerOptions]:
     found = {}
     for pattern, layer in setup.config.layers.items():
         levels = states = None
-        if layer.levels is not None or layer.scheme is not None:
+        if any(own is not None for own in (layer.levels, layer.scheme, layer.weight_slices)):
             try:
                 levels = level_set_of(setup, layer)
             except ValueError as error:
                 raise ValueError(f"{setup.source} layers.{pattern}.levels: {error}") from None
             states = states_of(setup, levels)
         found[pattern] = LayerOptions(
-            tile=layer.tile, bits=layer.bits, level_set=levels, state_ohm=states, digital=layer.digital
+            tile=layer.tile,
+            bits=layer.bits,
+            input_slice_bits=layer.input_slice_bits,
+            level_set=levels,
+            state_ohm=states,
+            digital=layer.digital,
         )
     return found
 
@@ -150,6 +160,7 @@ def chip_of(setup: Setup, levels: LevelSet) -> Chip:
         config=setup.array,
         level_set=levels,
         readout=readout_of(setup),
+        input_slice_bits=array.converters.input_slice_bits,
         tile=(array.rows, array.columns),
         state_ohm=states_of(setup, levels),
         seed=setup.config.seed,
@@ -350,6 +361,7 @@ def _fingerprint(
         settings["array"] = dataclasses.asdict(chip.config)
         settings["readout"] = dataclasses.asdict(chip.readout)
         settings["tile"] = list(chip.tile)
+        settings["slices"] = [chip.level_set.shares.tolist(), chip.input_slice_bits]
         settings["states"] = chip.states.tolist()
         modules.append("nn_mapping.circuit_layer")
         for layer in through.network.layers:
