@@ -63,9 +63,9 @@ class ModelOnArrays:
             (f"{name}_largest_{kind}_steps" for name in ("dac", "adc") for kind in ("inl", "dnl")), 0.0
         )
         for number, tile in enumerate(self.tiles):
-            readout = layers[tile.layer].tiles.chip.readout
-            dacs = row_dacs(tile.shape[0], readout, self.seed, number)
-            adcs = output_converters(tile.converted, readout, self.seed, number)
+            chip = layers[tile.layer].tiles.chip
+            dacs = row_dacs(tile.shape[0], chip.drivers, self.seed, number)
+            adcs = output_converters(tile.converted, chip.readout, self.seed, number)
             for name, drawn in (
                 ("dac", [] if dacs is None else [dacs]),
                 ("adc", {id(one): one for one in adcs}.values()),

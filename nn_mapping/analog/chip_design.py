@@ -139,6 +139,12 @@ class Chip:
         return InputSlices(bits=bits, each=min(bits, self.input_slice_bits or bits))
 
     @property
+    def drivers(self) -> Readout:
+        """The readout with DACs of as many bits as a read carries."""
+        slices = self.input_slices
+        return self.readout if slices is None else replace(self.readout, dac_bits=slices.each)
+
+    @property
     def states(self) -> Floats:
         """State of each device level [Ohm], shape (device levels,)."""
         return self.level_set.levels_ohm if self.state_ohm is None else np.asarray(self.state_ohm, np.float64)

@@ -198,8 +198,7 @@ class TiledProduct(nn.Module):
 
         Shapes (tiles along the inputs, groups, outputs, codes - 1) and (sets, groups, inputs, codes).
         """
-        readout, tiling, slices = self.chip.readout, self.tiling, self.chip.input_slices
-        drawn = readout if slices is None else replace(readout, dac_bits=slices.each)
+        readout, drawn, tiling = self.chip.readout, self.chip.drivers, self.tiling
         groups, inputs, levels = tiling.groups, tiling.inputs, self.cells.levels
         converted = tiling.converted
         adc = dac = None
