@@ -10,7 +10,6 @@ from compact_model.cards.quantity import Quantity
 from hallspice.config.section import Count, Section
 from nn_mapping.levels import MOST_LEVELS
 
-
 Significance = Annotated[float, Quantity("1", "significance of a slice", above=0.0, high=1e6)]
 
 
