@@ -93,7 +93,7 @@ class ArraySummary(Result):
     rows: Annotated[int, Measure("1", "rows of a tile, at most")]
     columns: Annotated[int, Measure("1", "columns of a tile, at most")]
     weight_slices: Annotated[
-        tuple[float, ...], Field(description="What each slice of a weight counts beside the others.")
+        tuple[float, ...], Measure("1", "what each slice of a weight counts beside the others")
     ]
     layers: Annotated[tuple[LayerTiles, ...], Field(description="One line per layer, and one for all.")]
     note: str
