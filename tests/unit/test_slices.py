@@ -414,6 +414,14 @@ def test_a_change_is_shared_by_significance() -> None:
     before, after = tiles.cells.tiles(start), tiles.cells.tiles(start + 1e-3)
     change = (after - before).flatten() / (1e-3 * levels.scale)
     assert change.tolist() == pytest.approx([7 / 37, 42 / 37, 0.0, 0.0], abs=1e-9)
+    # a pair takes half of its share up, half of it down
+    pairs = sliced_levels(PAIRS, (1.0, 6.0))
+    tiles = TiledProduct(
+        torch.zeros(1, 1, 1, dtype=torch.float64), Chip(config=IDEAL, level_set=pairs, readout=EXACT)
+    )
+    start = torch.tensor([[[pairs.weights[20]]]], dtype=torch.float64)
+    change = (tiles.cells.tiles(start + 1e-5) - tiles.cells.tiles(start)).flatten() / (1e-5 * pairs.scale)
+    assert change.tolist() == pytest.approx([7 / 74, -7 / 74, 42 / 74, -42 / 74], abs=1e-8)
 
 
 def test_gradients_pass_the_reads_of_an_input_and_end_where_each_is_clipped() -> None:
