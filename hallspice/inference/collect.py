@@ -301,11 +301,12 @@ def _training_note(found: Examination) -> str:
     reused = (
         " Both networks were reused from an earlier run with the same settings." if networks.reused else ""
     )
-    through = f" and {epochs} more through the circuit" if epochs else ""
+    own = [f"on inputs of {recipe.input_bits} bits"] if recipe.input_bits else []
+    own += [f"for {epochs} more through the circuit"] if epochs else []
+    levels = f", the one on levels {' and '.join(own)}" if own else ""
     return (
-        f"Both networks were trained for {recipe.epochs} epochs with the recipe '{recipe.name}', the one on levels on "
-        f"inputs of {recipe.input_bits} bits{through}. The last epoch counts; nothing was chosen by the "
-        f"{images} test images.{reused}"
+        f"Both networks were trained for {recipe.epochs} epochs with the recipe '{recipe.name}'{levels}. "
+        f"The last epoch counts; nothing was chosen by the {images} test images.{reused}"
     )
 
 

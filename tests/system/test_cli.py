@@ -721,5 +721,5 @@ def test_a_network_trained_through_the_circuit_is_run_and_reported(
     assert lines[2].endswith(",,,")
     page = (tmp_path / "out" / "report.html").read_text()
     assert "device levels, through the circuit" in page
-    assert "the one on levels for 2 more through the circuit" in page
+    assert re.search(r"the one on levels on inputs of \d bits and for 2 more through the circuit\.", page)
     assert _results(tmp_path / "out")["accuracy"]["circuit"] > 0.75

@@ -13,6 +13,7 @@ from nn_mapping.data import Dataset
 from nn_mapping.in_situ import HallCells, IdealCells, InSitu, Update, train_in_situ
 from nn_mapping.levels import PAPER_LEVELS_OHM, pair_levels, single_levels
 from nn_mapping.recipes import GOOD, PAPER
+from nn_mapping.trained import scale_pixels
 
 CARD = load_card()
 LEVELS = single_levels(PAPER_LEVELS_OHM)
@@ -192,7 +193,8 @@ def test_where_nothing_moves_the_history_is_that_of_the_first_weights(quarters: 
     assert (network.info["seed"], network.info["pulses"], network.info["cells"]) == (0, 0, 144)
     drawn = np.random.default_rng([0, 7]).uniform(-1, 1, (4, 36))
     np.testing.assert_allclose(network.layers[0].weights, drawn, rtol=1e-6)
-    outputs = torch.from_numpy(network.forward(network.inputs(quarters.train_images)))
+    with torch.no_grad():
+        outputs = network.model()(torch.from_numpy(scale_pixels(quarters.train_images, network.input_bits)))
     labels = torch.from_numpy(quarters.train_labels.astype(np.int64))
     loss = float(torch.nn.functional.cross_entropy(outputs, labels, label_smoothing=0.1))
     assert network.history["train_loss"] == pytest.approx([loss, loss], rel=1e-5)

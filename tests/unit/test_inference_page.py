@@ -20,6 +20,7 @@ READ: dict[str, Any] = {
     "t_read": 1e-5,
     "dac_bits": None,
     "adc_bits": 6,
+    "input_slice_bits": None,
     "dac_mismatch": 0.0,
     "adc_mismatch": 0.01,
     "dac_largest_inl_steps": 0.0,

@@ -576,7 +576,7 @@ SHOWN: dict[str, Shown] = {
     "compare.t_calibration": Shown(compare, 2.0, ARRAY),
     **{key: shown for name in Architecture for key, shown in compared(name).items()},
     "sweep.set": Shown(sweep, {"array.converters.adc_bits": [3, 5]}, SWEPT),
-    "sweep.design": Shown(sweep, "random", {"sweep": {"points": 2, "set": {"array.rows": [8, 16, 32, 64]}}}),
+    "sweep.design": Shown(sweep, "random", {"sweep": {"set": {"array.rows": [8, 16, 32, 64]}}}),
     "sweep.points": Shown(
         sweep, 4, {"sweep": {"design": "random", "points": 2, "set": {"array.wire.r_row": "1..2"}}}
     ),

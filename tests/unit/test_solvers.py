@@ -722,7 +722,7 @@ def test_networks_that_a_tensor_takes(
     if not alike:
         mismatch.common_mode[3, 1] = -1.0
     transfer_tensor((4, 2), ArrayConfig(architecture=architecture), mismatch)
-    assert sizes == [1 if architecture.amplified else 4] * solved
+    assert sizes == [1 if architecture.amplified or architecture.in_turns else 4] * solved
 
 
 def test_shapes_that_the_tensor_refuses() -> None:

@@ -294,8 +294,8 @@ def test_seeds_follow_the_first(config: Path) -> None:
         ("array.rows=64,many", "--set array.rows=64,many array.rows: expected a valid integer, got 'many'"),
         ("array.rows=64,0", "array.rows: 0 is out of range, allowed: >= 1"),
         (
-            "array.architecture=passive_parallel",
-            "--set array.architecture=passive_parallel array.architecture: passive_parallel has no evaluation",
+            "array.architecture=series_hall",
+            "array.driver.v_supply: a row needs 32 V",
         ),
         ("array.read.i_read=1 mA,3.7 mA", "sweep.yaml:2:8 array.driver.v_supply: a row needs 1.85 V"),
         (

@@ -12,6 +12,7 @@ from circuits.arrays.architecture import Architecture
 from circuits.arrays.config import ArrayConfig
 from circuits.arrays.crossbar import crossbar, ideal_transfer
 from circuits.arrays.mismatch import draw_mismatch
+from circuits.network import Role
 from circuits.solve.nodal import factor
 from circuits.solve.transfer import Method
 from compact_model.numeric import Floats
@@ -140,11 +141,6 @@ def test_by_default_one_process_solves_in_full(monkeypatch: pytest.MonkeyPatch) 
         solve_tiles(TILES[:2], CONFIG, workers=2)
 
 
-def test_the_power_of_rows_that_take_turns_is_not_solved() -> None:
-    with pytest.raises(ValueError, match="architecture = row_multiplexed: the power of rows that take turns"):
-        solve_network(TILES, ArrayConfig(architecture="row_multiplexed"), ALIKE)
-
-
 @pytest.mark.parametrize("exact", [True, False])
 def test_tiles_are_solved_with_one_thread(exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than one slows the sparse solves down."""
@@ -164,7 +160,7 @@ def test_tiles_are_solved_with_one_thread(exact: bool, monkeypatch: pytest.Monke
 def test_the_imbalance_is_relative_to_what_is_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three of four watts are found again."""
     fake = SimpleNamespace(
-        power_forms=lambda: {"cells": np.array([[1.0, 0.5], [0.5, 1.0]])},
+        power_forms=lambda: {Role.CELL: np.array([[1.0, 0.5], [0.5, 1.0]])},
         solve=lambda inputs: SimpleNamespace(source_power=np.array([4.0]) * float(inputs.sum() / 2)),
         transfer=lambda: np.zeros((1, 2)),
     )
