@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 DEMO := results/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo browser test fuzz mutants check fix docs validation test-docs-long bench lock clean
+.PHONY: help setup demo browser test test-slow fuzz mutants check fix docs validation test-docs-long bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -26,8 +26,11 @@ demo: $(READY) ## MNIST on active-parallel Hall tiles: accuracy, energy, report 
 browser: ## install chromium for the tests of the reports, where that can be done with apt-get
 	@tools/setup.sh --browser
 
-test: check docs browser ## everything that must hold: check, docs, then all tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+test: check docs browser ## what every change must pass: check, docs, then all tests that are not marked slow
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile
+
+test-slow: $(READY) ## the tests marked slow: thirty round trips of the fit, kills of commands, large arrays in ngspice
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow
 
 fuzz: $(READY) ## read 500,000 broken files, kill commands 200 times; other ones each time
 	HALLSPICE_FUZZ=50 $(BIN)/pytest -x tests/property/test_fuzz.py tests/property/test_kills.py tests/system/test_inputs_as_outputs.py tests/unit/test_files.py
