@@ -9,11 +9,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812 (the name everyone uses)
 from torch import Tensor
 
 from nn_mapping.analog.tiled_product import TiledProduct
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nn_mapping.analog.chip_design import Chip
     from nn_mapping.trained import TrainedNetwork
 
@@ -43,19 +46,24 @@ class CircuitProduct:
 
 def circuit_products(
     network: TrainedNetwork, chip: Chip, dtype: torch.dtype = torch.float32
-) -> tuple[CircuitProduct, ...]:
+) -> tuple[Callable[[Tensor, Tensor], Tensor], ...]:
     """Products of every layer, for `products` of ``training.train``; tiles of one shape share a solution.
 
-    The chip's options for `TrainedNetwork.model` hold here, too; cells and converters have no mismatch, which is that
-    of one chip among many.
+    The chip's options for `TrainedNetwork.model` hold here, too: a layer that is digital there is digital here. Cells
+    and converters have no mismatch, which is that of one chip among many.
     """
     readout = replace(chip.readout, dac_mismatch=0.0, adc_mismatch=0.0)
     meant = replace(chip, readout=readout, mismatch=0.0, r_off_spread=0.0)
     known: dict[tuple[Any, ...], Any] = {}
-    products, first = [], 0
+    products: list[Callable[[Tensor, Tensor], Tensor]] = []
+    first = 0
     for number, layer in enumerate(network.layers, start=1):
+        name = f"layer{number}"
+        if meant.digital(name):
+            products.append(F.linear)
+            continue
         weights = torch.from_numpy(layer.weights).to(dtype).unsqueeze(0)
-        tiles = TiledProduct(weights, meant.of_layer(f"layer{number}"), first, known)
+        tiles = TiledProduct(weights, meant.of_layer(name), first, known)
         first += tiles.tiling.tiles
         products.append(CircuitProduct(tiles))
     return tuple(products)

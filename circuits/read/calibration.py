@@ -28,10 +28,6 @@ class ColumnCalibration:
         """Corrected outputs, (batch, columns)."""
         return outputs * self.gain + self.offset
 
-    def apply_to_transfer(self, transfer: Floats) -> Floats:
-        """The gains folded into a transfer matrix, (columns, rows); the offsets remain to be added."""
-        return transfer * self.gain[:, None]
-
 
 def calibrate(measured: Floats, wanted: Floats) -> ColumnCalibration:
     """Best gain and offset per column, by least squares over test vectors.

@@ -359,13 +359,20 @@ def _fingerprint(
     if through is not None:
         chip = through.chip
         settings["array"] = dataclasses.asdict(chip.config)
-        settings["readout"] = dataclasses.asdict(chip.readout)
-        settings["tile"] = list(chip.tile)
-        settings["slices"] = [chip.level_set.shares.tolist(), chip.input_slice_bits]
+        settings["slices"] = chip.level_set.shares.tolist()
         settings["states"] = chip.states.tolist()
+        names = [f"layer{number}" for number, _ in enumerate(through.network.layers, start=1)]
+        settings["on arrays"] = [
+            None if chip.digital(name) else _reads(chip.of_layer(name)) for name in names
+        ]
         modules.append("nn_mapping.circuit_layer")
         for layer in through.network.layers:
             digest.update(layer.weights.tobytes() + layer.gain.tobytes() + layer.offset.tobytes())
     digest.update(json.dumps(settings, sort_keys=True).encode())
     digest.update(sources.source_digest(tuple(modules), sources.ROOT).encode())
     return digest.hexdigest()[:32]
+
+
+def _reads(chip: Chip) -> list[object]:
+    """What decides how a layer is cut into tiles and read, beside the array."""
+    return [list(chip.tile), dataclasses.asdict(chip.readout), chip.input_slice_bits, chip.input_full]

@@ -10,7 +10,7 @@ from circuits.arrays.config import ArrayConfig
 from nn_mapping.analog.chip_design import Chip, LayerOptions
 from nn_mapping.analog.conversion import convert
 from nn_mapping.analog.placement import arrays_of
-from nn_mapping.circuit_layer import circuit_products
+from nn_mapping.circuit_layer import CircuitProduct, circuit_products
 from nn_mapping.column_readout import Readout
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
 from nn_mapping.mapping import resistive_states
@@ -66,8 +66,25 @@ def test_products_in_training_are_those_of_the_layer(scheme: str, trim: bool, ar
             layer.end_calibration()
             ours = product(inputs, torch.from_numpy(whole.layers[number].weights).double())
             torch.testing.assert_close(ours, layer(inputs), rtol=0, atol=2e-5 * float(ours.abs().max()))
+        assert isinstance(product, CircuitProduct)
         assert float(product.tiles.input_full[0]) == (1.0, 4.0)[number]
         assert product.tiles.first_tile == layer.tiles.first_tile == (0, product.tiles.first_tile)[number]
+
+
+def test_a_digital_layer_is_trained_digitally() -> None:
+    """As it is evaluated; the tiles of the next one are the first of the network."""
+    chip = Chip(
+        config=ArrayConfig(architecture="active_parallel"),
+        level_set=level_set("reference", PAPER_LEVELS_OHM),
+        readout=Readout(v_full=0.5),
+        tile=(8, 8),
+        layers={"layer1": LayerOptions(digital=True)},
+    )
+    first, second = circuit_products(network("reference"), chip)
+    found = first(torch.tensor([[1.0, -2.0]]), torch.tensor([[3.0, 0.5], [0.0, 1.0], [1.0, 1.0]]))
+    assert found.tolist() == [[2.0, -2.0, -1.0]]
+    assert isinstance(second, CircuitProduct)
+    assert second.tiles.first_tile == 0
 
 
 def test_weights_get_the_gradient_of_the_whole_layer() -> None:
@@ -78,6 +95,7 @@ def test_weights_get_the_gradient_of_the_whole_layer() -> None:
     readout = Readout(v_full=0.5, dac_bits=None, adc_bits=None)
     chip = Chip(config=config, level_set=levels, readout=readout, tile=(8, 8))
     product = circuit_products(whole, chip, torch.float64)[0]
+    assert isinstance(product, CircuitProduct)
     inputs = torch.from_numpy(np.random.default_rng(3).uniform(0, 1, (5, 20)))
     weights = torch.from_numpy(levels.weights[whole.layers[0].weight_index]).requires_grad_()
     with torch.no_grad():

@@ -12,7 +12,7 @@ import pytest
 from circuits.arrays.config import ArrayConfig
 from hallspice.networks import sources
 from hallspice.networks.kept import Circuit, trained
-from nn_mapping.analog.chip_design import Chip
+from nn_mapping.analog.chip_design import Chip, LayerOptions
 from nn_mapping.column_readout import Readout
 from nn_mapping.data import Dataset
 from nn_mapping.levels import PAPER_LEVELS_OHM, level_set
@@ -52,11 +52,11 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def reused() -> tuple[bool, bool]:
+def reused(layers: dict[str, LayerOptions] | None = None) -> tuple[bool, bool]:
     """Whether a plain network and one trained through the circuit come from the cache."""
     plain, first = trained(brighter(), (2, 3, 2), LEVELS.weights, RECIPE, 1, Silent(), "levels")
     array = ArrayConfig(architecture="active_parallel")
-    chip = Chip(config=array, level_set=LEVELS, readout=Readout(v_full=0.5), tile=(4, 6))
+    chip = Chip(config=array, level_set=LEVELS, readout=Readout(v_full=0.5), tile=(4, 6), layers=layers or {})
     circuit = Circuit(network=plain, chip=chip)
     _, second = trained(brighter(), (2, 3, 2), LEVELS.weights, RECIPE, 1, Silent(), "circuit", circuit)
     return first, second
@@ -82,6 +82,25 @@ def test_a_changed_byte_costs_the_networks_that_depend_on_it(
         source.write(b"#")
     sources.source_digest.cache_clear()  # a process reads its sources once
     assert reused() == expected
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        LayerOptions(tile=(2, 5)),
+        LayerOptions(bits=4),
+        LayerOptions(input_slice_bits=3),
+        LayerOptions(input_full=2.0),
+        LayerOptions(digital=True),
+    ],
+)
+def test_an_option_of_one_layer_costs_the_network_trained_through_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: LayerOptions
+) -> None:
+    monkeypatch.setenv("HALLSPICE_CACHE", str(tmp_path))
+    assert reused() == (False, False)
+    assert reused({"layer2": LayerOptions()}) == (True, True)
+    assert reused({"layer2": option}) == (True, False)
 
 
 def test_imports_are_followed_as_far_as_they_go(tmp_path: Path) -> None:
