@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import get_args
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from compact_model.cards.document import (
 )
 from compact_model.numeric import Floats
 from hallspice.config.demand import Demand
-from hallspice.config.network_keys import Network
+from hallspice.config.network_keys import Network, Scheme
 from hallspice.config.schema import Config
 from hallspice.config.setup import Setup
 from hallspice.config.unused import trained_here, undrawn, unused
@@ -180,6 +181,10 @@ def _layer_options(setup: Setup) -> Iterator[Contradiction]:
 def _own_network(setup: Setup) -> Iterator[Contradiction]:
     """A network of one's own: its files, and keys that say nothing about it."""
     network, key = setup.config.network, ("network", "module")
+    if network.module is None and network.weights in get_args(Scheme):
+        what = f"{network.weights} is how cells make a weight: write network.scheme; weights names a module's file"
+        yield (("network", "weights"),), what
+        return
     if setup.own_module is None:
         yield (
             (key,),

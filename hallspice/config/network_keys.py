@@ -10,6 +10,7 @@ from compact_model.cards.quantity import Quantity
 from hallspice.config.section import Count, Section
 from nn_mapping.levels import MOST_LEVELS
 
+Scheme = Literal["reference", "differential", "binary"]
 Significance = Annotated[float, Quantity("1", "significance of a slice", above=0.0, high=1e6)]
 
 
@@ -90,7 +91,7 @@ class Network(Section):
         Field(max_length=10, description="Convolutional layers before the fully connected ones"),
     ] = []
     scheme: Annotated[
-        Literal["reference", "differential", "binary"],
+        Scheme,
         Field(
             description="reference: a cell per weight and two reference columns; differential: two cells a weight; "
             "binary: as reference, with the lowest and the highest level alone"
@@ -155,7 +156,7 @@ class Layer(Section):
         Field(description="Bits of an input that one read carries"),
     ] = None
     scheme: Annotated[
-        Literal["reference", "differential", "binary"] | None,
+        Scheme | None,
         Field(description="How cells make a weight"),
     ] = None
     weight_slices: Annotated[

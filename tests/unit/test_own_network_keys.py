@@ -44,6 +44,7 @@ OWN = "network: {module: 'net.py:make', weights: net.pt}\n"
         ("network: {module: net.py, weights: net.pt}", ["1:19 network.module: 'net.py' names no function, expected"]),
         ("network: {module: 'net.py:', weights: net.pt}", ["1:19 network.module: 'net.py:' names no function"]),
         ("network: {module: ':make', weights: net.pt}", ["1:19 network.module: ':make' names no function"]),
+        ("network: {weights: differential}", ["1:20 network.weights: differential is how cells make a weight: write"]),
         ("network: {weights: net.pt}", ["1:10 network.module: '' names no function, expected FILE.py:FUNCTION"]),
         ("network: {module: 'net.py:make'}", ["1:10 network.weights: FOLDER: no such file"]),
         (
